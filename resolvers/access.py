@@ -1,0 +1,115 @@
+"""Who calls, and what each role may do: the one scope table of the house.
+
+A scope is what a caller may do; a role is a set of scopes. Which scope a GraphQL field asks for stands
+in ``schema/access.py``; object rules (own orders, own location, own channels) are checked here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from resolvers.domain.errors import Forbidden, Unauthenticated
+
+
+class Role(StrEnum):
+    """What a caller is to the retailer."""
+
+    GUEST = "guest"
+    SHOPPER = "shopper"
+    ASSOCIATE = "associate"
+    MANAGER = "manager"
+    PARTNER = "partner"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """One thing that a caller may do."""
+
+    BROWSE = "catalog:read"
+    STOCK_LEVELS = "stock:read"
+    COSTS = "costs:read"
+    RESERVE = "stock:reserve"
+    ADJUST = "stock:adjust"
+    ORDER = "orders:place"
+    ORDERS_OWN = "orders:own"
+    ORDERS_ALL = "orders:read"
+    TRUSTED_TERMS = "orders:terms"
+    PAY = "payments:record"
+    HOUSE = "house:read"
+    OPERATE = "house:operate"
+
+
+_SHOPPER = frozenset(
+    {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
+)
+_ASSOCIATE = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
+_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS}
+_PARTNER = _SHOPPER | {Scope.TRUSTED_TERMS, Scope.PAY}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE}
+
+SCOPES: Mapping[Role, frozenset[Scope]] = {
+    Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),
+    Role.SHOPPER: _SHOPPER,
+    Role.ASSOCIATE: _ASSOCIATE,
+    Role.MANAGER: _MANAGER,
+    Role.PARTNER: _PARTNER,
+    Role.OPERATOR: _OPERATOR,
+    Role.ADMIN: frozenset(Scope),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One authenticated caller, the same over all of its tokens.
+
+    ``subject`` scopes idempotency keys. An empty ``locations`` or ``channels`` means: not bound.
+    """
+
+    role: Role
+    subject: str
+    member_id: str | None = None
+    associate_code: str | None = None
+    locations: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    def may(self, scope: Scope) -> bool:
+        """Says whether this caller's role has the scope."""
+        return scope in SCOPES[self.role]
+
+    def require(self, scope: Scope) -> None:
+        """Refuses a caller without the scope.
+
+        Raises:
+            Unauthenticated: nobody has said who calls.
+            Forbidden: the role does not have the scope.
+        """
+        if self.may(scope):
+            return
+        if self is NOBODY:
+            raise Unauthenticated("send a token: Authorization: Bearer …")
+        raise Forbidden(f"a {self.role} may not do this; it asks for {scope}")
+
+    def require_channel(self, channel: str) -> None:
+        """Refuses a partner that acts in a channel it is not bound to."""
+        if self.channels and channel not in self.channels:
+            raise Forbidden(f"this token is not for channel {channel}")
+
+    def require_location(self, location: str) -> None:
+        """Refuses shop staff that acts for a location it is not bound to."""
+        if self.locations and location not in self.locations:
+            raise Forbidden(f"this token is not for location {location}")
+
+    def owns(self, subject: str, member_id: str | None, channel: str) -> bool:
+        """Says whether a hold or an order of this subject, member and channel is this caller's to see."""
+        if self.role is Role.PARTNER:
+            return subject == self.subject or (bool(self.channels) and channel in self.channels)
+        if self.may(Scope.ORDERS_ALL):
+            return True
+        return subject == self.subject or (
+            self.member_id is not None and member_id == self.member_id
+        )
+
+
+NOBODY = Principal(Role.GUEST, "nobody")
+"""The caller that sent no token: it may browse what a guest may, and is told to send one otherwise."""

@@ -1,0 +1,34 @@
+"""What a request carries into every flow: the ports, who calls, and the loaders of this request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from resolvers.access import Principal
+from resolvers.directory import Directory
+from resolvers.engine import StockEngine
+from resolvers.loaders import Loaders
+from resolvers.ports import Backend, Clock, IdMaker, Store
+from resolvers.terms import Terms
+from resolvers.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a flow may use. Frozen: a flow changes stores, never its context."""
+
+    principal: Principal
+    store: Store
+    engine: StockEngine
+    directory: Directory
+    loaders: Loaders
+    terms: Terms
+    backends: Mapping[str, Backend]
+    watch: Watch
+    clock: Clock
+    new_id: IdMaker
+
+    @property
+    def now(self) -> datetime:
+        """The time by the house's clock."""
+        return self.clock()

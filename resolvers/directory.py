@@ -1,0 +1,57 @@
+"""Locations and channels, looked up by code.
+
+Channels are configuration. Locations are mirrored from the backends; a process reads them again at
+most every second, so a place that opens is seen at once everywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from resolvers.domain.errors import NotFound
+from resolvers.domain.locations import Channel, Location
+from resolvers.ports import CatalogStore, Clock
+
+_FRESH = timedelta(seconds=1)
+
+
+class Directory:
+    """The places and channels of one retailer."""
+
+    def __init__(self, store: CatalogStore, channels: Sequence[Channel], clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._locations: Mapping[str, Location] = {}
+        self._read_at: datetime | None = None
+        self.channels: Mapping[str, Channel] = {channel.code: channel for channel in channels}
+
+    async def locations(self) -> Mapping[str, Location]:
+        """Every location by code, in order of code."""
+        now = self._clock()
+        if self._read_at is None or not self._locations or now - self._read_at >= _FRESH:
+            found = await self._store.locations()
+            self._locations = {at.code: at for at in sorted(found, key=lambda at: at.code)}
+            self._read_at = now
+        return self._locations
+
+    async def location(self, code: str, field: tuple[str, ...]) -> Location:
+        """One location.
+
+        Raises:
+            NotFound: no location of that code; ``field`` is to blame.
+        """
+        found = (await self.locations()).get(code)
+        if found is None:
+            raise NotFound(f"there is no location {code[:40]!r}", field=field)
+        return found
+
+    def channel(self, code: str, field: tuple[str, ...] = ("input", "channel")) -> Channel:
+        """One channel.
+
+        Raises:
+            NotFound: no channel of that code; ``field`` is to blame.
+        """
+        found = self.channels.get(code)
+        if found is None:
+            known = ", ".join(self.channels)
+            raise NotFound(f"there is no channel {code[:40]!r}; there are {known}", field=field)
+        return found

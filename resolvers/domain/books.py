@@ -1,0 +1,237 @@
+"""What one batch of commands knows and has decided: the working copy that becomes one append.
+
+A command reads the books and answers with a ``Change``; only a change that was decided whole is
+posted, so a command that is refused leaves nothing behind. Pure: no clock, no storage.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import TypeVar
+
+from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.orders import Order
+from resolvers.domain.outbox import Write
+from resolvers.domain.reservation import Reservation
+from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen, apply, expire_due
+from resolvers.domain.values import KEY_LENGTH_MAX
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key: unique per caller, mutation and what the caller sent (ADR-0005)."""
+
+    subject: str
+    mutation: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        """One string for all three; hashed, so that any content and length is safe to store."""
+        assert 1 <= len(self.key) <= KEY_LENGTH_MAX
+        parts = f"{self.subject}\x1f{self.mutation}\x1f{self.key}"
+        return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was decided under a key: the request's fingerprint, and the thing it made."""
+
+    key: str
+    fingerprint: str
+    answer: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a command needs to see: everything that it may touch."""
+
+    skus: frozenset[str] = frozenset()
+    reservations: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+    feeds: frozenset[FeedKey] = frozenset()
+
+    def __or__(self, other: "Scope") -> "Scope":
+        return Scope(
+            self.skus | other.skus,
+            self.reservations | other.reservations,
+            self.orders | other.orders,
+            self.feeds | other.feeds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store found for a scope. Streams of SKUs without history are left out."""
+
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    feeds: Mapping[FeedKey, Feed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one command decided. Pins and unseen movements are as they are afterwards; a pin of no
+    units is gone, an unseen movement of no units likewise."""
+
+    entries: tuple[StockEntry, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    orders: tuple[Order, ...] = ()
+    writes: tuple[Write, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One atomic append: every entry, and everything touched as it is afterwards.
+
+    ``streams`` carry the versions they had when read; an append whose versions have moved on is a
+    conflict and is decided again.
+    """
+
+    at: datetime
+    entries: tuple[StockEntry, ...]
+    streams: tuple[Stream, ...]
+    positions: tuple[Position, ...]
+    pins: tuple[Pin, ...]
+    unseen: tuple[Unseen, ...]
+    reservations: tuple[Reservation, ...]
+    orders: tuple[Order, ...]
+    writes: tuple[Write, ...]
+    recorded: tuple[Recorded, ...]
+    feeds: tuple[Feed, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Says whether there is nothing to write."""
+        return not (
+            self.entries
+            or self.pins
+            or self.unseen
+            or self.reservations
+            or self.orders
+            or self.writes
+            or self.recorded
+            or self.feeds
+        )
+
+
+class Books:
+    """The state that a batch decides on, one command after another."""
+
+    def __init__(self, known: Known, scope: Scope, clock: datetime) -> None:
+        """Opens the books at the later of the clock and every stream's own time, and gives back
+        whatever is due on the streams in scope."""
+        self.streams = {sku: known.streams.get(sku) or Stream(sku) for sku in scope.skus}
+        times = [stream.at for stream in self.streams.values() if stream.at is not None]
+        self.now = max([clock, *times])
+        self.reservations = dict(known.reservations)
+        self.orders = dict(known.orders)
+        self.recorded = dict(known.recorded)
+        self.feeds = dict(known.feeds)
+        self._read = dict(self.streams)
+        self._entries: list[StockEntry] = []
+        self._positions: dict[tuple[str, str], Position] = {}
+        self._pins: dict[tuple[str, str, str], Pin] = {}
+        self._unseen: dict[str, Unseen] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._orders: dict[str, Order] = {}
+        self._writes: list[Write] = []
+        self._fresh: list[Recorded] = []
+        self._feeds: dict[FeedKey, Feed] = {}
+        for stream in self._read.values():
+            entries, pins = expire_due(stream, self.now)
+            if entries:
+                self.post(Change(entries=tuple(entries), pins=tuple(pins)))
+
+    def stream(self, sku: str) -> Stream:
+        """One SKU's stream; a bug if the command did not name it in its scope."""
+        return self.streams[sku]
+
+    def pins_of(self, reservation: Reservation, skus: Iterable[str]) -> list[Pin]:
+        """The live pins of a reservation on some SKUs."""
+        return [
+            pin
+            for sku in skus
+            for pin in self.streams[sku].pins.values()
+            if pin.reservation == reservation.id
+        ]
+
+    def post(self, change: Change) -> None:
+        """Takes over what a command decided, whole."""
+        touched: dict[
+            str, tuple[dict[str, Position], dict[tuple[str, str], Pin], dict[str, Unseen]]
+        ]
+        touched = {}
+
+        def parts(
+            sku: str,
+        ) -> tuple[dict[str, Position], dict[tuple[str, str], Pin], dict[str, Unseen]]:
+            if sku not in touched:
+                stream = self.streams[sku]
+                touched[sku] = dict(stream.positions), dict(stream.pins), dict(stream.unseen)
+            return touched[sku]
+
+        for entry in change.entries:
+            positions = parts(entry.sku)[0]
+            before = positions.get(entry.location) or Position(entry.sku, entry.location)
+            after = positions[entry.location] = apply(before, entry)
+            self._positions[entry.sku, entry.location] = after
+        for pin in change.pins:
+            self._pins[pin.sku, pin.reservation, pin.location] = pin
+            put(parts(pin.sku)[1], (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
+        for movement in change.unseen:
+            self._unseen[movement.id] = movement
+            put(parts(movement.sku)[2], movement.id, movement, keep=movement.on_hand != 0)
+        for sku, (positions, pins, unseen) in touched.items():
+            self.streams[sku] = replace(
+                self.streams[sku], positions=positions, pins=pins, unseen=unseen
+            )
+        self._entries += change.entries
+        for reservation in change.reservations:
+            self.reservations[reservation.id] = self._reservations[reservation.id] = reservation
+        for order in change.orders:
+            self.orders[order.id] = self._orders[order.id] = order
+        self._writes += change.writes
+        for feed in change.feeds:
+            self.feeds[feed.key] = self._feeds[feed.key] = feed
+
+    def record(self, recorded: Recorded) -> None:
+        """Binds a key to what was decided under it."""
+        self.recorded[recorded.key] = recorded
+        self._fresh.append(recorded)
+
+    def batch(self) -> Batch:
+        """Everything decided, as one append."""
+        moved = {entry.sku for entry in self._entries}
+        moved |= {sku for sku, _, _ in self._pins} | {u.sku for u in self._unseen.values()}
+        return Batch(
+            self.now,
+            tuple(self._entries),
+            tuple(self._read[sku] for sku in sorted(moved)),
+            tuple(self._positions.values()),
+            tuple(self._pins.values()),
+            tuple(self._unseen.values()),
+            tuple(self._reservations.values()),
+            tuple(self._orders.values()),
+            tuple(self._writes),
+            tuple(self._fresh),
+            tuple(self._feeds.values()),
+        )
+
+
+def put(into: dict[K, V], key: K, value: V, *, keep: bool) -> None:
+    """Keeps a value under its key, or drops the key."""
+    if keep:
+        into[key] = value
+    else:
+        into.pop(key, None)

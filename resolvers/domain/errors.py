@@ -1,0 +1,212 @@
+"""The tree of errors that cross rooms. Connectors translate into it at the seam; schema answers from it.
+
+    CommerceError
+     ├─ Refused                  understood and denied; becomes a userError of the payload
+     │   ├─ InvalidInput         a value that cannot be meant; names the field
+     │   ├─ NotFound             no such thing, or not the caller's to see
+     │   ├─ InsufficientStock    fewer units can be promised than asked for, one a line
+     │   ├─ NoEligibleLocation   no place can do what was asked
+     │   ├─ ReservationNotHeld   the step is not allowed from the reservation's state
+     │   ├─ ReservationExpired   the hold's time is over
+     │   ├─ IdempotencyKeyReused the same key came with other content
+     │   ├─ NotAuthoritative     a backend owns this number and cannot take the change
+     │   ├─ StockMoved           a recount expected another quantity on hand
+     │   ├─ OrderNotOpen         the step is not allowed from the order's state
+     │   └─ Several              more than one of the above at once
+     ├─ Denied                   who calls may not; a top-level error
+     │   ├─ Unauthenticated
+     │   └─ Forbidden
+     └─ Unready                  try again with the same key; a top-level error, retryable
+         ├─ Contended · Overloaded · BackendUnavailable · BackendTimedOut · UnknownOutcome
+
+Anything else that is raised is a bug: masked to the caller, logged whole.
+"""
+
+from collections.abc import Sequence
+
+
+class CommerceError(Exception):
+    """What the house can say about a failed request. ``code`` is public and stable."""
+
+    code = "INTERNAL"
+
+
+class Refused(CommerceError):
+    """The request was understood and denied; sending it again alone will not help.
+
+    ``field`` is the path of the offending input, starting at ``input``; empty when none is to blame.
+    """
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, message: str, *, field: Sequence[str | int] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = tuple(str(part) for part in field)
+
+
+class InvalidInput(Refused):
+    """A value that cannot be meant: out of its range, empty, malformed, or not the caller's to send."""
+
+
+class NotFound(Refused):
+    """Nothing of that name, or nothing that this caller may see."""
+
+    code = "NOT_FOUND"
+
+
+class InsufficientStock(Refused):
+    """Fewer units of one SKU can be promised than were asked for."""
+
+    code = "INSUFFICIENT_STOCK"
+
+    def __init__(
+        self, sku: str, requested: int, available: int, *, field: Sequence[str | int] = ()
+    ) -> None:
+        super().__init__(
+            f"{available} of {requested} units of {sku} can be promised now", field=field
+        )
+        self.sku = sku
+        self.requested = requested
+        self.available = available
+
+
+class NoEligibleLocation(Refused):
+    """No location can do what was asked, whatever its stock."""
+
+    code = "NO_ELIGIBLE_LOCATION"
+
+
+class ReservationNotHeld(Refused):
+    """The reservation's state does not allow this step."""
+
+    code = "RESERVATION_NOT_HELD"
+
+
+class ReservationExpired(Refused):
+    """The hold's time to live is over; its units may already be promised to somebody else."""
+
+    code = "RESERVATION_EXPIRED"
+
+
+class IdempotencyKeyReused(Refused):
+    """The same key was used before with other content. Nothing was done."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this key was used before with other content; make a new key for a new request",
+            field=("input", "idempotencyKey"),
+        )
+
+
+class NotAuthoritative(Refused):
+    """A backend is the authority of this number and cannot take the change from us."""
+
+    code = "NOT_AUTHORITATIVE"
+
+
+class StockMoved(Refused):
+    """A recount named an expected quantity that is no longer on hand."""
+
+    code = "STOCK_MOVED"
+
+    def __init__(self, expected: int, on_hand: int) -> None:
+        super().__init__(
+            f"{on_hand} units are on hand now, not {expected}; count again",
+            field=("input", "recount", "expected"),
+        )
+
+
+class OrderNotOpen(Refused):
+    """The order's state does not allow this step."""
+
+    code = "ORDER_NOT_OPEN"
+
+
+class Several(Refused):
+    """More than one refusal of one request, for example one for each line that is short."""
+
+    def __init__(self, refusals: Sequence[Refused]) -> None:
+        assert refusals, "several refusals are at least one"
+        super().__init__("; ".join(refusal.message for refusal in refusals))
+        self.refusals = tuple(refusals)
+
+
+def refuse(refusals: Sequence[Refused]) -> None:
+    """Raises what was collected: nothing, the one refusal, or all of them together."""
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Several(refusals)
+
+
+class Denied(CommerceError):
+    """Who calls may not do this."""
+
+
+class Unauthenticated(Denied):
+    """No token, or one that cannot be trusted."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(Denied):
+    """The token is good, its role or binding does not allow this."""
+
+    code = "FORBIDDEN"
+
+
+class Unready(CommerceError):
+    """Nothing was decided, or its outcome is not known: send the same key again, later."""
+
+    code = "CONTENDED"
+
+    def __init__(self, message: str, *, backend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.backend = backend
+
+
+class Contended(Unready):
+    """Others were writing the same stock for the whole time of this request."""
+
+
+class Overloaded(Unready):
+    """More requests wait than the house has room for."""
+
+    code = "THROTTLED"
+
+
+class BackendUnavailable(Unready):
+    """A backend refused the connection, failed, or its answer made no sense."""
+
+    code = "BACKEND_UNAVAILABLE"
+
+
+class BackendTimedOut(Unready):
+    """A backend did not answer a read in time."""
+
+    code = "BACKEND_TIMEOUT"
+
+
+class UnknownOutcome(Unready):
+    """A backend did not answer a write in time: it may or may not have happened. Look it up first."""
+
+    code = "BACKEND_TIMEOUT"
+
+
+class BackendRefused(CommerceError):
+    """A backend understood a write and said no; repeating it will not help.
+
+    ``kind`` is one of ``AUTH``, ``INVALID``, ``CONFLICT``, ``NOT_FOUND``, ``PERMANENT``.
+    """
+
+    code = "BACKEND_REFUSED"
+
+    def __init__(self, message: str, *, backend: str, kind: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.backend = backend
+        self.kind = kind

@@ -1,0 +1,30 @@
+"""How fresh the house's knowledge of each backend is: one record an entity and location. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+FeedKey = tuple[str, str, str]
+"""Backend, entity (``catalog``, ``locations``, ``stock``, ``orders``), location ("" for all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a backend last said of one entity, of one location where it is read by location.
+
+    ``watermark`` is the backend's own clock or sequence; ``observed_at`` is ours, when we last heard
+    it, None until the first reading is in. ``cursor`` is where the next reading goes on. ``error``
+    says why the last try failed, "" if it did not.
+    """
+
+    backend: str
+    entity: str
+    location: str = ""
+    watermark: int = 0
+    observed_at: datetime | None = None
+    cursor: str = ""
+    error: str = ""
+
+    @property
+    def key(self) -> FeedKey:
+        """What tells it from other feeds."""
+        return (self.backend, self.entity, self.location)

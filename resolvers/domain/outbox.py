@@ -1,0 +1,85 @@
+"""What backends are to be told: written with the change itself, sent later, exactly once in effect.
+
+A write names its backend, what is to happen there, and the reference under which it can be found
+again before any second try. Pure records.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from resolvers.domain.values import Money
+
+
+class WriteStatus(StrEnum):
+    """How far a write has come. FAILED waits for a person or a policy."""
+
+    WAITING = "WAITING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class WriteAction(StrEnum):
+    """What the backend is told."""
+
+    PLACE_SALE = "PLACE_SALE"
+    CANCEL_SALE = "CANCEL_SALE"
+    ADJUST_STOCK = "ADJUST_STOCK"
+
+
+@dataclass(frozen=True, slots=True)
+class SaleLine:
+    """So many units of one SKU at one unit price (tax included)."""
+
+    sku: str
+    quantity: int
+    unit_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An order's part at one location, as its backend shall book it. ``reference`` is ours, unique."""
+
+    reference: str
+    location: str
+    placed_at: datetime
+    lines: tuple[SaleLine, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A change of on-hand stock that a location's own system shall book. ``reference`` is ours."""
+
+    reference: str
+    sku: str
+    location: str
+    delta: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One thing that one backend is told, with what came of it so far.
+
+    ``subject`` orders writes: of one backend and subject (an order, a SKU) only the eldest is sent.
+    ``sent_at`` is the start of the last try; ``settle_until`` is set while that try may still be
+    running at the backend and a second one must wait.
+    """
+
+    id: str
+    backend: str
+    action: WriteAction
+    subject: str
+    created_at: datetime
+    sale: Sale | None = None
+    adjustment: Adjustment | None = None
+    order_id: str | None = None
+    status: WriteStatus = WriteStatus.WAITING
+    attempts: int = 0
+    not_before: datetime | None = None
+    sent_at: datetime | None = None
+    settle_until: datetime | None = None
+    external_id: str | None = None
+    last_error: str | None = None
+    sequence: int = 0

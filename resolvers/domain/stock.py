@@ -1,0 +1,221 @@
+"""Stock: entries are immutable movements, positions are their folds (ADR-0003).
+
+A stream holds what one SKU has: its positions by location and the live pins on them. Pure: no clock,
+no storage. Quantities are whole units; instants are aware UTC.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class EntryKind(StrEnum):
+    """Why a quantity moved."""
+
+    COUNT = "COUNT"
+    RECEIPT = "RECEIPT"
+    SALE = "SALE"
+    RETURN = "RETURN"
+    TRANSFER = "TRANSFER"
+    ADJUSTMENT = "ADJUSTMENT"
+    HOLD = "HOLD"
+    COMMIT = "COMMIT"
+    RELEASE = "RELEASE"
+    EXPIRE = "EXPIRE"
+    FULFILL = "FULFILL"
+
+
+class Condition(StrEnum):
+    """State of the goods. Only SELLABLE is ever promised."""
+
+    SELLABLE = "SELLABLE"
+    DAMAGED = "DAMAGED"
+    DISPLAY = "DISPLAY"
+    QUARANTINE = "QUARANTINE"
+
+
+@dataclass(frozen=True, slots=True)
+class StockEntry:
+    """One movement of one SKU at one location: what changed, by how much, why, and who says so.
+
+    The four quantities are signed differences. ``elsewhere`` is what the location's own system has
+    sold but still counts as on hand. ``cause`` is the reservation, order, feed or key behind it.
+    """
+
+    kind: EntryKind
+    sku: str
+    location: str
+    cause: str
+    source: str
+    at: datetime
+    on_hand: int = 0
+    soft: int = 0
+    hard: int = 0
+    elsewhere: int = 0
+    incoming: int = 0
+    condition: Condition = Condition.SELLABLE
+    lot: str | None = None
+    expires_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What one SKU has at one location: the fold of its entries.
+
+    ``soft`` is held, ``hard`` is committed to orders, ``elsewhere`` is sold by the location's own
+    system and not yet booked out there, ``incoming`` is expected and never promised.
+    """
+
+    sku: str
+    location: str
+    on_hand: int = 0
+    soft: int = 0
+    hard: int = 0
+    elsewhere: int = 0
+    incoming: int = 0
+
+    @property
+    def unpromised(self) -> int:
+        """On hand less everything promised to anybody; below zero when more was sold than there is."""
+        return self.on_hand - self.soft - self.hard - self.elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Units of one reservation backed by one location. ``until`` is None once committed (hard).
+
+    A tentative pin may still be moved by routing: nobody asked for exactly this place.
+    """
+
+    reservation: str
+    sku: str
+    location: str
+    quantity: int
+    until: datetime | None
+    tentative: bool = False
+
+    def due(self, now: datetime) -> bool:
+        """Says whether the hold behind it is over at ``now``: then it counts nowhere."""
+        return self.until is not None and self.until <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A local movement that the location's system may not have counted yet.
+
+    ``acknowledged`` is the system's own sequence of taking it; None while in flight.
+    """
+
+    id: str
+    sku: str
+    location: str
+    on_hand: int
+    acknowledged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Everything of one SKU that a decision needs. ``at`` is the stream's time; it never runs back."""
+
+    sku: str
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    pins: Mapping[tuple[str, str], Pin] = field(default_factory=dict)
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    version: int = 0
+    at: datetime | None = None
+
+    def position(self, location: str) -> Position:
+        """The position at a location; empty where the SKU never was."""
+        return self.positions.get(location) or Position(self.sku, location)
+
+
+def apply(position: Position, entry: StockEntry) -> Position:
+    """One entry folded into its position."""
+    assert (position.sku, position.location) == (entry.sku, entry.location)
+    assert entry.condition is Condition.SELLABLE, "other conditions are counted apart"
+    after = replace(
+        position,
+        on_hand=position.on_hand + entry.on_hand,
+        soft=position.soft + entry.soft,
+        hard=position.hard + entry.hard,
+        elsewhere=position.elsewhere + entry.elsewhere,
+        incoming=position.incoming + entry.incoming,
+    )
+    assert after.soft >= 0, f"more given back than held: {entry}"
+    assert after.hard >= 0, f"more given back than committed: {entry}"
+    return after
+
+
+def fold(entries: Iterable[StockEntry]) -> dict[tuple[str, str], Position]:
+    """Positions by (SKU, location), rebuilt from nothing but their entries."""
+    positions: dict[tuple[str, str], Position] = {}
+    for entry in entries:
+        key = (entry.sku, entry.location)
+        positions[key] = apply(positions.get(key) or Position(*key), entry)
+    return positions
+
+
+def as_of(stream: Stream, now: datetime) -> dict[str, Position]:
+    """Positions as they are at ``now``: holds that are due count nowhere, swept or not."""
+    positions = dict(stream.positions)
+    for pin in stream.pins.values():
+        if pin.due(now):
+            position = positions[pin.location]
+            positions[pin.location] = replace(position, soft=position.soft - pin.quantity)
+    return positions
+
+
+def expire_due(stream: Stream, now: datetime) -> tuple[list[StockEntry], list[Pin]]:
+    """Entries that give back every due hold of a stream, and the pins that end with them."""
+    due = [pin for pin in stream.pins.values() if pin.due(now)]
+    entries = [
+        StockEntry(
+            EntryKind.EXPIRE,
+            pin.sku,
+            pin.location,
+            pin.reservation,
+            "gateway",
+            now,
+            soft=-pin.quantity,
+        )
+        for pin in due
+    ]
+    return entries, [replace(pin, quantity=0) for pin in due]
+
+
+def counted(
+    stream: Stream,
+    location: str,
+    quantity: int,
+    watermark: int,
+    elsewhere: int,
+    system: str,
+    now: datetime,
+) -> StockEntry | None:
+    """The correction after a system says: on hand was ``quantity`` at my ``watermark``.
+
+    The position becomes that plus every local movement which the system had not seen then: one in
+    flight, or acknowledged after the watermark. None when nothing differs.
+    """
+    unseen = sum(
+        movement.on_hand
+        for movement in stream.unseen.values()
+        if movement.location == location
+        and (movement.acknowledged is None or movement.acknowledged > watermark)
+    )
+    position = stream.position(location)
+    on_hand = quantity + unseen - position.on_hand
+    more_elsewhere = elsewhere - position.elsewhere
+    if not on_hand and not more_elsewhere:
+        return None
+    return StockEntry(
+        EntryKind.COUNT,
+        stream.sku,
+        location,
+        f"{system}@{watermark}",
+        system,
+        now,
+        on_hand=on_hand,
+        elsewhere=more_elsewhere,
+    )

@@ -1,0 +1,77 @@
+"""Values that every topic speaks: money, instants, and keys with their limits.
+
+Money is an integer of minor units with its currency; instants are aware UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from resolvers.domain.errors import InvalidInput
+
+KEY_LENGTH_MAX = 255
+"""Longest idempotency key, in characters (the contract's limit, and the habit of the trade)."""
+
+LINES_MAX = 100
+"""Most lines of one reservation or order, and most SKUs of one availability question."""
+
+QUANTITY_MAX = 1_000_000
+"""Most units of one line: above this a typing error is likelier than a sale."""
+
+MINOR_MAX = 10**15
+"""Largest amount, in minor units, that money may have; keeps every sum inside 64 bits."""
+
+_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
+_DIGITS_DEFAULT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (fen, cents) of one currency (ISO 4217)."""
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        assert self.currency == other.currency, "an order never mixes currencies"
+        return Money(self.minor + other.minor, self.currency)
+
+    def times(self, quantity: int) -> "Money":
+        """So many times this amount."""
+        return Money(self.minor * quantity, self.currency)
+
+    @property
+    def amount(self) -> str:
+        """The amount in major units, with all of the currency's digits: ``"1280.00"``."""
+        digits = digits_of(self.currency)
+        return str(Decimal(self.minor).scaleb(-digits).quantize(Decimal(1).scaleb(-digits)))
+
+
+def digits_of(currency: str) -> int:
+    """Decimal digits of a currency's minor unit (ISO 4217; two where not listed)."""
+    return _DIGITS.get(currency, _DIGITS_DEFAULT)
+
+
+def money(amount: str | Decimal, currency: str, *, field: tuple[str | int, ...] = ()) -> Money:
+    """Reads an amount in major units.
+
+    Raises:
+        InvalidInput: not a number, more digits than the currency has, or beyond all reason.
+    """
+    try:
+        value = Decimal(amount).scaleb(digits_of(currency))
+        minor = int(value)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise InvalidInput(f"{str(amount)[:40]!r} is not an amount", field=field) from None
+    if value != minor:
+        raise InvalidInput(
+            f"{currency} has {digits_of(currency)} decimal digits, not more", field=field
+        )
+    if abs(minor) > MINOR_MAX:
+        raise InvalidInput("the amount is beyond all reason", field=field)
+    return Money(minor, currency)
+
+
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant, spelled out."""
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)

@@ -1,0 +1,372 @@
+"""What the answers need from outside: stores and backends, by role, and the few records exchanged.
+
+The room that needs a thing defines it; ``connectors`` answers by shape. Every role of a backend is
+optional; what a backend is able to do is declared as data (``Capabilities``), never guessed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from resolvers.domain.books import Batch, Key, Known, Scope
+from resolvers.domain.catalog import Product, Variant
+from resolvers.domain.feeds import Feed
+from resolvers.domain.locations import Location
+from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.outbox import Adjustment, Sale, Write
+from resolvers.domain.reservation import Reservation
+from resolvers.domain.stock import Pin, Position, StockEntry, Stream
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware UTC."""
+
+IdMaker = Callable[[], str]
+"""Makes an id that nobody has used, sortable by the time it was made."""
+
+
+# ---- stores ---------------------------------------------------------------------------------------
+
+
+class ProductSort(StrEnum):
+    """Orders of a product list. Every order ends with the handle, so that pages never overlap."""
+
+    RELEVANCE = "RELEVANCE"
+    TITLE_ASC = "TITLE_ASC"
+    UPDATED_DESC = "UPDATED_DESC"
+    PRICE_ASC = "PRICE_ASC"
+    PRICE_DESC = "PRICE_DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFilter:
+    """Which products are asked for; lists mean any of, absent means all.
+
+    ``channel`` keeps what is sold there; a category also stands for all below it (``beauty`` for
+    ``beauty/skincare``). ``in_stock`` asks whether some location has more of a variant on hand than
+    has been promised; bundles count as out of stock.
+    """
+
+    search: str | None = None
+    brands: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    channel: str | None = None
+    updated_since: datetime | None = None
+    in_stock: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFilter:
+    """Which stock levels are asked for."""
+
+    locations: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    updated_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are asked for. ``subject`` or ``member_id`` narrow to what a caller owns."""
+
+    updated_since: datetime | None = None
+    channels: tuple[str, ...] = ()
+    statuses: tuple[OrderStatus, ...] = ()
+    member_id: str | None = None
+    location: str | None = None
+    placed_from: datetime | None = None
+    placed_to: datetime | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something changed: a topic (``stock``, ``reservation``, ``order``, ``catalog``) and its key."""
+
+    sequence: int
+    topic: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One process's turn at a piece of work, until ``until``. ``fence`` grows with each new owner."""
+
+    name: str
+    owner: str
+    until: datetime
+    fence: int
+
+
+Page = tuple[Sequence[Product], str | None]
+
+
+class StockStore(Protocol):
+    """Streams, reservations, orders, keys and the outbox: what changes together, or not at all."""
+
+    async def transact(
+        self, scope: Scope, keys: Sequence[Key], decide: Callable[[Known], Batch]
+    ) -> Batch:
+        """Shows ``decide`` what is known and appends what it answers, durably and atomically.
+
+        ``decide`` is pure and may be called again when another process was faster. It returns when
+        the batch is on disk.
+
+        Raises:
+            Contended: others were faster for the whole time that the store allows.
+        """
+
+    async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]: ...
+    async def levels(
+        self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[Position]:
+        """Positions in order of (SKU, location), after a given one."""
+
+    async def entries(self, sku: str) -> Sequence[StockEntry]:
+        """Every entry of a SKU in the order they were appended."""
+
+    async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None: ...
+    async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]: ...
+    async def orders(self, ids: Sequence[str]) -> Mapping[str, Order]: ...
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, Order]:
+        """Orders by their number; unknown ones are left out."""
+
+    async def order_by_external(self, system: str, id: str) -> Order | None: ...
+    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Unpaid orders whose deadline has passed and that nobody has written down as canceled."""
+
+    async def order_page(
+        self,
+        order_filter: OrderFilter,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Sequence[Order]:
+        """Orders, newest first by (placed_at, id), after a given one; overdue ones are canceled."""
+
+    async def recorded_answer(self, key: Key) -> str | None: ...
+
+
+class OutboxStore(Protocol):
+    """Writes that backends wait for, and what came of them."""
+
+    async def due_writes(self, backend: str, now: datetime, limit: int) -> Sequence[Write]:
+        """The eldest waiting write of each subject that may be tried now."""
+
+    async def save_write(self, write: Write, lease: Lease) -> bool:
+        """Notes a try or its outcome; False, and nothing saved, if the lease has moved on."""
+
+    async def writes_of(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[Write]]:
+        """Writes by order, each order's in the order they were made; orders without are left out."""
+
+    async def pending_writes(self, backend: str) -> int:
+        """How many writes wait for a backend."""
+
+
+class CatalogStore(Protocol):
+    """The mirror of products, variants and locations."""
+
+    async def save_products(self, products: Sequence[Product], now: datetime) -> int:
+        """Writes what differs; the number of products that did."""
+
+    async def save_locations(self, locations: Sequence[Location]) -> int: ...
+    async def locations(self) -> Sequence[Location]: ...
+    async def product(self, handle: str) -> Product | None: ...
+    async def products(self, handles: Sequence[str]) -> Mapping[str, Product]: ...
+    async def variants(self, skus: Sequence[str]) -> Mapping[str, Variant]: ...
+    async def skus_of_barcode(self, barcode: str) -> Sequence[str]: ...
+    async def product_page(
+        self, product_filter: ProductFilter, sort: ProductSort, after: str | None, limit: int
+    ) -> Sequence[tuple[str, Product]]:
+        """Products with the cursor of each, in the asked order, after a cursor."""
+
+
+class HouseStore(Protocol):
+    """What the house keeps about its own work: feeds, leases, and the tail of changes."""
+
+    async def feeds(self) -> Sequence[Feed]:
+        """Every feed, in order of its key."""
+
+    async def save_feed(self, feed: Feed) -> None:
+        """Writes a feed, whatever stood there."""
+
+    async def lease(self, name: str, owner: str, seconds: float, now: datetime) -> Lease | None:
+        """Takes or renews a lease; None while somebody else has it."""
+
+    async def release_lease(self, lease: Lease) -> None:
+        """Gives a lease back at once; does nothing if it has moved on."""
+
+    async def last_event(self) -> int:
+        """The sequence of the newest event, 0 if there is none."""
+
+    async def events(self, after: int, limit: int) -> Sequence[Event]:
+        """Events after a sequence, eldest first."""
+
+    async def trim(self, keys_before: datetime, events_keep: int, limit: int) -> int:
+        """Drops keys recorded before an instant, and events but the newest so many; at most
+        ``limit`` of each; how many went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One engine: everything above over one database."""
+
+    stock: StockStore
+    outbox: OutboxStore
+    catalog: CatalogStore
+    house: HouseStore
+    close: Callable[[], Awaitable[None]]
+
+
+# ---- backends -------------------------------------------------------------------------------------
+
+
+class Role(StrEnum):
+    """What a backend does for the house."""
+
+    CATALOG_SOURCE = "CATALOG_SOURCE"
+    LOCATION_SOURCE = "LOCATION_SOURCE"
+    STOCK_FEED = "STOCK_FEED"
+    STOCK_SINK = "STOCK_SINK"
+    ORDER_SOURCE = "ORDER_SOURCE"
+    ORDER_SINK = "ORDER_SINK"
+
+
+class Idempotency(StrEnum):
+    """How a backend can be kept from doing a write twice."""
+
+    NATIVE_KEY = "NATIVE_KEY"
+    EXTERNAL_REFERENCE = "EXTERNAL_REFERENCE"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend declares about itself; the house obeys it.
+
+    ``stock_meaning`` says what its number is; ``cancels`` whether it takes a cancellation from us;
+    ``sales_per_call`` how many sales one call may carry; ``write_seconds_max`` how long a write whose
+    answer was lost may still be running there.
+    """
+
+    roles: tuple[Role, ...]
+    idempotency: Idempotency
+    stock_meaning: str = "on hand"
+    delta: str = "full scan"
+    cancels: bool = False
+    sales_per_call: int = 1
+    write_seconds_max: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One SKU's number at a location: on hand, and of that what the system itself has sold."""
+
+    on_hand: int
+    elsewhere: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """Units of one of our sales that have left the building in all, as its backend counts them."""
+
+    reference: str
+    sku: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockReading:
+    """What one location's system says: every SKU it has (absent: none), at its own watermark.
+
+    ``departed`` was read before the numbers, so the numbers hold it. ``seen_references`` are
+    adjustments of ours that the numbers hold.
+    """
+
+    location: str
+    levels: Mapping[str, Level]
+    watermark: int
+    departed: tuple[Departed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a backend made of a write: its own id for it, or why it refused.
+
+    ``acknowledged`` is the backend's sequence of taking it, comparable with its watermarks.
+    """
+
+    reference: str
+    external_id: str | None = None
+    error: str | None = None
+    acknowledged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a backend answered when asked whether it is well. ``remedy`` says what to do if not."""
+
+    good: bool
+    detail: str
+    remedy: str = ""
+
+
+class Health(Protocol):
+    """Is it there, does it let us in, does it have what we need?"""
+
+    async def probe(self) -> Probe: ...
+
+
+class CatalogSource(Protocol):
+    """Master data. Yields pages; a cursor of "" asks for everything, else for what changed since."""
+
+    def products(self, cursor: str) -> AsyncIterator[tuple[Sequence[Product], str]]: ...
+
+
+class LocationSource(Protocol):
+    """The places that a backend knows and is the authority of."""
+
+    async def locations(self) -> Sequence[Location]: ...
+
+
+class StockFeed(Protocol):
+    """Numbers per location, read whole."""
+
+    async def read(self, location: str) -> StockReading: ...
+
+
+class StockSink(Protocol):
+    """Takes changes of on-hand stock; looked up by reference before any second try."""
+
+    async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult: ...
+
+
+class OrderSource(Protocol):
+    """Orders that were placed there: sales, till tickets. A cursor as in the catalogue."""
+
+    def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]: ...
+
+
+class OrderSink(Protocol):
+    """Takes sales; looked up by our reference before any second try."""
+
+    async def place(self, sales: Sequence[Sale], *, second_try: bool) -> Sequence[WriteResult]: ...
+    async def cancel(self, sale: Sale) -> WriteResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One configured system, with the roles it plays. Absent roles are None."""
+
+    code: str
+    vendor: str
+    capabilities: Capabilities
+    health: Health
+    poll_seconds: float = 2.0
+    catalog: CatalogSource | None = None
+    locations: LocationSource | None = None
+    stock: StockFeed | None = None
+    stock_sink: StockSink | None = None
+    order_source: OrderSource | None = None
+    order_sink: OrderSink | None = None
+    close: Callable[[], object] | None = field(default=None, compare=False)
