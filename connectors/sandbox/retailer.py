@@ -1,0 +1,87 @@
+"""The sandbox retailer as the gateway is configured with it: five systems, and the channels.
+
+What each system is and does stands in its own module.
+"""
+
+from pathlib import Path
+
+from connectors.sandbox.chain import CHANNELS
+from connectors.sandbox.crm import SandboxCrm
+from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
+from connectors.sandbox.marketplaces import Name, SandboxMarketplace
+from connectors.sandbox.tills import SandboxTills
+from resolvers.ports import Backend, Capabilities, Idempotency, Role
+
+__all__ = ["CHANNELS", "backends"]
+
+VENDOR = "sandbox"
+POLL_SECONDS = 1.0
+
+_FEED_ONLY = Capabilities(
+    roles=(Role.ORDER_SOURCE,), idempotency=Idempotency.NONE, delta="change sequence"
+)
+
+
+def backends(data: Path) -> tuple[Backend, ...]:
+    """The five systems of the chain whose state lies under ``data``; made there on first use."""
+    erp, crm, tills = SandboxErp(data), SandboxCrm(data), SandboxTills(data)
+    return (
+        Backend(
+            "erp",
+            VENDOR,
+            Capabilities(
+                roles=(
+                    Role.CATALOG_SOURCE,
+                    Role.LOCATION_SOURCE,
+                    Role.STOCK_FEED,
+                    Role.STOCK_SINK,
+                    Role.ORDER_SINK,
+                ),
+                idempotency=Idempotency.NATIVE_KEY,
+                delta="change sequence; stock read whole",
+                cancels=True,
+                sales_per_call=SALES_PER_CALL,
+                write_seconds_max=1.0,
+            ),
+            health=erp,
+            poll_seconds=POLL_SECONDS,
+            catalog=erp,
+            locations=erp,
+            stock=erp,
+            stock_sink=erp,
+            order_sink=erp,
+            close=erp.close,
+        ),
+        Backend(
+            "crm",
+            VENDOR,
+            Capabilities(roles=(), idempotency=Idempotency.NONE, delta="change sequence"),
+            health=crm,
+            poll_seconds=POLL_SECONDS,
+            close=crm.close,
+        ),
+        Backend(
+            "pos",
+            VENDOR,
+            _FEED_ONLY,
+            health=tills,
+            poll_seconds=POLL_SECONDS,
+            order_source=tills,
+            close=tills.close,
+        ),
+        _marketplace(data, "a"),
+        _marketplace(data, "b"),
+    )
+
+
+def _marketplace(data: Path, name: Name) -> Backend:
+    door = SandboxMarketplace(data, name)
+    return Backend(
+        door.code,
+        VENDOR,
+        _FEED_ONLY,
+        health=door,
+        poll_seconds=POLL_SECONDS,
+        order_source=door,
+        close=door.close,
+    )

@@ -1,0 +1,159 @@
+"""Sandbox tills, marketplaces and CRM: what happens there is told in the house's words."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.sandbox.chain import (
+    SandboxMember,
+)
+from connectors.sandbox.crm import SandboxCrm
+from connectors.sandbox.erp import SandboxErp
+from connectors.sandbox.marketplaces import SandboxMarketplace
+from connectors.sandbox.tills import SandboxTills
+from resolvers.domain.errors import (
+    InvalidInput,
+    NotFound,
+    OrderNotOpen,
+)
+from resolvers.domain.orders import OrderStatus
+from resolvers.domain.values import Money, utc
+from resolvers.ports import OrderSource
+
+SKU = "BT-0001-30ML"
+NOON = utc(2026, 3, 2, 12)
+
+
+@pytest.fixture
+def erp(tmp_path: Path) -> Iterator[SandboxErp]:
+    door = SandboxErp(tmp_path, lambda: NOON)
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def tills(tmp_path: Path) -> Iterator[SandboxTills]:
+    door = SandboxTills(tmp_path, lambda: NOON)
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def crm(tmp_path: Path) -> Iterator[SandboxCrm]:
+    door = SandboxCrm(tmp_path, lambda: NOON)
+    yield door
+    door.close()
+
+
+@pytest.fixture(params=["a", "b"])
+def marketplace(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SandboxMarketplace]:
+    door = SandboxMarketplace(tmp_path, request.param, lambda: NOON)
+    yield door
+    door.close()
+
+
+async def orders_of(source: OrderSource, cursor: str = "") -> list[tuple[str, OrderStatus]]:
+    return [(o.number, o.status) async for page, _ in source.orders(cursor) for o in page]
+
+
+async def cursor_of(source: OrderSource) -> str:
+    return [cursor async for _, cursor in source.orders("")][-1]
+
+
+async def test_a_ticket_lowers_the_erps_on_hand_and_is_told_as_an_order(erp, tills):
+    before = await erp.on_hand("ST-01", SKU)
+
+    number = await tills.sell("ST-01", SKU, 2, "AS-001")
+    again = await tills.sell("ST-01", SKU, 1)
+    ((orders, cursor),) = [page async for page in tills.orders("")]
+
+    assert (number, again) == ("ST-01-000001", "ST-01-000002")
+    assert await erp.on_hand("ST-01", SKU) == before - 3
+    assert cursor == "2"
+    assert await orders_of(tills, cursor) == []
+    ticket = orders[0]
+    assert (ticket.number, ticket.system, ticket.channel) == (number, "pos", "store")
+    assert (ticket.status, ticket.total) == (OrderStatus.FULFILLED, Money(152000, "CNY"))
+    assert ticket.paid == ticket.total
+    assert (ticket.origin_location, ticket.associate_code) == ("ST-01", "AS-001")
+    assert (ticket.lines[0].quantity, ticket.lines[0].fulfilled) == (2, 2)
+    assert [(o.system, o.external_id) for o in ticket.external] == [("pos", number)]
+    assert ticket.placed_at == NOON
+
+
+async def test_a_ticket_left_open_is_booked_once_with_the_next(erp, tills, tmp_path):
+    before = await erp.on_hand("ST-02", SKU)
+    await tills.sell("ST-02", SKU, 1)
+    with sqlite3.connect(tmp_path / "sandbox" / "pos.sqlite") as db:
+        db.execute(
+            "INSERT INTO placed SELECT 'ST-02-000099', 1000, 99, status, placed_at, updated_at,"
+            " lines, location, associate FROM placed"
+        )
+        db.execute("INSERT INTO unbooked VALUES ('ST-02-000001'), ('ST-02-000099')")
+    db.close()
+
+    await tills.sell("ST-02", SKU, 1)
+
+    assert await erp.on_hand("ST-02", SKU) == before - 3
+
+
+async def test_a_till_sells_only_what_there_is_in_shops(tills):
+    with pytest.raises(NotFound):
+        await tills.sell("WH-01", SKU, 1)
+    with pytest.raises(NotFound):
+        await tills.sell("ST-01", "NO-SUCH", 1)
+    with pytest.raises(InvalidInput):
+        await tills.sell("ST-01", SKU, 0)
+
+    assert await orders_of(tills) == []
+
+
+async def test_a_marketplace_has_listings_and_numbers_of_its_own(marketplace):
+    listings = await marketplace.listings()
+    listing = next(id for id, sku in listings.items() if sku == SKU)
+    cursor = await cursor_of(marketplace)
+
+    number = await marketplace.order({listing: 2})
+    ((orders, _),) = [page async for page in marketplace.orders(cursor)]
+
+    assert (
+        number
+        == {"marketplace-a": "20260000000001", "marketplace-b": "PB-000001"}[marketplace.code]
+    )
+    assert len(set(listings.values())) == len(listings)
+    assert not set(listings) & set(listings.values())
+    (order,) = orders
+    assert (order.number, order.system, order.channel) == (
+        number,
+        marketplace.code,
+        marketplace.code,
+    )
+    assert order.status is OrderStatus.CONFIRMED
+    assert [(line.sku, line.quantity) for line in order.lines] == [(SKU, 2)]
+    assert order.paid == order.total == Money(152000, "CNY")
+    assert order.delivery is not None and order.delivery.address is not None
+    assert order.delivery.address.country_code == "CN"
+
+
+async def test_an_order_called_off_is_told_again(marketplace):
+    listing = next(iter(await marketplace.listings()))
+    number = await marketplace.order({listing: 1})
+    cursor = await cursor_of(marketplace)
+
+    await marketplace.call_off(number)
+
+    assert await orders_of(marketplace, cursor) == [(number, OrderStatus.CANCELED)]
+    with pytest.raises(OrderNotOpen):
+        await marketplace.call_off(number)
+    with pytest.raises(NotFound):
+        await marketplace.order({"no-such-listing": 1})
+
+
+async def test_a_member_that_changed_is_told_again(crm):
+    await crm.change_tier("C100007", "PLATINUM")
+
+    changed: list[SandboxMember] = [m async for page, _ in crm.members("200") for m in page]
+
+    assert [(m.id, m.tier, m.updated_at) for m in changed] == [("C100007", "PLATINUM", NOON)]
