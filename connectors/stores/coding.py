@@ -1,0 +1,47 @@
+"""Records of the domain as JSON, and instants as integers: what the stores keep.
+
+Decoders are made once; msgspec checks every type on the way in.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+encode = msgspec.json.Encoder().encode
+
+
+def decoder(kind: type[T]) -> Callable[[bytes], T]:
+    """A function that reads one kind of record."""
+    return msgspec.json.Decoder(kind).decode
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    """Microseconds since 1970, or None."""
+    return None if at is None else micros(at)
+
+
+def instant(value: int) -> datetime:
+    """The instant of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def instant_or_none(value: int | None) -> datetime | None:
+    """The instant, or None."""
+    return None if value is None else instant(value)
+
+
+def marks(values: Iterable[Any]) -> str:
+    """As many SQL question marks as there are values."""
+    return ",".join("?" for _ in values)

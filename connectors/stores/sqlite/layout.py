@@ -1,0 +1,72 @@
+"""Tables of the SQLite store, one string for each version of the layout; a newer one is appended.
+
+Instants are integers: microseconds since 1970 (UTC). Bodies are JSON of the domain's records, so that
+a person at night can read them with any SQLite shell.
+"""
+
+LAYOUT = (
+    """
+    CREATE TABLE journal (batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, entries BLOB NOT NULL);
+    CREATE TABLE journal_skus (sku TEXT NOT NULL, batch INTEGER NOT NULL,
+        PRIMARY KEY (sku, batch)) WITHOUT ROWID;
+    CREATE TABLE streams (sku TEXT PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL)
+        WITHOUT ROWID;
+    CREATE TABLE positions (sku TEXT NOT NULL, location TEXT NOT NULL, on_hand INTEGER NOT NULL,
+        soft INTEGER NOT NULL, hard INTEGER NOT NULL, elsewhere INTEGER NOT NULL,
+        incoming INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+        PRIMARY KEY (sku, location)) WITHOUT ROWID;
+    CREATE TABLE pins (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
+        quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
+        PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
+    CREATE INDEX pins_by_reservation ON pins (reservation);
+    CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
+        on_hand INTEGER NOT NULL, acknowledged INTEGER) WITHOUT ROWID;
+    CREATE INDEX unseen_by_sku ON unseen (sku);
+    CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
+        version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX reservations_due ON reservations (expires_at) WHERE status = 'HELD';
+    CREATE TABLE orders (id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
+        channel TEXT NOT NULL, subject TEXT NOT NULL, member TEXT, location TEXT,
+        placed_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, due_at INTEGER,
+        version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX orders_by_age ON orders (placed_at DESC, id DESC);
+    CREATE INDEX orders_by_change ON orders (updated_at);
+    CREATE TABLE order_externals (system TEXT NOT NULL, external TEXT NOT NULL,
+        order_id TEXT NOT NULL, PRIMARY KEY (system, external)) WITHOUT ROWID;
+    CREATE TABLE keys (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
+        at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX keys_by_age ON keys (at);
+    CREATE TABLE writes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+        backend TEXT NOT NULL, subject TEXT NOT NULL, status TEXT NOT NULL, order_id TEXT,
+        not_before INTEGER, body BLOB NOT NULL);
+    CREATE INDEX writes_waiting ON writes (backend, sequence) WHERE status = 'WAITING';
+    CREATE INDEX writes_by_order ON writes (order_id);
+    CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL,
+        key TEXT NOT NULL);
+    CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL,
+        fence INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE feeds (backend TEXT NOT NULL, entity TEXT NOT NULL, location TEXT NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (backend, entity, location)) WITHOUT ROWID;
+    CREATE TABLE locations (code TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE products (handle TEXT PRIMARY KEY, title TEXT NOT NULL, brand TEXT,
+        updated_at INTEGER NOT NULL, price INTEGER, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX products_by_title ON products (title, handle);
+    CREATE INDEX products_by_change ON products (updated_at DESC, handle);
+    CREATE INDEX products_by_price ON products (price, handle);
+    CREATE TABLE product_channels (handle TEXT NOT NULL, channel TEXT NOT NULL,
+        price INTEGER NOT NULL, PRIMARY KEY (handle, channel)) WITHOUT ROWID;
+    CREATE TABLE product_categories (handle TEXT NOT NULL, category TEXT NOT NULL,
+        PRIMARY KEY (handle, category)) WITHOUT ROWID;
+    CREATE TABLE product_terms (term TEXT NOT NULL, handle TEXT NOT NULL,
+        PRIMARY KEY (term, handle)) WITHOUT ROWID;
+    CREATE INDEX product_terms_by_product ON product_terms (handle);
+    CREATE TABLE variants (sku TEXT PRIMARY KEY, handle TEXT NOT NULL, body BLOB NOT NULL)
+        WITHOUT ROWID;
+    CREATE INDEX variants_by_product ON variants (handle);
+    CREATE TABLE barcodes (barcode TEXT NOT NULL, sku TEXT NOT NULL, PRIMARY KEY (barcode, sku))
+        WITHOUT ROWID
+    """,
+)
+
+VERSION = len(LAYOUT)
+"""The version of the layout that this program reads and writes."""
