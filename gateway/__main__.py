@@ -1,0 +1,197 @@
+"""The command ``gateway``: its options, its exit codes, and what it says when it cannot start.
+
+Exit codes: 0 good, 2 usage or configuration, 1 failure. The work itself is in the modules it calls.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gateway import bootstrap, doctor, schema_text, serving
+from gateway.settings import Settings, SettingsError, load
+from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
+from resolvers.access import Role
+from resolvers.domain.errors import CommerceError
+
+_LOOPBACK = "127.0.0.1"
+_PROBE_BYTES = 65_536
+_YEAR_SECONDS = 31_536_000
+
+app = typer.Typer(
+    name="gateway",
+    help="One GraphQL schema of products, stock and orders over the systems a retailer runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+Data = Annotated[Path, typer.Option(help="Directory that holds the state; made if absent.")]
+Config = Annotated[Path, typer.Option(help="TOML file of settings.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+_DATA = Path("var")
+_CONFIG = Path("gateway.toml")
+
+
+class DataUnwritable(Exception):  # noqa: N818  # named for what is so, as every error here
+    """The data directory takes no writes: it is read-only, full, or no directory."""
+
+
+@app.command(epilog="Example: gateway demo --port 8000 --data var")
+def demo(port: Port = 8000, data: Data = _DATA, host: Host = _LOOPBACK) -> None:
+    """Serve a make-believe retailer, with nothing to configure."""
+    with _told():
+        serving.serve_demo(port, _ready(data), host)
+
+
+@app.command(epilog="Example: gateway serve --config gateway.toml --port 8000 --data var")
+def serve(
+    config: Config = _CONFIG,
+    data: Data = _DATA,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Instead of the configured port.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Instead of the configured host.")] = None,
+) -> None:
+    """Serve the retailer that a file of settings describes."""
+    with _told():
+        settings = load(config, os.environ)
+        listen = settings.server.host if host is None else host
+        at = settings.server.port if port is None else port
+        serving.serve(settings, _ready(data), listen, at)
+
+
+@app.command(epilog="Example: gateway schema > schema.graphql")
+def schema() -> None:
+    """Print the GraphQL schema."""
+    sys.stdout.write(schema_text.sdl().rstrip("\n") + "\n")
+
+
+@app.command(epilog="Example: gateway token --role associate --location ST-01 --associate A-007")
+def token(  # noqa: PLR0917  # one parameter an option; typer passes them by name
+    role: Annotated[Role, typer.Option(help="What the caller is to the retailer.")],
+    data: Data = _DATA,
+    member: Annotated[str | None, typer.Option(help="Member that the caller is.")] = None,
+    associate: Annotated[str | None, typer.Option(help="Code of the associate.")] = None,
+    location: Annotated[
+        list[str] | None, typer.Option(help="Bound to this location; may be repeated.")
+    ] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Bound to this channel; may be repeated.")
+    ] = None,
+    ttl: Annotated[
+        int | None, typer.Option(min=1, max=_YEAR_SECONDS, help="Seconds that it is good.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The file that `serve` is given, if its auth section differs."),
+    ] = None,
+) -> None:
+    """Print a token, and only it, signed with the data directory's key."""
+    for name, value in (("--member", member), ("--associate", associate)):
+        _require_name(name, value)
+    for name, values in (("--location", location), ("--channel", channel)):
+        for value in values or []:
+            _require_name(name, value)
+    with _told():
+        auth = load(config, os.environ).auth
+        caller = principal_of(
+            role,
+            member=member,
+            associate=associate,
+            locations=location or (),
+            channels=channel or (),
+        )
+        key = SigningKey.of(_ready(data))
+        tokens = Tokens(key, auth.issuer, lambda: datetime.now(UTC), auth.clock_skew_seconds)
+        sys.stdout.write(tokens.issue(caller, ttl or auth.token_ttl_seconds) + "\n")
+
+
+@app.command(epilog="Example: gateway sync main-erp --config gateway.toml --data var")
+def sync(
+    backend: Annotated[str, typer.Argument(help="Code of the backend.")],
+    config: Config = _CONFIG,
+    data: Data = _DATA,
+) -> None:
+    """Read one backend now, whole."""
+    with _told():
+        settings = load(config, os.environ)
+        codes = [configured.code for configured in settings.backends]
+        if backend not in codes:
+            told = ", ".join(codes) or "none is configured"
+            raise typer.BadParameter(f"there is no backend {backend!r} ({told})")
+        serving.sync_now(settings, _ready(data), backend)
+
+
+@app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var")
+def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
+    """Try the settings and each backend, and say what is wrong and what to do."""
+    with _told():
+        settings: Settings = load(config, os.environ)
+        findings = doctor.examine(settings, _ready(data), bootstrap.connect)
+    Console().print(doctor.table(findings))
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _require_name(option: str, value: str | None) -> None:
+    if value is not None and not (0 < len(value) <= 64 and value.isprintable() and value.strip()):
+        raise typer.BadParameter("1 to 64 printable characters", param_hint=option)
+
+
+def _ready(data: Path) -> Path:
+    """Makes the data directory and proves that it takes writes, before anything depends on it."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe = data / f".probe-{secrets.token_hex(8)}"
+        try:
+            with probe.open("xb") as file:
+                file.write(bytes(_PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        told = f"the data directory {data} cannot be written: {reason}"
+        raise DataUnwritable(f"{told}; name another with --data, or mend it") from error
+    return data
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what a person can mend into words on stderr and an exit code."""
+    try:
+        yield
+    except SettingsError as error:
+        _say(*(str(problem) for problem in error.problems))
+        raise typer.Exit(2) from error
+    except (DataUnwritable, KeyUnusable, CommerceError) as error:
+        _say(str(error))
+        raise typer.Exit(1) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"{place}{(error.strerror or str(error)).lower()}")
+        raise typer.Exit(1) from error
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stderr.write(f"gateway: {line}\n")
+
+
+if __name__ == "__main__":
+    main()

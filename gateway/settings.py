@@ -1,0 +1,238 @@
+"""The configuration as a whole: one TOML file, overridden by the environment, checked and frozen.
+
+Each setting's meaning stands in ``gateway/settings_sections.py``, the reading of TOML and of
+``GATEWAY_<SECTION>_<KEY>`` in ``gateway/settings_file.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gateway.settings_file import (
+    SECRET_NAME,
+    Problem,
+    Reader,
+    SettingsError,
+    Source,
+    read_source,
+    shown,
+)
+from gateway.settings_sections import (
+    LISTS,
+    SECTIONS,
+    VENDORS,
+    Auth,
+    BackendSettings,
+    ChannelSettings,
+    LocationOverlay,
+    Orders,
+    Reservations,
+    Retailer,
+    Secret,
+    Server,
+    Storage,
+    Sync,
+)
+from resolvers.domain.locations import Channel
+from resolvers.terms import Terms
+
+__all__ = [
+    "Auth",
+    "BackendSettings",
+    "ChannelSettings",
+    "LocationOverlay",
+    "Orders",
+    "Problem",
+    "Reservations",
+    "Retailer",
+    "Secret",
+    "Server",
+    "Settings",
+    "SettingsError",
+    "Storage",
+    "Sync",
+    "load",
+]
+
+_SECRET_BYTES_MAX = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration, checked. Safe to print: it shows no secret."""
+
+    server: Server = field(default_factory=Server)
+    store: Storage = field(default_factory=Storage)
+    auth: Auth = field(default_factory=Auth)
+    retailer: Retailer = field(default_factory=Retailer)
+    reservations: Reservations = field(default_factory=Reservations)
+    orders: Orders = field(default_factory=Orders)
+    sync: Sync = field(default_factory=Sync)
+    channels: tuple[ChannelSettings, ...] = ()
+    locations: tuple[LocationOverlay, ...] = ()
+    backends: tuple[BackendSettings, ...] = ()
+
+    def terms(self) -> Terms:
+        """What the flows obey of it."""
+        return Terms(
+            ttl_default_seconds=self.reservations.ttl_default_seconds,
+            ttl_max_seconds=self.reservations.ttl_max_seconds,
+            life_max_seconds=self.reservations.life_max_seconds,
+            stale_after_seconds=self.sync.stale_after_seconds,
+            number_prefix=self.orders.number_prefix,
+            time_zone=self.retailer.time_zone,
+        )
+
+    def sales_channels(self) -> tuple[Channel, ...]:
+        """The channels, with the retailer's word where they have none of their own."""
+        return tuple(
+            Channel(
+                code=at.code,
+                name=at.name,
+                kind=at.kind,
+                currency=at.currency or self.retailer.currency,
+                locations=at.locations,
+                payment_due_seconds=at.payment_due_seconds or self.orders.payment_due_seconds,
+                confirm_unpaid=at.confirm_unpaid,
+            )
+            for at in self.channels
+        )
+
+    def poll_seconds(self, backend: BackendSettings) -> float:
+        """The pause between two looks at a backend."""
+        return backend.poll_seconds or self.sync.poll_seconds
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Reads the file, lays the environment over it, checks everything, and reads the secrets.
+
+    Raises:
+        SettingsError: with every problem that was found.
+    """
+    source = read_source(path)
+    reader = Reader(source, environ, _password_variables(source))
+    reader.sections(tuple(SECTIONS), tuple(LISTS))
+    settings = Settings(
+        server=reader.single("server", Server),
+        store=reader.single("store", Storage),
+        auth=reader.single("auth", Auth),
+        retailer=reader.single("retailer", Retailer),
+        reservations=reader.single("reservations", Reservations),
+        orders=reader.single("orders", Orders),
+        sync=reader.single("sync", Sync),
+        channels=reader.many("channels", ChannelSettings),
+        locations=reader.many("locations", LocationOverlay),
+        backends=reader.many("backends", BackendSettings),
+    )
+    _check_reservations(reader, settings.reservations)
+    for name in LISTS:
+        _check_codes(reader, source, name)
+    for overlay in settings.locations:
+        _check_point(reader, overlay, _place(source, "locations", overlay.code))
+    folder = Path() if path is None else path.parent
+    backends = []
+    for backend in settings.backends:
+        place = _place(source, "backends", backend.code)
+        _check_backend(reader, backend, place)
+        backends.append(_with_password(reader, backend, place, folder, environ))
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return replace(settings, backends=tuple(backends))
+
+
+def _password_variables(source: Source) -> frozenset[str]:
+    """Variables that hold a password, so that none of them is taken for a setting."""
+    tables = source.tables.get("backends", [])
+    entries = tables if isinstance(tables, list) else []
+    names = (entry.get("password_env") for entry in entries if isinstance(entry, dict))
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def _place(source: Source, name: str, code: str) -> tuple[str | int, ...]:
+    codes = [table.get("code") for table in source.tables[name]]
+    return (name, codes.index(code))
+
+
+def _check_reservations(reader: Reader, found: Reservations) -> None:
+    for shorter, longer in (
+        ("ttl_default_seconds", "ttl_max_seconds"),
+        ("ttl_max_seconds", "life_max_seconds"),
+    ):
+        key, bound = f"reservations.{shorter}", f"reservations.{longer}"
+        most = getattr(found, longer)
+        value = getattr(found, shorter)
+        if reader.sound(key, bound) and value > most:
+            reader.refuse_value(key, f"at most {bound}, which is {most}", str(value))
+
+
+def _check_codes(reader: Reader, source: Source, name: str) -> None:
+    tables = source.tables.get(name, [])
+    seen: set[str] = set()
+    for index, table in enumerate(tables if isinstance(tables, list) else []):
+        code = table.get("code") if isinstance(table, dict) else None
+        if isinstance(code, str) and code in seen:
+            expected = f"a code that no other of [[{name}]] has"
+            reader.refuse(f"{name}.{code}.code", (name, index, "code"), expected, shown(code))
+        seen.add(str(code))
+
+
+def _check_point(reader: Reader, overlay: LocationOverlay, place: tuple[str | int, ...]) -> None:
+    keys = {"latitude": overlay.latitude, "longitude": overlay.longitude}
+    dotted = {name: f"locations.{overlay.code}.{name}" for name in keys}
+    absent = [name for name, value in keys.items() if value is None]
+    if len(absent) == 1 and reader.sound(*dotted.values()):
+        expected = "latitude and longitude together"
+        reader.refuse(dotted[absent[0]], place, expected, "nothing")
+
+
+def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | int, ...]) -> None:
+    key = f"backends.{backend.code}"
+    for needed in VENDORS[backend.vendor]:
+        names = ("password_env", "password_file") if needed == "password" else (needed,)
+        given = any(getattr(backend, name) is not None for name in names)
+        dotted = tuple(f"{key}.{name}" for name in (needed, *names))
+        if not given and reader.sound(*dotted):
+            expected = f"{' or '.join(names)}, which {backend.vendor} needs"
+            reader.refuse(f"{key}.{names[0]}", place, expected, "nothing")
+    for option in backend.options:
+        if SECRET_NAME.search(option):
+            dotted_option = f"{key}.options.{option}"
+            where = (*place, "options", option)
+            reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
+
+
+def _with_password(
+    reader: Reader,
+    backend: BackendSettings,
+    place: tuple[str | int, ...],
+    folder: Path,
+    environ: Mapping[str, str],
+) -> BackendSettings:
+    """Reads a backend's password from where the settings say that it is."""
+    key = f"backends.{backend.code}"
+    variable, file = backend.password_env, backend.password_file
+    if variable is not None and file is not None:
+        expected = "password_env or password_file, not both"
+        reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, "both")
+        return backend
+    if variable is not None:
+        if text := environ.get(variable, ""):
+            return replace(backend, password=Secret(text))
+        expected, found = "the name of a variable that is set", f"{shown(variable)}, which is not"
+        reader.refuse(f"{key}.password_env", (*place, "password_env"), expected, found)
+    if file is not None:
+        try:
+            return replace(backend, password=Secret(_first_line(folder / file)))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not one line of text"
+            expected, found = "a file that holds a password", f"{shown(file)}: {reason.lower()}"
+            reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, found)
+    return backend
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(_SECRET_BYTES_MAX).decode().rstrip("\r\n")
+    if not text or "\n" in text:
+        raise ValueError("a password is one line")
+    return text

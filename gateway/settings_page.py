@@ -1,0 +1,67 @@
+"""Makes ``docs/settings.md`` from the settings themselves: ``python -m gateway.settings_page``.
+
+It only prints; a test compares the committed page with what is made here.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, Field
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+from gateway.settings_file import PREFIX, documented, kind_of
+from gateway.settings_sections import LISTS, SECTIONS
+
+_OPENING = """\
+# Settings
+
+Made from the code by `python -m gateway.settings_page > docs/settings.md`; do not edit it here.
+
+One TOML file holds everything; each setting can be overridden by the environment variable named
+beside it, where a list is separated by commas. `<CODE>` is the entry's code in capitals, with `_`
+for every other sign: `main-erp` is `MAIN_ERP`. A key that is not listed here is an error, in the
+file and, within these sections, in the environment. A password never stands in the file: name a
+variable with `password_env` or a file with `password_file`.
+"""
+_HEAD = "| Key | Kind | Default | Meaning | Environment |\n|---|---|---|---|---|"
+
+
+def page() -> str:
+    """The whole page, as it is committed."""
+    parts = [_OPENING]
+    for name, shape in SECTIONS.items():
+        parts.append(_section(f"[{name}]", f"{PREFIX}{name.upper()}_", shape))
+    for name, shape in LISTS.items():
+        parts.append(_section(f"[[{name}]]", f"{PREFIX}{name.upper()}_<CODE>_", shape))
+    return "\n".join(parts)
+
+
+def _section(title: str, prefix: str, shape: type) -> str:
+    hints = get_type_hints(shape)
+    rows = [_row(item, hints[item.name], prefix) for item in documented(shape)]
+    return "\n".join([f"## `{title}`\n", f"{shape.__doc__}\n", _HEAD, *rows, ""])
+
+
+def _row(item: Field[Any], hint: Any, prefix: str) -> str:
+    fixed = item.name == "code" or hint == Mapping[str, str]
+    variable = "" if fixed else f"`{prefix}{item.name.upper()}`"
+    cells = (f"`{item.name}`", kind_of(item, hint), _default(item), item.metadata["doc"], variable)
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(item: Field[Any]) -> str:
+    if item.default is MISSING:
+        return "required" if item.default_factory is MISSING else "empty"
+    if item.default is None:
+        return "absent"
+    if item.default == ():
+        return "empty"
+    if isinstance(item.default, bool):
+        return f"`{str(item.default).lower()}`"
+    if isinstance(item.default, str) and not isinstance(item.default, StrEnum):
+        return f'`"{item.default}"`'
+    return f"`{item.default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,325 @@
+"""Every setting of the gateway: its kind, its default and its meaning.
+
+``docs/settings.md`` is made of it. How they are read stands in ``gateway/settings_file.py``,
+what must hold between them in ``gateway/settings.py``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gateway.settings_file import about
+from resolvers.domain.locations import Capability, ChannelKind, GeoPoint, Location, LocationKind
+
+VENDORS: Mapping[str, tuple[str, ...]] = {
+    "sandbox-erp": (),
+    "sandbox-crm": (),
+    "sandbox-pos": (),
+    "sandbox-marketplace": (),
+    "tryton": ("url", "database", "user", "password"),
+}
+"""Every vendor that can be configured, with the keys that it cannot work without."""
+
+_MONTH = 2_592_000
+_DAY = 86_400
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_CODE_KIND = "a code of 1 to 40 letters, digits, - and _"
+_CURRENCY_KIND = "a currency code of three capital letters"
+_ZONE_KIND = "the name of a time zone, such as Asia/Shanghai"
+_URL_KIND = "an http or https address without a user or password in it"
+
+
+def _is_code(text: str) -> bool:
+    return _CODE.fullmatch(text) is not None
+
+
+def _is_currency(text: str) -> bool:
+    return re.fullmatch("[A-Z]{3}", text) is not None
+
+
+def _is_zone(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        )
+    except ValueError:
+        return False
+
+
+class Secret:
+    """A password that was read at start. It is never printed: its repr is ``***``."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The password itself, for the one place that logs in."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How the gateway is reached."""
+
+    host: str = field(
+        default="127.0.0.1",
+        metadata=about("Address to listen on. Loopback unless you say otherwise."),
+    )
+    port: int = field(
+        default=8000, metadata=about("Port to listen on; 0 takes any free one.", low=0, high=65_535)
+    )
+    mutations_per_second: int = field(
+        default=5000,
+        metadata=about(
+            "Most mutations a second that one caller may send; 0 is no limit.",
+            low=0,
+            high=1_000_000,
+        ),
+    )
+    shutdown_seconds: int = field(
+        default=10,
+        metadata=about("How long a stop waits for requests under way.", low=0, high=300),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where the gateway keeps what it knows."""
+
+    engine: str = field(
+        default="sqlite",
+        metadata=about(
+            "`sqlite` keeps everything in the data directory; `memory` forgets it at the stop.",
+            kind="one of sqlite, memory",
+            fits=lambda text: text in ("sqlite", "memory"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Tokens that the gateway signs and accepts."""
+
+    issuer: str = field(
+        default="unified-commerce-gateway",
+        metadata=about("Name of who signs tokens; a token of another issuer is refused."),
+    )
+    token_ttl_seconds: int = field(
+        default=_DAY,
+        metadata=about("How long a new token is good, unless --ttl says.", low=1, high=31_536_000),
+    )
+    clock_skew_seconds: int = field(
+        default=30,
+        metadata=about("How far the clocks of two machines may differ.", low=0, high=300),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retailer:
+    """Who sells."""
+
+    name: str = field(default="Retailer", metadata=about("The retailer's name, for people."))
+    time_zone: str = field(
+        default="Asia/Shanghai",
+        metadata=about("Business days begin and end in this zone.", kind=_ZONE_KIND, fits=_is_zone),
+    )
+    currency: str = field(
+        default="CNY",
+        metadata=about(
+            "Currency of every channel that names none.", kind=_CURRENCY_KIND, fits=_is_currency
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reservations:
+    """How long a hold lives."""
+
+    ttl_default_seconds: int = field(
+        default=900,
+        metadata=about(
+            "Life of a hold that names none. At most `ttl_max_seconds`.", low=1, high=_MONTH
+        ),
+    )
+    ttl_max_seconds: int = field(
+        default=3600,
+        metadata=about("Longest life that a caller may ask for at a time.", low=1, high=_MONTH),
+    )
+    life_max_seconds: int = field(
+        default=_DAY,
+        metadata=about(
+            "Extensions never pass the hold's making plus this. At least `ttl_max_seconds`.",
+            low=1,
+            high=_MONTH,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What holds for every order."""
+
+    payment_due_seconds: int = field(
+        default=1800,
+        metadata=about("An order not paid after this is canceled.", low=1, high=_MONTH),
+    )
+    number_prefix: str = field(
+        default="UC",
+        metadata=about(
+            "Begins every order number.",
+            kind="1 to 8 capital letters and digits",
+            fits=lambda text: re.fullmatch("[A-Z0-9]{1,8}", text) is not None,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How closely the mirror follows the backends."""
+
+    poll_seconds: float = field(
+        default=2.0,
+        metadata=about("Pause between two looks at a backend that names none.", low=0.1, high=_DAY),
+    )
+    stale_after_seconds: float = field(
+        default=300.0,
+        metadata=about("A fact that is older is served marked as stale.", low=1, high=604_800),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """Where things are sold."""
+
+    code: str = field(
+        metadata=about("Code that clients name it by.", kind=_CODE_KIND, fits=_is_code)
+    )
+    name: str = field(metadata=about("Its name, for people."))
+    kind: ChannelKind = field(metadata=about("What sort of selling it is."))
+    currency: str | None = field(
+        default=None,
+        metadata=about(
+            "Its one currency; absent: the retailer's.", kind=_CURRENCY_KIND, fits=_is_currency
+        ),
+    )
+    locations: tuple[str, ...] = field(
+        default=(), metadata=about("Codes of the locations it sells from; empty: every location.")
+    )
+    payment_due_seconds: int | None = field(
+        default=None,
+        metadata=about("As in `[orders]`, for this channel alone.", low=1, high=_MONTH),
+    )
+    confirm_unpaid: bool = field(
+        default=False,
+        metadata=about("Orders are confirmed at once and paid later: cash on delivery, corporate."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LocationOverlay:
+    """What a backend does not know about one of its locations. What is absent stays."""
+
+    code: str = field(metadata=about("Code of the location, as its backend says it."))
+    latitude: float | None = field(
+        default=None, metadata=about("Degrees north; with `longitude`.", low=-90, high=90)
+    )
+    longitude: float | None = field(
+        default=None, metadata=about("Degrees east; with `latitude`.", low=-180, high=180)
+    )
+    region: str | None = field(default=None, metadata=about("Region that it belongs to."))
+    kind: LocationKind | None = field(default=None, metadata=about("What sort of place it is."))
+    capabilities: tuple[Capability, ...] | None = field(
+        default=None, metadata=about("What it is able to do for a buyer.")
+    )
+    phone: str | None = field(default=None, metadata=about("Telephone number for buyers."))
+    safety_stock: int | None = field(
+        default=None,
+        metadata=about("Units of every SKU kept for people in the shop.", low=0, high=1_000_000),
+    )
+
+    def over(self, location: Location) -> Location:
+        """The location with what is said here laid over it."""
+        assert location.code == self.code, "an overlay is for the location of its code"
+        said: dict[str, object] = {
+            name: value
+            for name in ("region", "kind", "capabilities", "phone", "safety_stock")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.latitude is not None and self.longitude is not None:
+            said["geo"] = GeoPoint(self.latitude, self.longitude)
+        return replace(location, **said)  # type: ignore[arg-type]  # names are Location's own
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """One system of the retailer that the gateway reads from and writes to."""
+
+    code: str = field(
+        metadata=about("Your name for it; never changed later.", kind=_CODE_KIND, fits=_is_code)
+    )
+    vendor: str = field(
+        metadata=about(
+            "What sort of system it is.",
+            kind="one of " + ", ".join(VENDORS),
+            fits=lambda text: text in VENDORS,
+        )
+    )
+    url: str | None = field(
+        default=None, metadata=about("Where it answers.", kind=_URL_KIND, fits=_is_url)
+    )
+    database: str | None = field(default=None, metadata=about("Its database."))
+    user: str | None = field(default=None, metadata=about("The gateway's user there."))
+    password_env: str | None = field(
+        default=None,
+        metadata=about("Name of the environment variable that holds the user's password."),
+    )
+    password_file: str | None = field(
+        default=None,
+        metadata=about("File that holds the password; a relative path begins at the TOML file."),
+    )
+    poll_seconds: float | None = field(
+        default=None,
+        metadata=about("As in `[sync]`, for this backend alone.", low=0.1, high=_DAY),
+    )
+    timeout_seconds: float = field(
+        default=10.0, metadata=about("Longest wait for one answer.", low=0.1, high=300)
+    )
+    options: Mapping[str, str] = field(
+        default_factory=dict, metadata=about("The vendor's own settings; never a secret.")
+    )
+    password: Secret | None = field(default=None, compare=False)
+
+
+SECTIONS: Mapping[str, type] = {
+    "server": Server,
+    "store": Storage,
+    "auth": Auth,
+    "retailer": Retailer,
+    "reservations": Reservations,
+    "orders": Orders,
+    "sync": Sync,
+}
+"""Sections that stand once, by name."""
+
+LISTS: Mapping[str, type] = {
+    "channels": ChannelSettings,
+    "locations": LocationOverlay,
+    "backends": BackendSettings,
+}
+"""Sections that stand once for each entry, by name."""
