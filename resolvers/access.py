@@ -45,7 +45,7 @@ _SHOPPER = frozenset(
 )
 _ASSOCIATE = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS}
-_PARTNER = _SHOPPER | {Scope.TRUSTED_TERMS, Scope.PAY}
+_PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
@@ -102,13 +102,11 @@ class Principal:
 
     def owns(self, subject: str, member_id: str | None, channel: str) -> bool:
         """Says whether a hold or an order of this subject, member and channel is this caller's to see."""
-        if self.role is Role.PARTNER:
-            return subject == self.subject or (bool(self.channels) and channel in self.channels)
-        if self.may(Scope.ORDERS_ALL):
+        if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
             return True
-        return subject == self.subject or (
-            self.member_id is not None and member_id == self.member_id
-        )
+        if self.channels and channel not in self.channels:
+            return False
+        return self.may(Scope.ORDERS_ALL)
 
 
 NOBODY = Principal(Role.GUEST, "nobody")

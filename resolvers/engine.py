@@ -7,9 +7,8 @@ key twice in one batch shares one answer, and nobody is answered before the batc
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Recorded, Scope
 from resolvers.domain.errors import CommerceError, IdempotencyKeyReused, Overloaded
@@ -22,30 +21,30 @@ QUEUE_MAX = 10_000
 """Most commands that may wait; beyond that a caller is told to come back."""
 
 
-class Command(Protocol):
-    """One thing to decide: under which key, seeing what, and how."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing to decide: under which key, of which request, seeing what, and how.
 
-    @property
-    def key(self) -> Key | None: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def scope(self) -> Scope: ...
+    ``decide`` is pure; it answers what changes and the id of the thing that it makes or touches, or
+    raises ``Refused`` and nothing changes. A fact has no key: it is idempotent by what it says.
+    """
 
-    def decide(self, books: Books) -> tuple[Change, str]:
-        """What changes, and the id of the thing it makes or touches. Pure.
-
-        Raises:
-            Refused: nothing changes.
-        """
+    key: Key | None
+    fingerprint: str
+    scope: Scope
+    decide: Callable[[Books], tuple[Change, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a command: the id of the thing it made, and whether that was decided before."""
+    """What came of a command: the id of the thing it made, and whether that was decided before.
+
+    ``change`` is what it changed; None when the answer is a replay.
+    """
 
     answer: str
     replayed: bool
+    change: Change | None = None
 
 
 @dataclass(slots=True)
@@ -103,7 +102,7 @@ class StockEngine:
 
         try:
             await self._store.transact(scope, keys, decide)
-        except Exception as error:  # noqa: BLE001  every waiting caller must hear of it
+        except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
         for waiting, result in zip(taken, results, strict=True):
             if waiting.future.done():
@@ -122,11 +121,11 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
         return Outcome(before.answer, replayed=True)
     try:
         change, answer = command.decide(books)
+        books.post(change)
     except CommerceError as refusal:
         return refusal
-    except Exception as bug:  # noqa: BLE001  one command's bug must not take the others with it
+    except Exception as bug:  # noqa: BLE001  # one command's bug must not take the others with it
         return bug
-    books.post(change)
     if key is not None:
         books.record(Recorded(key.id, command.fingerprint, answer, books.now))
-    return Outcome(answer, replayed=False)
+    return Outcome(answer, replayed=False, change=change)

@@ -78,8 +78,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one command decided. Pins and unseen movements are as they are afterwards; a pin of no
-    units is gone, an unseen movement of no units likewise."""
+    """What one command decided.
+
+    Pins and unseen movements are as they are afterwards; a pin of no units is gone, an unseen
+    movement of no units likewise.
+    """
 
     entries: tuple[StockEntry, ...] = ()
     pins: tuple[Pin, ...] = ()
@@ -129,8 +132,10 @@ class Books:
     """The state that a batch decides on, one command after another."""
 
     def __init__(self, known: Known, scope: Scope, clock: datetime) -> None:
-        """Opens the books at the later of the clock and every stream's own time, and gives back
-        whatever is due on the streams in scope."""
+        """Opens the books at the later of the clock and every stream's own time.
+
+        Whatever is due on the streams in scope is given back first.
+        """
         self.streams = {sku: known.streams.get(sku) or Stream(sku) for sku in scope.skus}
         times = [stream.at for stream in self.streams.values() if stream.at is not None]
         self.now = max([clock, *times])
@@ -167,36 +172,27 @@ class Books:
         ]
 
     def post(self, change: Change) -> None:
-        """Takes over what a command decided, whole."""
-        touched: dict[
-            str, tuple[dict[str, Position], dict[tuple[str, str], Pin], dict[str, Unseen]]
-        ]
-        touched = {}
-
-        def parts(
-            sku: str,
-        ) -> tuple[dict[str, Position], dict[tuple[str, str], Pin], dict[str, Unseen]]:
-            if sku not in touched:
-                stream = self.streams[sku]
-                touched[sku] = dict(stream.positions), dict(stream.pins), dict(stream.unseen)
-            return touched[sku]
-
+        """Takes over what a command decided, whole: if an entry breaks a law of stock, nothing."""
+        touched: dict[str, Stream] = {}
+        moved: dict[tuple[str, str], Position] = {}
         for entry in change.entries:
-            positions = parts(entry.sku)[0]
-            before = positions.get(entry.location) or Position(entry.sku, entry.location)
-            after = positions[entry.location] = apply(before, entry)
-            self._positions[entry.sku, entry.location] = after
+            stream = _opened(touched, self.streams, entry.sku)
+            before = stream.position(entry.location)
+            after = moved[entry.sku, entry.location] = apply(before, entry)
+            put(stream.positions, entry.location, after, keep=True)
         for pin in change.pins:
-            self._pins[pin.sku, pin.reservation, pin.location] = pin
-            put(parts(pin.sku)[1], (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
+            key = (pin.reservation, pin.location)
+            stream = _opened(touched, self.streams, pin.sku)
+            put(stream.pins, key, pin, keep=pin.quantity > 0)
         for movement in change.unseen:
-            self._unseen[movement.id] = movement
-            put(parts(movement.sku)[2], movement.id, movement, keep=movement.on_hand != 0)
-        for sku, (positions, pins, unseen) in touched.items():
-            self.streams[sku] = replace(
-                self.streams[sku], positions=positions, pins=pins, unseen=unseen
-            )
+            stream = _opened(touched, self.streams, movement.sku)
+            put(stream.unseen, movement.id, movement, keep=movement.on_hand != 0)
+
+        self.streams.update(touched)
+        self._positions.update(moved)
         self._entries += change.entries
+        self._pins.update({(pin.sku, pin.reservation, pin.location): pin for pin in change.pins})
+        self._unseen.update({movement.id: movement for movement in change.unseen})
         for reservation in change.reservations:
             self.reservations[reservation.id] = self._reservations[reservation.id] = reservation
         for order in change.orders:
@@ -229,9 +225,23 @@ class Books:
         )
 
 
-def put(into: dict[K, V], key: K, value: V, *, keep: bool) -> None:
-    """Keeps a value under its key, or drops the key."""
+def put(into: Mapping[K, V], key: K, value: V, *, keep: bool) -> None:
+    """Keeps a value under its key, or drops the key, in a working copy's own dictionary."""
+    assert isinstance(into, dict), "only working copies change"
     if keep:
         into[key] = value
     else:
         into.pop(key, None)
+
+
+def _opened(touched: dict[str, Stream], streams: Mapping[str, Stream], sku: str) -> Stream:
+    """A copy of a stream whose dictionaries are its own, made once for each change."""
+    if sku not in touched:
+        stream = streams[sku]
+        touched[sku] = replace(
+            stream,
+            positions=dict(stream.positions),
+            pins=dict(stream.pins),
+            unseen=dict(stream.unseen),
+        )
+    return touched[sku]

@@ -1,4 +1,4 @@
-"""The catalogue: products, their variants (SKUs), prices per channel, and where each fact came from.
+"""The catalogue: products, their variants (SKUs), prices per channel, and each fact's source.
 
 Pure records. A SKU is the ERP's item code, compared exactly. Prices are money in minor units.
 """

@@ -1,4 +1,4 @@
-"""The tree of errors that cross rooms. Connectors translate into it at the seam; schema answers from it.
+"""The tree of errors that cross rooms: connectors translate into it, schema answers from it.
 
     CommerceError
      ├─ Refused                  understood and denied; becomes a userError of the payload
@@ -34,7 +34,8 @@ class CommerceError(Exception):
 class Refused(CommerceError):
     """The request was understood and denied; sending it again alone will not help.
 
-    ``field`` is the path of the offending input, starting at ``input``; empty when none is to blame.
+    ``field`` is the path of the offending input, starting at ``input``; empty when none is to
+    blame.
     """
 
     code = "INVALID_INPUT"
@@ -46,7 +47,7 @@ class Refused(CommerceError):
 
 
 class InvalidInput(Refused):
-    """A value that cannot be meant: out of its range, empty, malformed, or not the caller's to send."""
+    """A value that cannot be meant: out of range, empty, malformed, or not the caller's to send."""
 
 
 class NotFound(Refused):
@@ -192,7 +193,7 @@ class BackendTimedOut(Unready):
 
 
 class UnknownOutcome(Unready):
-    """A backend did not answer a write in time: it may or may not have happened. Look it up first."""
+    """A backend did not answer a write in time: it may have happened or not. Look it up first."""
 
     code = "BACKEND_TIMEOUT"
 

@@ -11,9 +11,9 @@ FeedKey = tuple[str, str, str]
 class Feed:
     """What a backend last said of one entity, of one location where it is read by location.
 
-    ``watermark`` is the backend's own clock or sequence; ``observed_at`` is ours, when we last heard
-    it, None until the first reading is in. ``cursor`` is where the next reading goes on. ``error``
-    says why the last try failed, "" if it did not.
+    ``watermark`` is the backend's own clock or sequence; ``observed_at`` is ours, when we last
+    heard it, None until the first reading is in. ``cursor`` is where the next reading goes on.
+    ``error`` says why the last try failed, "" if it did not.
     """
 
     backend: str

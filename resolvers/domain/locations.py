@@ -4,9 +4,10 @@ Pure records and predicates. Distances are great-circle kilometres.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from enum import StrEnum
-from math import asin, cos, radians, sin, sqrt
+from math import asin, ceil, cos, radians, sin, sqrt
+from zoneinfo import ZoneInfo
 
 _EARTH_RADIUS_KM = 6371.0
 
@@ -130,3 +131,30 @@ def distance_km(one: GeoPoint, other: GeoPoint) -> float:
     half_lon = sin((radians(other.longitude) - radians(one.longitude)) / 2)
     chord = half_lat**2 + cos(latitudes[0]) * cos(latitudes[1]) * half_lon**2
     return 2 * _EARTH_RADIUS_KM * asin(sqrt(min(1.0, chord)))
+
+
+_DAYS_AHEAD = 8
+
+
+def ready_in_minutes(location: Location, now: datetime, preparation_minutes: int) -> int:
+    """Minutes until goods asked for at ``now`` lie ready: prepared while the place is open.
+
+    A place that says no opening hours is taken to be open.
+    """
+    if not location.opening_hours:
+        return preparation_minutes
+    here = now.astimezone(ZoneInfo(location.time_zone))
+    preparation = timedelta(minutes=preparation_minutes)
+    for day in range(_DAYS_AHEAD):
+        at = here.date() + timedelta(days=day)
+        for hours in sorted(location.opening_hours, key=lambda hours: hours.opens):
+            if hours.weekday != at.isoweekday():
+                continue
+            opens, closes = (
+                datetime.combine(at, time.fromisoformat(text), here.tzinfo)
+                for text in (hours.opens, hours.closes)
+            )
+            ready = max(here, opens) + preparation
+            if ready <= closes:
+                return ceil((ready - here) / timedelta(minutes=1))
+    return preparation_minutes

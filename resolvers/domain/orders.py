@@ -4,13 +4,13 @@ The selling system owns the commercial terms, the gateway owns the allocation. A
 PENDING and keeps its stock until ``payment_due_at``, no longer. Pure; money in minor units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from resolvers.domain.catalog import Component, Provenance
-from resolvers.domain.errors import InvalidInput, OrderNotOpen
+from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen
 from resolvers.domain.locations import GeoPoint, Method
 from resolvers.domain.values import Money
 
@@ -28,8 +28,10 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """So many units of one SKU at one price (tax included). ``components`` are of a bundle, per
-    unit, frozen as they were when it was sold."""
+    """So many units of one SKU at one price (tax included).
+
+    ``components`` are of a bundle, per unit, frozen as they were when it was sold.
+    """
 
     id: str
     sku: str
@@ -86,7 +88,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order. ``system`` is where it was placed; ``external`` its ids in other systems."""
+    """One order.
+
+    ``system`` is where it was placed; ``external`` its ids in other systems; ``departed`` the
+    units of each stocked SKU that have left for it.
+    """
 
     id: str
     number: str
@@ -107,6 +113,7 @@ class Order:
     origin_location: str | None = None
     system: str = "gateway"
     external: tuple[Provenance, ...] = ()
+    departed: tuple[tuple[str, int], ...] = ()
     version: int = 0
 
     @property
@@ -131,7 +138,9 @@ class Order:
         return self.payment_due_at is not None and self.payment_due_at <= now
 
 
-def pay(order: Order, payments: Sequence[Payment], by: str, now: datetime) -> Order:
+def pay(
+    order: Order, payments: Sequence[Payment], by: str, now: datetime, field: tuple[str, ...] = ()
+) -> Order:
     """The order with more money on it: CONFIRMED once paid in full.
 
     Raises:
@@ -145,9 +154,9 @@ def pay(order: Order, payments: Sequence[Payment], by: str, now: datetime) -> Or
         raise OrderNotOpen(f"order {order.number} is {seen.status}; give the money back")
     for payment in payments:
         if payment.amount.currency != order.currency:
-            raise InvalidInput(f"order {order.number} is in {order.currency}", field=_AMOUNT)
+            raise InvalidInput(f"order {order.number} is in {order.currency}", field=field)
         if payment.amount.minor <= 0:
-            raise InvalidInput("a payment is more than nothing", field=_AMOUNT)
+            raise InvalidInput("a payment is more than nothing", field=field)
     after = replace(
         order,
         payments=(*order.payments, *payments),
@@ -156,13 +165,10 @@ def pay(order: Order, payments: Sequence[Payment], by: str, now: datetime) -> Or
     )
     if after.paid.minor > after.total.minor:
         owed = Money(order.total.minor - order.paid.minor, order.currency)
-        raise InvalidInput(f"{owed.amount} {owed.currency} is owed, not more", field=_AMOUNT)
+        raise InvalidInput(f"{owed.amount} {owed.currency} is owed, not more", field=field)
     if after.paid.minor == after.total.minor and order.status is OrderStatus.PENDING:
         return confirm(after, by, now)
     return after
-
-
-_AMOUNT = ("input", "payment", "amount")
 
 
 def confirm(order: Order, by: str, now: datetime) -> Order:
@@ -196,33 +202,73 @@ def cancel(order: Order, by: str, now: datetime) -> Order:
 
 def lapse(order: Order, now: datetime) -> Order:
     """The unpaid order whose deadline has passed, written down as canceled."""
-    assert order.status is OrderStatus.PENDING and order.overdue(now)
+    assert order.status is OrderStatus.PENDING
+    assert order.overdue(now)
     event = OrderEvent("PAYMENT_OVERDUE", now, "gateway")
     return replace(
         order, status=OrderStatus.CANCELED, history=(*order.history, event), updated_at=now
     )
 
 
-def shipped(order: Order, sku: str, total: int, by: str, now: datetime) -> tuple[Order, int]:
-    """The order after a backend says that ``total`` units of a SKU have left in all, and how many
-    of them are new. Saying it again changes nothing."""
-    fresh = 0
+def shipped(order: Order, sku: str, units: int, by: str, now: datetime) -> Order:
+    """The order after ``units`` more of a stocked SKU have left for it.
+
+    A bundle is fulfilled as far as all of its parts have left.
+    """
+    assert units > 0
+    departed = dict(order.departed)
+    departed[sku] = departed.get(sku, 0) + units
+    left = dict(departed)
     lines: list[OrderLine] = []
-    left = total
     for line in order.lines:
-        if line.sku != sku:
-            lines.append(line)
-            continue
-        out = max(line.fulfilled, min(line.quantity, left))
-        left = max(0, left - out)
-        fresh += out - line.fulfilled
+        parts = line.components or (Component(line.sku, 1),)
+        whole = min(left.get(part.sku, 0) // part.quantity for part in parts)
+        out = max(line.fulfilled, min(line.quantity, whole))
+        for part in parts:
+            left[part.sku] = left.get(part.sku, 0) - out * part.quantity
         lines.append(replace(line, fulfilled=out))
-    if not fresh:
-        return order, 0
-    whole = all(line.fulfilled == line.quantity for line in lines)
-    status = OrderStatus.FULFILLED if whole else OrderStatus.PARTIALLY_FULFILLED
-    event = OrderEvent(status, now, by)
-    after = replace(
-        order, lines=tuple(lines), status=status, updated_at=now, history=(*order.history, event)
+    done = all(line.fulfilled == line.quantity for line in lines)
+    status = OrderStatus.FULFILLED if done else OrderStatus.PARTIALLY_FULFILLED
+    return replace(
+        order,
+        lines=tuple(lines),
+        status=status,
+        departed=tuple(sorted(departed.items())),
+        updated_at=now,
+        history=(*order.history, OrderEvent(status, now, by)),
     )
-    return after, fresh
+
+
+def reduced(order: Order, cut: Mapping[str, int], by: str, now: datetime) -> Order:
+    """The unpaid order with fewer units: ``cut`` by order line id. A line of no units is gone.
+
+    Raises:
+        OrderNotOpen: it is not waiting for its payment.
+        NotFound: no such line.
+        InvalidInput: more than the line has, or less than what has been paid would be owed.
+    """
+    if order.seen_at(now).status is not OrderStatus.PENDING:
+        raise OrderNotOpen(
+            f"order {order.number} is {order.seen_at(now).status}; only an unpaid order can be "
+            "canceled in part: cancel all of it, or let the rest come back as a return"
+        )
+    by_id = {line.id: line for line in order.lines}
+    for at, (id, units) in enumerate(cut.items()):
+        if id not in by_id:
+            raise NotFound("the order has no such line", field=("input", "lines", at))
+        if not 0 < units <= by_id[id].quantity:
+            raise InvalidInput(
+                f"the line has {by_id[id].quantity} units", field=("input", "lines", at, "quantity")
+            )
+    kept = [replace(line, quantity=line.quantity - cut.get(line.id, 0)) for line in order.lines]
+    after = replace(
+        order,
+        lines=tuple(line for line in kept if line.quantity),
+        updated_at=now,
+        history=(*order.history, OrderEvent("REDUCED", now, by)),
+    )
+    if not after.lines or after.total.minor <= after.paid.minor:
+        raise InvalidInput(
+            "nothing would be left to pay; cancel the whole order", field=("input", "lines")
+        )
+    return after

@@ -38,7 +38,7 @@ class SaleLine:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An order's part at one location, as its backend shall book it. ``reference`` is ours, unique."""
+    """An order's part at one location, for its backend to book. ``reference`` is ours, unique."""
 
     reference: str
     location: str

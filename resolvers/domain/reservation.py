@@ -4,9 +4,9 @@
                    ├─release▶ RELEASED ◀release─┘
                    └─expire▶ EXPIRED
 
-HELD is soft, with a time to live; COMMITTED is hard, bound to an order. Expiry is decided by whoever
-reads, at its instant; nothing waits for a sweeper. Pure: no clock, no storage. Quantities are whole
-units; instants are aware UTC.
+HELD is soft, with a time to live; COMMITTED is hard, bound to an order. Expiry is decided by
+whoever reads, at its instant; nothing waits for a sweeper. Pure: no clock, no storage. Quantities
+are whole units; instants are aware UTC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from resolvers.domain.availability import eligible, promise
+from resolvers.domain.catalog import Component
 from resolvers.domain.errors import (
     InsufficientStock,
     NoEligibleLocation,
@@ -69,7 +70,8 @@ class Line:
 class Reservation:
     """One buyer's claim on units, all or nothing over its lines.
 
-    ``location`` is set when exactly that place was asked for; ``subject`` is the caller that made it.
+    ``location`` is set when exactly that place was asked for; ``subject`` is the caller that made
+    it.
     """
 
     id: str
@@ -108,11 +110,11 @@ def step(reservation: Reservation, action: Action, now: datetime) -> Status:
     raise ReservationNotHeld(f"the reservation is {status}; {action.lower()} is not possible")
 
 
-def needed(lines: Iterable[Line], bundles: Mapping[str, Sequence[Line]]) -> dict[str, int]:
+def needed(lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]]) -> dict[str, int]:
     """Units of each stocked SKU behind some lines: bundles by components, the same SKU summed."""
     units: dict[str, int] = {}
     for line in lines:
-        for part in bundles.get(line.sku, (Line(line.sku, 1),)):
+        for part in bundles.get(line.sku) or (Component(line.sku, 1),):
             units[part.sku] = units.get(part.sku, 0) + part.quantity * line.quantity
     return units
 
@@ -128,20 +130,23 @@ class Terms:
     until: datetime | None
 
 
+Short = Mapping[str, tuple[int, int]]
+"""Units asked for and units that can be promised, by stocked SKU that is short."""
+
+
 def place_pins(
     reservation: str,
     units: Mapping[str, int],
     streams: Mapping[str, Stream],
     terms: Terms,
     now: datetime,
-) -> list[Pin]:
-    """Backs every unit with a real location, or refuses all of them.
+) -> tuple[list[Pin], Short]:
+    """Backs units with real locations as far as it goes: the pins, and what is short.
 
     The streams must hold nothing that is due. Nothing is changed here.
 
     Raises:
         NoEligibleLocation: no place of the channel can serve the method.
-        InsufficientStock: one for each SKU that is short (several at once).
     """
     places = [
         at
@@ -152,20 +157,42 @@ def place_pins(
         asked = terms.exactly or f"channel {terms.channel.code}"
         raise NoEligibleLocation(f"{asked} has no place that can serve {terms.method or 'this'}")
     pins: list[Pin] = []
-    short: list[Refused] = []
+    short: dict[str, tuple[int, int]] = {}
     for sku, quantity in units.items():
         taken = _spread(quantity, streams[sku].positions, places, terms)
         available = sum(taken.values())
         if available < quantity:
-            short.append(InsufficientStock(sku, quantity, available))
-            continue
+            short[sku] = (quantity, available)
         tentative = terms.exactly is None
         pins += [
             Pin(reservation, sku, at, units_here, terms.until, tentative)
             for at, units_here in taken.items()
         ]
-    refuse(short)
-    return pins
+    return pins, short
+
+
+def refuse_short(
+    lines: Sequence[Line],
+    short: Short,
+    bundles: Mapping[str, Sequence[Component]],
+    asked_at: Sequence[int] = (),
+) -> None:
+    """Refuses every line that asks for a SKU which is short; a bundle by its scarcest part.
+
+    ``asked_at`` is where each line stood in the input, if not in this order.
+
+    Raises:
+        InsufficientStock: one for each such line (several at once).
+    """
+    refusals: list[Refused] = []
+    for at, line in enumerate(lines):
+        parts = bundles.get(line.sku) or (Component(line.sku, 1),)
+        left = [short[part.sku][1] // part.quantity for part in parts if part.sku in short]
+        if left:
+            available = min(line.quantity, *left)
+            field = ("input", "lines", asked_at[at] if asked_at else at)
+            refusals.append(InsufficientStock(line.sku, line.quantity, available, field=field))
+    refuse(refusals)
 
 
 _KINDS_FIRST = (LocationKind.WAREHOUSE, LocationKind.DARK_STORE)
@@ -174,7 +201,7 @@ _KINDS_FIRST = (LocationKind.WAREHOUSE, LocationKind.DARK_STORE)
 def _spread(
     quantity: int, positions: Mapping[str, Position], places: Sequence[Location], terms: Terms
 ) -> dict[str, int]:
-    """Units by location: one place for all where one can, warehouses before shops, deepest first."""
+    """Units by location: one place for all if one can, warehouses before shops, deepest first."""
     here = terms.exactly is not None
     offers = [
         (
@@ -226,7 +253,7 @@ def release_entries(pins: Iterable[Pin], now: datetime) -> tuple[list[StockEntry
 def fulfill_entries(
     pins: Iterable[Pin], quantity: int, now: datetime, source: str
 ) -> tuple[list[StockEntry], list[Pin]]:
-    """Up to ``quantity`` committed units leave the building: the entries, and the pins afterwards."""
+    """Up to ``quantity`` committed units leave the building: the entries, and the pins then."""
     entries: list[StockEntry] = []
     after: list[Pin] = []
     left = quantity

@@ -69,7 +69,7 @@ def title_key(product: Product) -> str:
 
 
 def lowest_price(product: Product, channel: str | None) -> int | None:
-    """The lowest price of a product in a channel, or in any, in minor units; None where not sold."""
+    """The lowest price of a product in a channel, or in any, in minor units; None: not sold."""
     prices = [
         price.minor
         for variant in product.variants

@@ -1,7 +1,7 @@
 """Stock: entries are immutable movements, positions are their folds (ADR-0003).
 
-A stream holds what one SKU has: its positions by location and the live pins on them. Pure: no clock,
-no storage. Quantities are whole units; instants are aware UTC.
+A stream holds what one SKU has: its positions by location and the live pins on them. Pure: no
+clock, no storage. Quantities are whole units; instants are aware UTC.
 """
 
 from collections.abc import Iterable, Mapping
@@ -77,7 +77,7 @@ class Position:
 
     @property
     def unpromised(self) -> int:
-        """On hand less everything promised to anybody; below zero when more was sold than there is."""
+        """On hand less everything promised to anybody; below zero when more was sold than is."""
         return self.on_hand - self.soft - self.hard - self.elsewhere
 
 
@@ -116,7 +116,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Everything of one SKU that a decision needs. ``at`` is the stream's time; it never runs back."""
+    """Everything of one SKU that a decision needs. ``at`` is its time, which never runs back."""
 
     sku: str
     positions: Mapping[str, Position] = field(default_factory=dict)
@@ -184,7 +184,7 @@ def expire_due(stream: Stream, now: datetime) -> tuple[list[StockEntry], list[Pi
     return entries, [replace(pin, quantity=0) for pin in due]
 
 
-def counted(
+def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it states them
     stream: Stream,
     location: str,
     quantity: int,

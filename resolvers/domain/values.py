@@ -3,6 +3,7 @@
 Money is an integer of minor units with its currency; instants are aware UTC.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -70,6 +71,24 @@ def money(amount: str | Decimal, currency: str, *, field: tuple[str | int, ...] 
     if abs(minor) > MINOR_MAX:
         raise InvalidInput("the amount is beyond all reason", field=field)
     return Money(minor, currency)
+
+
+def shares(total: int, weights: Sequence[int]) -> list[int]:
+    """``total`` split by weight into whole parts that sum to it exactly.
+
+    By largest remainder; of equal remainders the earlier part has it.
+    """
+    assert total >= 0
+    assert weights
+    assert min(weights) >= 0
+    whole = sum(weights)
+    if not whole:
+        weights, whole = [1] * len(weights), len(weights)
+    parts = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda at: -(total * weights[at] % whole))
+    for at in by_remainder[: total - sum(parts)]:
+        parts[at] += 1
+    return parts
 
 
 def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:

@@ -1,0 +1,257 @@
+"""What a command about an order decides: place, pay, cancel; and what becomes of its hold.
+
+An unpaid order keeps a hold until its payment deadline; payment in full makes the hold firm and
+tells the backends, all in one change. Pure: the time is the books'.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from resolvers.domain.books import Books, Change
+from resolvers.domain.errors import InvalidInput, NotFound, ReservationNotHeld
+from resolvers.domain.holds import Hold, pinned
+from resolvers.domain.locations import able, in_pool
+from resolvers.domain.orders import Order, OrderStatus, Payment, cancel, confirm, pay, reduced
+from resolvers.domain.outbox import WriteAction
+from resolvers.domain.reservation import (
+    Action,
+    Line,
+    Reservation,
+    Status,
+    commit_entries,
+    hold_entries,
+    needed,
+    release_entries,
+    step,
+)
+from resolvers.domain.sales import writes_of
+from resolvers.domain.stock import Pin, StockEntry, apply
+
+_RESERVATION = ("input", "reservationId")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """An order that is asked for: PENDING, with what its hold must be, and who takes its sales.
+
+    ``reservation_id`` is the hold that it is placed from, if any. ``sinks`` is the backend that
+    takes sales, by location. The order is due in ``due_seconds``, or firm at once (``confirm_unpaid``).
+    """
+
+    order: Order
+    hold: Hold
+    sinks: Mapping[str, str]
+    by: str
+    due_seconds: int
+    payments: tuple[Payment, ...] = ()
+    reservation_id: str | None = None
+    confirm_unpaid: bool = False
+
+
+def place(books: Books, ask: Checkout) -> Change:
+    """Places an order from a hold, or holds by itself, all or nothing.
+
+    A hold that was made for any method, or elsewhere, is pinned again where the delivery needs it.
+
+    Raises:
+        NotFound, ReservationExpired, ReservationNotHeld, InvalidInput: of the hold or the payments.
+        NoEligibleLocation, InsufficientStock: the delivery cannot be served.
+    """
+    due = books.now + timedelta(seconds=ask.due_seconds)
+    old: list[Pin] = []
+    if ask.reservation_id is None:
+        reservation = Reservation(
+            ask.hold.id,
+            Status.HELD,
+            ask.hold.channel.code,
+            ask.hold.lines,
+            ask.hold.subject,
+            books.now,
+            due,
+            member_id=ask.hold.member_id,
+        )
+    else:
+        reservation = _holdable(books, ask)
+        old = books.pins_of(reservation, books.streams)
+
+    order = replace(
+        ask.order,
+        placed_at=books.now,
+        updated_at=books.now,
+        payment_due_at=due,
+        reservation_id=reservation.id,
+    )
+    payments = [replace(payment, recorded_at=books.now) for payment in ask.payments]
+    order = pay(order, payments, ask.by, books.now, field=("input", "payments"))
+    if order.status is OrderStatus.PENDING and ask.confirm_unpaid:
+        order = confirm(order, ask.by, books.now)
+
+    entries, pins = _pinned_for(books, ask, old, due)
+    reservation = replace(
+        reservation,
+        order_id=order.id,
+        expires_at=due,
+        location=ask.hold.exactly,
+        method=ask.hold.method,
+        version=reservation.version + 1,
+    )
+    change = Change(tuple(entries), tuple(pins), reservations=(reservation,), orders=(order,))
+    return _firm(books, change, ask.sinks) if order.status is OrderStatus.CONFIRMED else change
+
+
+def record_payment(
+    books: Books, order_id: str, payment: Payment, by: str, sinks: Mapping[str, str]
+) -> Change:
+    """Puts money on an order; paid in full, its hold is committed and its backends are told.
+
+    Raises:
+        NotFound, OrderNotOpen, InvalidInput.
+    """
+    order = known(books, order_id)
+    stamped = replace(payment, recorded_at=books.now)
+    paid = pay(order, [stamped], by, books.now, field=("input", "payment", "amount"))
+    if paid.status is order.status:
+        return Change(orders=(paid,))
+    reservation = books.reservations[order.reservation_id or ""]
+    pins = books.pins_of(reservation, books.streams)
+    change = Change(pins=tuple(pins), reservations=(reservation,), orders=(paid,))
+    return _firm(books, change, sinks)
+
+
+def call_off(books: Books, order_id: str, by: str, sinks: Mapping[str, str]) -> Change:
+    """Cancels a whole order: its units are free at once, and backends that know it are told.
+
+    Raises:
+        NotFound, OrderNotOpen.
+    """
+    order = known(books, order_id)
+    canceled = cancel(order, by, books.now)
+    reservation = books.reservations.get(order.reservation_id or "")
+    if reservation is None:
+        return Change(orders=(canceled,))
+    held = books.pins_of(reservation, books.streams)
+    writes = []
+    if order.status is OrderStatus.CONFIRMED:
+        writes = writes_of(order, held, sinks, WriteAction.CANCEL_SALE, books.now)
+    entries, pins = release_entries(held, books.now)
+    released = replace(
+        reservation, status=Status.RELEASED, expires_at=None, version=reservation.version + 1
+    )
+    return Change(
+        tuple(entries),
+        tuple(pins),
+        reservations=(released,),
+        orders=(canceled,),
+        writes=tuple(writes),
+    )
+
+
+def call_off_lines(books: Books, order_id: str, cut: Mapping[str, int], by: str) -> Change:
+    """Takes units off an unpaid order and gives them back.
+
+    Raises:
+        NotFound, OrderNotOpen, InvalidInput.
+    """
+    order = known(books, order_id)
+    after = reduced(order, cut, by, books.now)
+    reservation = books.reservations[order.reservation_id or ""]
+    bundles = {line.sku: line.components for line in order.lines if line.components}
+    kept = tuple(Line(line.sku, line.quantity) for line in after.lines)
+    free = needed([Line(line.sku, line.quantity) for line in order.lines], bundles)
+    for sku, units in needed(kept, bundles).items():
+        free[sku] -= units
+    entries: list[StockEntry] = []
+    pins: list[Pin] = []
+    for pin in books.pins_of(reservation, books.streams):
+        units = min(free[pin.sku], pin.quantity)
+        if units:
+            free[pin.sku] -= units
+            entries += release_entries([replace(pin, quantity=units)], books.now)[0]
+            pins.append(replace(pin, quantity=pin.quantity - units))
+    less = replace(reservation, lines=kept, version=reservation.version + 1)
+    return Change(tuple(entries), tuple(pins), reservations=(less,), orders=(after,))
+
+
+def known(books: Books, order_id: str) -> Order:
+    """An order of the books.
+
+    Raises:
+        NotFound: there is none.
+    """
+    order = books.orders.get(order_id)
+    if order is None:
+        raise NotFound("there is no such order", field=("input", "orderId"))
+    return order
+
+
+def _firm(books: Books, change: Change, sinks: Mapping[str, str]) -> Change:
+    """The change with its hold committed and its backends told."""
+    (reservation,), (order,) = change.reservations, change.orders
+    soft = [pin for pin in change.pins if pin.quantity]
+    entries, hard = commit_entries(soft, books.now)
+    committed = replace(
+        reservation,
+        status=step(reservation, Action.COMMIT, books.now),
+        expires_at=None,
+        version=reservation.version + 1,
+    )
+    gone = tuple(pin for pin in change.pins if not pin.quantity)
+    return replace(
+        change,
+        entries=(*change.entries, *entries),
+        pins=(*gone, *hard),
+        reservations=(committed,),
+        writes=tuple(writes_of(order, hard, sinks, WriteAction.PLACE_SALE, books.now)),
+    )
+
+
+def _holdable(books: Books, ask: Checkout) -> Reservation:
+    """The hold that an order is placed from, if it may be."""
+    reservation = books.reservations.get(ask.reservation_id or "")
+    if reservation is None:
+        raise NotFound("there is no such reservation", field=_RESERVATION)
+    step(reservation, Action.COMMIT, books.now)
+    if reservation.order_id is not None:
+        raise ReservationNotHeld("the reservation belongs to an order already", field=_RESERVATION)
+    if reservation.channel != ask.hold.channel.code:
+        raise InvalidInput(
+            f"the reservation was made in channel {reservation.channel}", field=("input", "channel")
+        )
+    if _summed(reservation.lines) != _summed(ask.hold.lines):
+        raise InvalidInput(
+            "the lines are not those of the reservation; leave them out", field=("input", "lines")
+        )
+    return reservation
+
+
+def _summed(lines: Sequence[Line]) -> dict[str, int]:
+    return needed(lines, {})
+
+
+def _pinned_for(
+    books: Books, ask: Checkout, old: Sequence[Pin], due: datetime
+) -> tuple[list[StockEntry], list[Pin]]:
+    """The hold's pins until ``due``: as they are where the delivery can be served, else anew."""
+    if old and all(_serves(pin, ask.hold, books.now) for pin in old):
+        return [], [replace(pin, until=due) for pin in old]
+    given_back, gone = release_entries(old, books.now)
+    streams = dict(books.streams)
+    for entry in given_back:
+        stream = streams[entry.sku]
+        freed = apply(stream.position(entry.location), entry)
+        positions = {**stream.positions, entry.location: freed}
+        streams[entry.sku] = replace(stream, positions=positions)
+    hold = replace(ask.hold, id=old[0].reservation) if old else ask.hold
+    pins = pinned(hold, streams, due, books.now)
+    return given_back + hold_entries(pins, books.now), gone + pins
+
+
+def _serves(pin: Pin, hold: Hold, now: datetime) -> bool:
+    """Says whether a pin's location can serve the hold's delivery."""
+    if hold.exactly is not None and pin.location != hold.exactly:
+        return False
+    return any(
+        at.code == pin.location and in_pool(at, hold.channel, now) and able(at, hold.method)
+        for at in hold.locations
+    )

@@ -1,0 +1,317 @@
+"""What the books make of facts: a system's count, goods that left, a person's correction, an order
+that was placed elsewhere.
+
+Facts are never refused: what happened is written down even if less is left than was promised. Each
+says the same thing however often it comes. Pure: the time is the books'.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from resolvers.domain.availability import eligible
+from resolvers.domain.books import Books, Change
+from resolvers.domain.errors import InvalidInput, StockMoved
+from resolvers.domain.feeds import Feed
+from resolvers.domain.locations import Channel, Location
+from resolvers.domain.orders import Order, OrderEvent, OrderStatus, shipped
+from resolvers.domain.outbox import Adjustment, Write, WriteAction
+from resolvers.domain.reservation import (
+    Line,
+    Reservation,
+    Status,
+    Terms,
+    commit_entries,
+    fulfill_entries,
+    hold_entries,
+    needed,
+    place_pins,
+    release_entries,
+)
+from resolvers.domain.sales import writes_of
+from resolvers.domain.stock import EntryKind, Pin, StockEntry, Unseen, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Some SKUs of one location as its system says they are: (on hand, sold there) by SKU.
+
+    ``feed`` is the reading that it is part of; its watermark is the system's own.
+    """
+
+    feed: Feed
+    levels: Mapping[str, tuple[int, int]]
+
+
+def count(books: Books, told: Count) -> Change:
+    """Corrects positions to what a system says, unless the books hold a later word of it.
+
+    Local movements that the system had not seen stay on top; those that it has are forgotten.
+    """
+    feed = told.feed
+    before = books.feeds.get(feed.key)
+    if before is not None and before.watermark > feed.watermark:
+        return Change()
+    entries: list[StockEntry] = []
+    seen: list[Unseen] = []
+    for sku, (on_hand, elsewhere) in told.levels.items():
+        stream = books.stream(sku)
+        entry = counted(
+            stream, feed.location, on_hand, feed.watermark, elsewhere, feed.backend, books.now
+        )
+        entries += [entry] if entry is not None else []
+        seen += [
+            replace(movement, on_hand=0)
+            for movement in stream.unseen.values()
+            if movement.location == feed.location
+            and movement.acknowledged is not None
+            and movement.acknowledged <= feed.watermark
+        ]
+    later = before is None or before.watermark < feed.watermark
+    return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Goods of an order that have left one location in all, as its system counts them.
+
+    ``sold`` is how many units of the SKU the system was told to hand over there.
+    """
+
+    order_id: str
+    sku: str
+    location: str
+    sold: int
+    total: int
+    system: str
+
+
+def depart(books: Books, told: Left) -> Change:
+    """Takes units that have left off the shelf and off the promise; saying it again does nothing."""
+    order = books.orders.get(told.order_id)
+    reservation = books.reservations.get((order.reservation_id if order else None) or "")
+    if order is None or reservation is None or reservation.status is not Status.COMMITTED:
+        return Change()
+    here = [
+        pin
+        for pin in books.pins_of(reservation, [told.sku])
+        if pin.location == told.location and pin.until is None
+    ]
+    gone_before = told.sold - sum(pin.quantity for pin in here)
+    fresh = min(told.total - gone_before, sum(pin.quantity for pin in here))
+    if fresh <= 0:
+        return Change()
+    entries, pins = fulfill_entries(here, fresh, books.now, told.system)
+    after = shipped(order, told.sku, fresh, told.system, books.now)
+    if after.status is OrderStatus.FULFILLED:
+        reservation = replace(reservation, status=Status.FULFILLED, version=reservation.version + 1)
+    return Change(tuple(entries), tuple(pins), reservations=(reservation,), orders=(after,))
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A person's word on what lies at a location: so many more or fewer, or a recount.
+
+    ``backend`` takes the change, where it is the authority of the location.
+    """
+
+    id: str
+    sku: str
+    location: str
+    kind: EntryKind
+    reason: str
+    delta: int | None = None
+    on_hand: int | None = None
+    expected: int | None = None
+    backend: str | None = None
+    source: str = "gateway"
+
+
+def correct(books: Books, told: Correction) -> Change:
+    """Moves what is on hand, and tells the location's system.
+
+    Raises:
+        StockMoved: a recount expected another number than is on hand.
+        InvalidInput: fewer than nothing would be left.
+    """
+    on_hand = books.stream(told.sku).position(told.location).on_hand
+    delta = told.delta
+    if delta is None:
+        assert told.on_hand is not None
+        assert told.expected is not None
+        if told.expected != on_hand:
+            raise StockMoved(told.expected, on_hand)
+        delta = told.on_hand - on_hand
+    if on_hand + delta < 0:
+        raise InvalidInput(f"{on_hand} units are on hand; {-delta} cannot go", field=_DELTA)
+    if not delta:
+        return Change()
+    entry = StockEntry(
+        told.kind, told.sku, told.location, told.id, told.source, books.now, on_hand=delta
+    )
+    if told.backend is None:
+        return Change((entry,))
+    adjustment = Adjustment(told.id, told.sku, told.location, delta, told.reason)
+    write = Write(
+        told.id,
+        told.backend,
+        WriteAction.ADJUST_STOCK,
+        f"{told.sku}@{told.location}",
+        books.now,
+        adjustment=adjustment,
+    )
+    return Change(
+        (entry,), unseen=(Unseen(told.id, told.sku, told.location, delta),), writes=(write,)
+    )
+
+
+_DELTA = ("input", "delta")
+
+
+def acknowledged(books: Books, adjustment: Adjustment, sequence: int | None) -> Change:
+    """Notes at which of its own sequence a system has taken a correction of ours.
+
+    A system that says no sequence has it from now on: the correction is forgotten at once.
+    """
+    movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
+    if movement is None:
+        return Change()
+    if sequence is None:
+        return Change(unseen=(replace(movement, on_hand=0),))
+    return Change(unseen=(replace(movement, acknowledged=sequence),))
+
+
+def undone(books: Books, adjustment: Adjustment, system: str) -> Change:
+    """Takes a correction back that the location's system has refused."""
+    movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
+    if movement is None:
+        return Change()
+    entry = StockEntry(
+        EntryKind.ADJUSTMENT,
+        adjustment.sku,
+        adjustment.location,
+        f"{adjustment.reference} refused",
+        system,
+        books.now,
+        on_hand=-adjustment.delta,
+    )
+    return Change((entry,), unseen=(replace(movement, on_hand=0),))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An order that was placed and paid in a system that keeps no stock: we find the goods.
+
+    ``hold_id`` is the reservation that it will have. Without ``channel`` it is only written down:
+    its own system has the goods.
+    """
+
+    order: Order
+    hold_id: str
+    channel: Channel | None
+    locations: Sequence[Location]
+    sinks: Mapping[str, str]
+
+
+def take(books: Books, told: Taken) -> Change:
+    """Writes an order of another system down, new or changed; its units are committed at once.
+
+    What cannot be found is promised all the same at the first place that could serve it, which then
+    stands below what it owes.
+    """
+    before = books.orders.get(told.order.id)
+    if before is not None and _says_nothing_new(before, told.order):
+        return Change()
+    order = told.order
+    if before is not None:
+        order = replace(
+            order,
+            number=before.number,
+            reservation_id=before.reservation_id,
+            departed=before.departed,
+            lines=before.lines if before.departed else order.lines,
+            version=before.version + 1,
+        )
+    if order.status is OrderStatus.CANCELED:
+        return _given_up(books, order, told.sinks)
+    if before is not None or told.channel is None or order.status is not OrderStatus.CONFIRMED:
+        return Change(orders=(order,))
+    return _committed(books, replace(order, reservation_id=told.hold_id), told, told.channel)
+
+
+def _says_nothing_new(before: Order, told: Order) -> bool:
+    """Their word is older than what is known, or the same; what has left here is ours to say."""
+    if before.status is OrderStatus.CANCELED:
+        return True
+    same = (before.lines, before.updated_at) == (told.lines, told.updated_at)
+    return (
+        same
+        or told.updated_at < before.updated_at
+        or bool(before.departed and told.status is OrderStatus.CONFIRMED)
+    )
+
+
+def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Change:
+    lines = tuple(Line(line.sku, line.quantity) for line in order.lines)
+    bundles = {line.sku: line.components for line in order.lines if line.components}
+    method = order.delivery.method if order.delivery else None
+    exactly = order.delivery.location if order.delivery else None
+    places = [
+        at
+        for at in eligible(told.locations, channel, method, books.now)
+        if exactly is None or at.code == exactly
+    ]
+    if not places:
+        event = OrderEvent("NO_ELIGIBLE_LOCATION", books.now, "gateway")
+        return Change(
+            orders=(replace(order, reservation_id=None, history=(*order.history, event)),)
+        )
+    terms = Terms(channel, tuple(told.locations), method, exactly, books.now)
+    pins, short = place_pins(told.hold_id, needed(lines, bundles), books.streams, terms, books.now)
+    merged = {(pin.sku, pin.location): pin for pin in pins}
+    for sku, (asked, available) in short.items():
+        at = places[0].code
+        known = merged.get((sku, at)) or Pin(told.hold_id, sku, at, 0, books.now)
+        merged[sku, at] = replace(known, quantity=known.quantity + asked - available)
+    held = hold_entries(merged.values(), books.now)
+    firm, hard = commit_entries(merged.values(), books.now)
+    reservation = Reservation(
+        told.hold_id,
+        Status.COMMITTED,
+        channel.code,
+        lines,
+        order.subject,
+        books.now,
+        None,
+        order_id=order.id,
+        method=method,
+        location=exactly,
+    )
+    if short:
+        event = OrderEvent("OVERSOLD", books.now, "gateway")
+        order = replace(order, history=(*order.history, event))
+    writes = writes_of(order, hard, told.sinks, WriteAction.PLACE_SALE, books.now)
+    return Change(
+        (*held, *firm),
+        tuple(hard),
+        reservations=(reservation,),
+        orders=(order,),
+        writes=tuple(writes),
+    )
+
+
+def _given_up(books: Books, order: Order, sinks: Mapping[str, str]) -> Change:
+    """The order called off where it was placed: units free, and backends that know it told."""
+    reservation = books.reservations.get(order.reservation_id or "")
+    if reservation is None or reservation.status is not Status.COMMITTED:
+        return Change(orders=(order,))
+    held = books.pins_of(reservation, books.streams)
+    entries, pins = release_entries(held, books.now)
+    released = replace(reservation, status=Status.RELEASED, version=reservation.version + 1)
+    writes = writes_of(order, held, sinks, WriteAction.CANCEL_SALE, books.now)
+    return Change(
+        tuple(entries),
+        tuple(pins),
+        reservations=(released,),
+        orders=(order,),
+        writes=tuple(writes),
+    )

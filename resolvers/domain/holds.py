@@ -1,0 +1,172 @@
+"""What a command about a hold decides: reserve, extend, release, expire.
+
+Each reads the books and answers with one change, or refuses and nothing changes. The steps
+themselves stand in ``reservation``. Pure: the time is the books'.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from resolvers.domain.books import Books, Change
+from resolvers.domain.catalog import Component
+from resolvers.domain.errors import NotFound, ReservationNotHeld
+from resolvers.domain.locations import Channel, Location, Method
+from resolvers.domain.orders import OrderStatus, lapse
+from resolvers.domain.reservation import (
+    Action,
+    Line,
+    Reservation,
+    Status,
+    Terms,
+    hold_entries,
+    needed,
+    place_pins,
+    refuse_short,
+    release_entries,
+    step,
+)
+from resolvers.domain.stock import Pin, Stream
+
+_ID = ("input", "reservationId")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold that is asked for, one line a SKU; ``asked_at`` is where each stood in the input.
+
+    ``locations`` are all that there are; the channel's pool and the method narrow them.
+    ``bundles`` has the components of every line that is one.
+    """
+
+    id: str
+    subject: str
+    channel: Channel
+    lines: tuple[Line, ...]
+    locations: tuple[Location, ...]
+    ttl_seconds: int = 0
+    member_id: str | None = None
+    exactly: str | None = None
+    method: Method | None = None
+    bundles: Mapping[str, Sequence[Component]] = field(default_factory=dict)
+    asked_at: tuple[int, ...] = ()
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Units of each stocked SKU that it takes."""
+        return needed(self.lines, self.bundles)
+
+
+def reserve(books: Books, ask: Hold) -> Change:
+    """Promises every unit to one buyer, all or nothing.
+
+    Raises:
+        NoEligibleLocation, InsufficientStock (one a line): nothing is held.
+    """
+    until = books.now + timedelta(seconds=ask.ttl_seconds)
+    reservation = Reservation(
+        ask.id,
+        Status.HELD,
+        ask.channel.code,
+        ask.lines,
+        ask.subject,
+        books.now,
+        until,
+        member_id=ask.member_id,
+        location=ask.exactly,
+        method=ask.method,
+    )
+    pins = pinned(ask, books.streams, until, books.now)
+    return Change(
+        entries=tuple(hold_entries(pins, books.now)),
+        pins=tuple(pins),
+        reservations=(reservation,),
+    )
+
+
+def pinned(ask: Hold, streams: Mapping[str, Stream], until: datetime, now: datetime) -> list[Pin]:
+    """The pins that back a hold.
+
+    Raises:
+        NoEligibleLocation, InsufficientStock (one a line).
+    """
+    terms = Terms(ask.channel, ask.locations, ask.method, ask.exactly, until)
+    pins, short = place_pins(ask.id, ask.units, streams, terms, now)
+    refuse_short(ask.lines, short, ask.bundles, ask.asked_at)
+    return pins
+
+
+def extend(books: Books, id: str, ttl_seconds: int, life_max_seconds: int) -> Change:
+    """Lets a hold live ``ttl_seconds`` from now. Never shortens it, and never lets it live longer
+    than ``life_max_seconds`` in all.
+
+    Raises:
+        NotFound, ReservationExpired, ReservationNotHeld.
+    """
+    reservation = held(books, id, Action.EXTEND)
+    assert reservation.expires_at is not None
+    bound = reservation.created_at + timedelta(seconds=life_max_seconds)
+    asked = books.now + timedelta(seconds=ttl_seconds)
+    until = max(reservation.expires_at, min(asked, bound))
+    if until == reservation.expires_at:
+        return Change()
+    pins = books.pins_of(reservation, books.streams)
+    return Change(
+        pins=tuple(replace(pin, until=until) for pin in pins),
+        reservations=(replace(reservation, expires_at=until, version=reservation.version + 1),),
+    )
+
+
+def release(books: Books, id: str) -> Change:
+    """Gives a hold's units back. What is given back already stays so.
+
+    Raises:
+        NotFound, ReservationExpired, ReservationNotHeld.
+    """
+    known = books.reservations.get(id)
+    if known is not None and known.status is Status.RELEASED:
+        return Change()
+    reservation = held(books, id, Action.RELEASE)
+    entries, pins = release_entries(books.pins_of(reservation, books.streams), books.now)
+    released = replace(
+        reservation, status=Status.RELEASED, expires_at=None, version=reservation.version + 1
+    )
+    return Change(entries=tuple(entries), pins=tuple(pins), reservations=(released,))
+
+
+def held(books: Books, id: str, action: Action) -> Reservation:
+    """A hold that a caller may still do something with: alive, and not yet an order's.
+
+    Raises:
+        NotFound, ReservationExpired, ReservationNotHeld.
+    """
+    reservation = books.reservations.get(id)
+    if reservation is None:
+        raise NotFound("there is no such reservation", field=_ID)
+    step(reservation, action, books.now)
+    if reservation.order_id is not None or reservation.status is not Status.HELD:
+        raise ReservationNotHeld(
+            "the reservation belongs to an order; cancel the order to give its units back",
+            field=_ID,
+        )
+    return reservation
+
+
+def expire(books: Books, id: str) -> Change:
+    """Writes down what is so already: a hold whose time is over, and its unpaid order with it.
+
+    The books have given its units back when they were opened.
+    """
+    reservation = books.reservations.get(id)
+    if reservation is None or reservation.status is not Status.HELD:
+        return Change()
+    if reservation.seen_at(books.now).status is not Status.EXPIRED:
+        return Change()
+    if reservation.order_id is not None and reservation.order_id not in books.orders:
+        return Change()  # it became an order's since it was looked up; the next look sees that
+    expired = replace(reservation, status=Status.EXPIRED, version=reservation.version + 1)
+    order = books.orders.get(reservation.order_id or "")
+    lapsed = order is not None and order.status is OrderStatus.PENDING
+    return Change(
+        reservations=(expired,), orders=(lapse(order, books.now),) if order and lapsed else ()
+    )

@@ -1,0 +1,106 @@
+"""How the house itself stands: its backends, how fresh each is, and whether it may serve yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from resolvers.access import Scope as Right
+from resolvers.context import Context
+from resolvers.domain.feeds import Feed
+from resolvers.domain.locations import Location
+from resolvers.ports import Backend, Store
+
+CATALOG, LOCATIONS, STOCK, ORDERS, HEALTH = "catalog", "locations", "stock", "orders", "health"
+
+
+class BackendStatus(StrEnum):
+    """How a backend answers: all of it, some of it, nothing."""
+
+    UP = "UP"
+    DEGRADED = "DEGRADED"
+    DOWN = "DOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityLag:
+    """When an entity of a backend was last heard of; the eldest of its locations counts."""
+
+    entity: str
+    observed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendView:
+    """One backend as an operator sees it. ``open`` says that its last tries failed, so that the
+    next ones wait longer and longer."""
+
+    backend: Backend
+    status: BackendStatus
+    open: bool
+    lag: tuple[EntityLag, ...]
+    pending_out: int
+    last_error: str | None
+
+
+async def backends(ctx: Context) -> list[BackendView]:
+    """Every configured backend, by code."""
+    ctx.principal.require(Right.HOUSE)
+    feeds = (await ctx.loaders.feeds()).values()
+    return [
+        _view(
+            backend,
+            [feed for feed in feeds if feed.backend == code],
+            await ctx.store.outbox.pending_writes(code),
+        )
+        for code, backend in sorted(ctx.backends.items())
+    ]
+
+
+def _view(backend: Backend, feeds: Sequence[Feed], pending: int) -> BackendView:
+    failing = [feed for feed in feeds if feed.error]
+    status = BackendStatus.DEGRADED if failing else BackendStatus.UP
+    if len(failing) == len(feeds):
+        status = BackendStatus.DOWN
+    heard: dict[str, datetime | None] = {}
+    for feed in feeds:
+        at = heard.setdefault(feed.entity, feed.observed_at)
+        if at is not None and (feed.observed_at is None or feed.observed_at < at):
+            heard[feed.entity] = feed.observed_at
+    error = failing[0].error if failing else None
+    if not feeds:
+        error = "not heard of yet"
+    lag = tuple(EntityLag(entity, at) for entity, at in sorted(heard.items()))
+    return BackendView(backend, status, bool(failing), lag, pending, error)
+
+
+async def missing(store: Store, configured: Mapping[str, Backend]) -> list[str]:
+    """What has never been read, in words: empty once every first reading is in."""
+    feeds = {feed.key: feed for feed in await store.house.feeds()}
+    places = await store.catalog.locations()
+    told: list[str] = []
+    for code, backend in sorted(configured.items()):
+        for entity, location in expected(backend, places):
+            feed = feeds.get((code, entity, location))
+            if feed is not None and feed.observed_at is not None:
+                continue
+            where = f" of {location}" if location else ""
+            why = f": {feed.error}" if feed is not None and feed.error else ""
+            told.append(f"{code}: {entity}{where} not read yet{why}")
+    return told
+
+
+def expected(backend: Backend, places: Sequence[Location]) -> list[tuple[str, str]]:
+    """The (entity, location) pairs that a backend is read for."""
+    pairs = [
+        (entity, "")
+        for entity, role in (
+            (LOCATIONS, backend.locations),
+            (CATALOG, backend.catalog),
+            (ORDERS, backend.order_source),
+        )
+        if role is not None
+    ]
+    if backend.stock is not None:
+        pairs += [(STOCK, at.code) for at in places if at.authority == backend.code]
+    return pairs

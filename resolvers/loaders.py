@@ -1,0 +1,55 @@
+"""What one request reads by key, each batch in one store read: a field asks for one thing, the store
+is asked for many. Made anew for every request, inside its coroutine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from aiodataloader import DataLoader
+
+from resolvers.domain.catalog import Product, Variant
+from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.orders import Order
+from resolvers.domain.outbox import Write
+from resolvers.domain.stock import Stream
+from resolvers.ports import Store
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+BATCH_MAX = 1000
+"""Most keys of one read; a page has at most 100 entries, each with a few keys."""
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self, store: Store) -> None:
+        self.products_by_handle: DataLoader[str, Product | None] = _by_key(store.catalog.products)
+        self.variants_by_sku: DataLoader[str, Variant | None] = _by_key(store.catalog.variants)
+        self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(store.stock.streams)
+        self.orders_by_id: DataLoader[str, Order | None] = _by_key(store.stock.orders)
+        self.writes_by_order: DataLoader[str, Sequence[Write] | None] = _by_key(
+            store.outbox.writes_of
+        )
+        self._store = store
+        self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
+
+    async def feeds(self) -> Mapping[FeedKey, Feed]:
+        """Every feed, read once for the request."""
+        if self._feeds is None:
+            self._feeds = asyncio.ensure_future(self._read_feeds())
+        return await asyncio.shield(self._feeds)
+
+    async def _read_feeds(self) -> Mapping[FeedKey, Feed]:
+        return {feed.key: feed for feed in await self._store.house.feeds()}
+
+
+def _by_key(
+    read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]],
+) -> DataLoader[K, V | None]:
+    async def batch(keys: list[K]) -> list[V | None]:
+        found = await read(keys)
+        return [found.get(key) for key in keys]
+
+    return DataLoader(batch, max_batch_size=BATCH_MAX)

@@ -1,0 +1,52 @@
+"""One page of a list, and where the next one goes on. Cursors are plain text here; clients see them
+sealed by the schema."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from resolvers.domain.errors import InvalidInput
+
+T = TypeVar("T")
+
+PAGE_MAX = 100
+"""Largest page of any list (the contract's limit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some entries of a list, each with its cursor, in order."""
+
+    edges: tuple[tuple[str, T], ...]
+    has_next: bool
+    has_previous: bool = False
+
+    @property
+    def nodes(self) -> list[T]:
+        """The entries alone."""
+        return [node for _, node in self.edges]
+
+
+def checked_first(first: int) -> int:
+    """The page size, if it may be asked for.
+
+    Raises:
+        InvalidInput: not 1 to 100.
+    """
+    if not 1 <= first <= PAGE_MAX:
+        raise InvalidInput(f"first is 1 to {PAGE_MAX}, not {first}", field=("first",))
+    return first
+
+
+def page_of(rows: Sequence[tuple[str, T]], first: int, after: str | None) -> Page[T]:
+    """A page from one row more than was asked for, which only says that there is more."""
+    return Page(tuple(rows[:first]), len(rows) > first, after is not None)
+
+
+def slice_of(
+    all_rows: Sequence[T], cursor_of: Callable[[T], str], first: int, after: str | None
+) -> Page[T]:
+    """A page of a list that is short and whole, ordered by its cursor."""
+    checked_first(first)
+    rows = [(cursor_of(row), row) for row in all_rows]
+    return page_of([row for row in rows if after is None or row[0] > after], first, after)

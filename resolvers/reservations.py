@@ -1,0 +1,261 @@
+"""Holds: reserve, extend, release, look at and watch them.
+
+What a hold may become stands in ``domain/reservation``; what each command decides in
+``domain/holds``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from resolvers.access import Scope as Right
+from resolvers.catalog import bundles_of, sold
+from resolvers.commands import Decide, run
+from resolvers.context import Context
+from resolvers.domain import holds
+from resolvers.domain.books import Books, Change, Scope
+from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
+from resolvers.domain.locations import Method
+from resolvers.domain.reservation import Line, Reservation
+from resolvers.domain.stock import Pin
+from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
+from resolvers.engine import Command, Outcome
+
+_ID = ("input", "reservationId")
+_TTL = ("input", "ttlSeconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation as it is now, with the locations that back it."""
+
+    reservation: Reservation
+    pins: tuple[Pin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveStock:
+    """A hold as a caller asks for it."""
+
+    key: str
+    channel: str
+    lines: tuple[Line, ...]
+    location: str | None = None
+    method: Method | None = None
+    member_id: str | None = None
+    ttl_seconds: int | None = None
+
+
+async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
+    """Holds every unit for one buyer, all or nothing: the hold, and whether it was made before.
+
+    Raises:
+        InvalidInput, NotFound, NoEligibleLocation, InsufficientStock (one a line): nothing is held.
+    """
+    ctx.principal.require(Right.RESERVE)
+    ctx.principal.require_channel(asked.channel)
+    member_id = own_member(ctx, asked.member_id)
+
+    async def prepare() -> tuple[Scope, Decide]:
+        ttl = ctx.terms.ttl_default_seconds
+        if asked.ttl_seconds is not None:
+            ttl = checked_ttl(ctx, asked.ttl_seconds)
+        hold = await hold_of(ctx, asked.channel, asked.lines)
+        if asked.location is not None:
+            await ctx.directory.location(asked.location, ("input", "locationCode"))
+        ask = replace(
+            hold,
+            ttl_seconds=ttl,
+            member_id=member_id,
+            exactly=asked.location,
+            method=asked.method,
+        )
+
+        def decide(books: Books) -> tuple[Change, str]:
+            return holds.reserve(books, ask), ask.id
+
+        return Scope(skus=frozenset(ask.units)), decide
+
+    outcome = await run(ctx, "reserveStock", asked.key, asked, prepare)
+    return await _after(ctx, outcome), outcome.replayed
+
+
+async def hold_of(ctx: Context, channel: str, lines: Sequence[Line]) -> holds.Hold:
+    """A hold of some lines, each SKU summed into the line where it stood first.
+
+    Raises:
+        InvalidInput, NotFound: a channel, SKU or quantity that cannot be meant.
+    """
+    selling = ctx.directory.channel(channel)
+    if not 1 <= len(lines) <= LINES_MAX:
+        raise InvalidInput(f"1 to {LINES_MAX} lines at a time", field=("input", "lines"))
+    refusals: list[Refused] = []
+    summed: dict[str, int] = {}
+    first_at: dict[str, int] = {}
+    for at, line in enumerate(lines):
+        summed[line.sku] = summed.get(line.sku, 0) + line.quantity
+        first_at.setdefault(line.sku, at)
+        if line.quantity < 1 or summed[line.sku] > QUANTITY_MAX:
+            field = ("input", "lines", at, "quantity")
+            refusals.append(InvalidInput(f"a quantity is 1 to {QUANTITY_MAX}", field=field))
+    refuse(refusals)
+    fields = [("input", "lines", at, "sku") for at in first_at.values()]
+    variants = await sold(ctx, list(summed), fields)
+    return holds.Hold(
+        ctx.new_id(),
+        ctx.principal.subject,
+        selling,
+        tuple(Line(sku, quantity) for sku, quantity in summed.items()),
+        tuple((await ctx.directory.locations()).values()),
+        bundles=bundles_of(variants),
+        asked_at=tuple(first_at.values()),
+    )
+
+
+def own_member(ctx: Context, member_id: str | None) -> str | None:
+    """The member that something is for: a member acts for itself, staff and partners for any.
+
+    Raises:
+        Forbidden: a member named another one.
+    """
+    own = ctx.principal.member_id
+    if own is None:
+        if member_id is not None and not ctx.principal.may(Right.TRUSTED_TERMS):
+            raise Forbidden("this token is no member's; leave memberId out, or log in")
+        return member_id
+    if member_id not in (None, own):
+        raise Forbidden("a member acts for itself only; leave memberId out")
+    return own
+
+
+def checked_ttl(ctx: Context, seconds: int) -> int:
+    """A time to live, if it may be asked for.
+
+    Raises:
+        InvalidInput: not 1 to the configured maximum.
+    """
+    if not 1 <= seconds <= ctx.terms.ttl_max_seconds:
+        raise InvalidInput(f"a hold lives 1 to {ctx.terms.ttl_max_seconds} seconds", field=_TTL)
+    return seconds
+
+
+async def extend_reservation(
+    ctx: Context, key: str, id: str, ttl_seconds: int
+) -> tuple[Held, bool]:
+    """Lets a hold live on from now; never past what one hold may live in all.
+
+    Raises:
+        InvalidInput, NotFound, ReservationExpired, ReservationNotHeld: nothing changed.
+    """
+    ctx.principal.require(Right.RESERVE)
+
+    async def prepare() -> tuple[Scope, Decide]:
+        checked_ttl(ctx, ttl_seconds)
+        scope = await scope_of(ctx, id)
+
+        def decide(books: Books) -> tuple[Change, str]:
+            return holds.extend(books, id, ttl_seconds, ctx.terms.life_max_seconds), id
+
+        return scope, decide
+
+    outcome = await run(ctx, "extendReservation", key, (id, ttl_seconds), prepare)
+    return await _after(ctx, outcome), outcome.replayed
+
+
+async def release_reservation(
+    ctx: Context, key: str, id: str, reason: str | None = None
+) -> tuple[Held, bool]:
+    """Gives a hold's units back. Releasing twice answers as the first time did.
+
+    Raises:
+        NotFound, ReservationExpired, ReservationNotHeld: nothing changed.
+    """
+    ctx.principal.require(Right.RESERVE)
+
+    async def prepare() -> tuple[Scope, Decide]:
+        scope = await scope_of(ctx, id)
+
+        def decide(books: Books) -> tuple[Change, str]:
+            return holds.release(books, id), id
+
+        return scope, decide
+
+    outcome = await run(ctx, "releaseReservation", key, (id, reason), prepare)
+    return await _after(ctx, outcome), outcome.replayed
+
+
+async def scope_of(ctx: Context, id: str) -> Scope:
+    """What a step of a caller's own reservation touches: it, and every SKU that backs it.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+    held = await reservation(ctx, id)
+    if held is None:
+        raise NotFound("there is no such reservation", field=_ID)
+    order_id = held.reservation.order_id
+    return Scope(
+        skus=frozenset(pin.sku for pin in held.pins),
+        reservations=frozenset([id]),
+        orders=frozenset([order_id] if order_id else []),
+    )
+
+
+async def reservation(ctx: Context, id: str) -> Held | None:
+    """A reservation as it is now; None where there is none that this caller may see."""
+    found = await ctx.store.stock.reservation(id)
+    if found is None:
+        return None
+    known, pins = found
+    if not ctx.principal.owns(known.subject, known.member_id, known.channel):
+        return None
+    now = ctx.now
+    return Held(known.seen_at(now), tuple(pin for pin in pins if not pin.due(now)))
+
+
+async def _after(ctx: Context, outcome: Outcome) -> Held:
+    """The reservation as the command left it, or as it is now if the command was a replay."""
+    change = outcome.change
+    if change is not None and change.reservations:
+        pins = tuple(pin for pin in change.pins if pin.quantity)
+        return Held(change.reservations[0], pins)
+    held = await reservation(ctx, outcome.answer)
+    assert held is not None, "a command never loses the reservation that it was about"
+    return held
+
+
+async def watch_reservation(ctx: Context, id: str) -> AsyncIterator[Held]:
+    """A reservation as it is, then again whenever it changes.
+
+    Raises:
+        NotFound: there is none that this caller may see.
+    """
+    shown: Held | None = None
+    async for _ in ctx.watch.changes([("reservation", id)]):
+        held = await reservation(ctx, id)
+        if held is None:
+            raise NotFound("there is no such reservation", field=("id",))
+        if held != shown:
+            shown = held
+            yield held
+
+
+async def expire_due(ctx: Context, limit: int) -> int:
+    """Writes holds and unpaid orders down whose time is over; how many. Changes no answer."""
+    due = await ctx.store.stock.due_reservations(ctx.now, limit)
+    commands = []
+    for known in due:
+        found = await ctx.store.stock.reservation(known.id)
+        pins = found[1] if found is not None else ()
+        scope = Scope(
+            skus=frozenset(pin.sku for pin in pins),
+            reservations=frozenset([known.id]),
+            orders=frozenset([known.order_id] if known.order_id else []),
+        )
+        commands.append(_expiry(known.id, scope))
+    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+    return len(due)
+
+
+def _expiry(id: str, scope: Scope) -> Command:
+    return Command(None, "", scope, lambda books: (holds.expire(books, id), id))
