@@ -4,7 +4,7 @@ Channels are configuration. Locations are mirrored from the backends; a process 
 most every second, so a place that opens is seen at once everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from resolvers.domain.errors import NotFound
@@ -15,9 +15,19 @@ _FRESH = timedelta(seconds=1)
 
 
 class Directory:
-    """The places and channels of one retailer."""
+    """The places and channels of one retailer.
 
-    def __init__(self, store: CatalogStore, channels: Sequence[Channel], clock: Clock) -> None:
+    ``laid_over`` adds what the configuration says of a place to what its backend says.
+    """
+
+    def __init__(
+        self,
+        store: CatalogStore,
+        channels: Sequence[Channel],
+        clock: Clock,
+        laid_over: Callable[[Location], Location] = lambda location: location,
+    ) -> None:
+        self._laid_over = laid_over
         self._store = store
         self._clock = clock
         self._locations: Mapping[str, Location] = {}
@@ -29,7 +39,9 @@ class Directory:
         now = self._clock()
         if self._read_at is None or not self._locations or now - self._read_at >= _FRESH:
             found = await self._store.locations()
-            self._locations = {at.code: at for at in sorted(found, key=lambda at: at.code)}
+            self._locations = {
+                at.code: self._laid_over(at) for at in sorted(found, key=lambda at: at.code)
+            }
             self._read_at = now
         return self._locations
 

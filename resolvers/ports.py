@@ -17,7 +17,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import Adjustment, Sale, Write
 from resolvers.domain.reservation import Reservation
-from resolvers.domain.stock import Pin, Position, StockEntry, Stream
+from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 
 Clock = Callable[[], datetime]
 """Tells the time, aware UTC."""
@@ -125,6 +125,9 @@ class StockStore(Protocol):
     async def entries(self, sku: str) -> Sequence[StockEntry]:
         """Every entry of a SKU in the order they were appended."""
 
+    async def unseen(self, location: str) -> Sequence[Unseen]:
+        """Local movements at a location that its system may not have counted yet."""
+
     async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None: ...
     async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]: ...
     async def orders(self, ids: Sequence[str]) -> Mapping[str, Order]: ...
@@ -187,8 +190,8 @@ class HouseStore(Protocol):
     async def feeds(self) -> Sequence[Feed]:
         """Every feed, in order of its key."""
 
-    async def save_feed(self, feed: Feed) -> None:
-        """Writes a feed, whatever stood there."""
+    async def save_feeds(self, feeds: Sequence[Feed]) -> None:
+        """Writes feeds at once, but none over one whose watermark is later."""
 
     async def lease(self, name: str, owner: str, seconds: float, now: datetime) -> Lease | None:
         """Takes or renews a lease; None while somebody else has it."""
@@ -356,13 +359,17 @@ class OrderSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One configured system, with the roles it plays. Absent roles are None."""
+    """One configured system, with the roles it plays. Absent roles are None.
+
+    ``timeout_seconds`` is the longest that one call to it may take.
+    """
 
     code: str
     vendor: str
     capabilities: Capabilities
     health: Health
     poll_seconds: float = 2.0
+    timeout_seconds: float = 10.0
     catalog: CatalogSource | None = None
     locations: LocationSource | None = None
     stock: StockFeed | None = None

@@ -1,0 +1,137 @@
+"""Puts the parts together, top to bottom: the only module that names concrete adapters.
+
+``connect`` builds one backend from its settings, ``bootstrap`` a whole runtime. Nothing runs yet
+when they return.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connectors.erp import tryton
+from connectors.sandbox import retailer
+from connectors.stores.memory.engine import open_memory
+from connectors.stores.sqlite.engine import open_sqlite
+from gateway.ids import new_id, wall_clock
+from gateway.settings import BackendSettings, Problem, Settings, SettingsError
+from gateway.tokens import SigningKey, Tokens
+from resolvers.access import Principal
+from resolvers.context import Context
+from resolvers.directory import Directory
+from resolvers.domain.locations import Channel, Location
+from resolvers.engine import StockEngine
+from resolvers.loaders import Loaders
+from resolvers.ports import Backend, Clock, IdMaker, Store
+from resolvers.terms import Terms
+from resolvers.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that one process of the gateway is made of."""
+
+    settings: Settings
+    store: Store
+    engine: StockEngine
+    directory: Directory
+    backends: Mapping[str, Backend]
+    watch: Watch
+    terms: Terms
+    tokens: Tokens
+    clock: Clock
+    new_id: IdMaker
+
+    def context(self, principal: Principal) -> Context:
+        """What one request carries; made inside its coroutine."""
+        return Context(
+            principal,
+            self.store,
+            self.engine,
+            self.directory,
+            Loaders(self.store),
+            self.terms,
+            self.backends,
+            self.watch,
+            self.clock,
+            self.new_id,
+        )
+
+    async def close(self) -> None:
+        """Shuts every door: backends first, then the store."""
+        for backend in self.backends.values():
+            await closed(backend)
+        await self.store.close()
+
+
+async def closed(backend: Backend) -> None:
+    """Shuts one backend's door."""
+    if backend.close is not None:
+        ended = backend.close()
+        if hasattr(ended, "__await__"):
+            await ended
+
+
+def connect(settings: Settings, configured: BackendSettings, data: Path) -> Backend:
+    """One backend of the configuration. Nothing is asked of it yet."""
+    if configured.vendor == "tryton":
+        assert configured.password is not None, "the settings refuse this before it comes here"
+        return tryton.backend(
+            code=configured.code,
+            url=configured.url or "",
+            database=configured.database or "",
+            user=configured.user or "",
+            password=configured.password.reveal(),
+            channels=settings.sales_channels(),
+            timeout_seconds=configured.timeout_seconds,
+            poll_seconds=settings.poll_seconds(configured),
+            options=configured.options,
+        )
+    doors = {door.code: door for door in retailer.backends(data)}
+    if configured.code not in doors:
+        expected = f"one of {', '.join(doors)}, the sandbox's own names for its systems"
+        raise SettingsError(
+            [Problem(f"backends.{configured.code}.code", expected, configured.code)]
+        )
+    return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+
+
+def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
+    """The gateway of a configuration, with its state in ``data``."""
+    backends = [connect(settings, configured, data) for configured in settings.backends]
+    return assemble(settings, data, backends, settings.sales_channels(), clock)
+
+
+def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
+    """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
+    return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+
+
+def assemble(
+    settings: Settings,
+    data: Path,
+    backends: Sequence[Backend],
+    channels: Sequence[Channel],
+    clock: Clock,
+) -> Runtime:
+    """A runtime of given parts."""
+    in_memory = settings.store.engine == "memory"
+    store = open_memory() if in_memory else open_sqlite(data / "gateway.sqlite")
+    auth = settings.auth
+    overlays = {overlay.code: overlay for overlay in settings.locations}
+
+    def laid_over(location: Location) -> Location:
+        overlay = overlays.get(location.code)
+        return location if overlay is None else overlay.over(location)
+
+    return Runtime(
+        settings,
+        store,
+        StockEngine(store.stock, clock),
+        Directory(store.catalog, channels, clock, laid_over),
+        {backend.code: backend for backend in backends},
+        Watch(store.house),
+        settings.terms(),
+        Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
+        clock,
+        new_id,
+    )

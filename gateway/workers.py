@@ -1,0 +1,186 @@
+"""The work behind the requests: following backends, telling them, tidying up, and waking watchers.
+
+Of several processes on one store, one at a time does each piece of work, under a lease; the flows
+themselves stand in ``resolvers``. A worker that fails is logged, waits, and goes on.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.bootstrap import Runtime
+from gateway.tokens import principal_of
+from resolvers.access import Role
+from resolvers.context import Context
+from resolvers.domain.errors import CommerceError
+from resolvers.ports import Backend, Lease
+from resolvers.relay import push_due
+from resolvers.reservations import expire_due
+from resolvers.sync import Memory, sync_backend
+
+LEASE_SECONDS = 6.0
+"""Shortest lease: how long work rests at most after its process was killed."""
+
+TAKE_AGAIN_SECONDS = 0.5
+PUSH_PAUSE_SECONDS = 0.1
+SWEEP_PAUSE_SECONDS = 1.0
+SWEEP_MAX = 200
+FAILED_PAUSE_MAX_SECONDS = 15.0
+TRIM_EVERY = 60
+"""Sweeps between two trims of old keys and events."""
+
+KEYS_KEPT = timedelta(hours=48)
+EVENTS_KEPT = 10_000
+TRIM_MAX = 5_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One piece of work's lease, renewed behind it for as long as the work is at it."""
+
+    runtime: Runtime
+    name: str
+    owner: str
+    seconds: float
+    lease: Lease | None = None
+
+    async def renew(self) -> bool:
+        """Takes or keeps the turn; False while somebody else has it."""
+        house, now = self.runtime.store.house, self.runtime.clock()
+        self.lease = await house.lease(self.name, self.owner, self.seconds, now)
+        return self.lease is not None
+
+    def long_enough(self, call_seconds: float) -> Lease | None:
+        """The lease, if it outlives one more call twice over."""
+        if self.lease is None:
+            return None
+        left = (self.lease.until - self.runtime.clock()).total_seconds()
+        return self.lease if left > 2 * call_seconds else None
+
+    async def keep(self) -> None:
+        """Renews for ever, well before the lease ends."""
+        while True:
+            await asyncio.sleep(self.seconds / 6)
+            await self.renew()
+
+
+Work = Callable[[_Turn], Awaitable[float]]
+"""Does what there is to do under a turn; the pause until the next time, in seconds."""
+
+
+@asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[None]:
+    """Runs every worker of this process until the block ends, then gives their turns back."""
+    owner = runtime.new_id()
+    tasks = [asyncio.create_task(runtime.watch.tail(), name="tail")]
+    for backend in runtime.backends.values():
+        works = {"sync": (_follow(runtime, backend), LEASE_SECONDS)}
+        if backend.order_sink is not None or backend.stock_sink is not None:
+            works["push"] = (
+                _tell(runtime, backend),
+                max(LEASE_SECONDS, backend.timeout_seconds * 3),
+            )
+        for kind, (work, seconds) in works.items():
+            turn = _Turn(runtime, f"{kind}:{backend.code}", owner, seconds)
+            tasks.append(asyncio.create_task(_in_turn(turn, work), name=turn.name))
+    turn = _Turn(runtime, "sweep", owner, LEASE_SECONDS)
+    tasks.append(asyncio.create_task(_in_turn(turn, _sweep(runtime)), name=turn.name))
+    for task in tasks:
+        task.add_done_callback(_told)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("worker %s ended", task.get_name(), exc_info=error)
+
+
+async def _in_turn(turn: _Turn, work: Work) -> None:
+    """Does some work again and again, whenever it is this process's turn."""
+    keeper: asyncio.Task[None] | None = None
+    failures = 0
+    try:
+        while True:
+            try:
+                if not await turn.renew():
+                    await asyncio.sleep(TAKE_AGAIN_SECONDS)
+                    continue
+                if keeper is None or keeper.done():
+                    keeper = asyncio.create_task(turn.keep(), name=f"keep {turn.name}")
+                pause = await work(turn)
+                failures = 0
+            except (CommerceError, OSError) as error:
+                failures += 1
+                log.warning("%s: %s", turn.name, error)
+                pause = min(FAILED_PAUSE_MAX_SECONDS, TAKE_AGAIN_SECONDS * 2.0**failures)
+            except Exception:
+                failures += 1
+                log.exception("%s failed in our own code", turn.name)
+                pause = min(FAILED_PAUSE_MAX_SECONDS, TAKE_AGAIN_SECONDS * 2.0**failures)
+            await asyncio.sleep(pause)
+    finally:
+        if keeper is not None:
+            keeper.cancel()
+        if turn.lease is not None:
+            await turn.runtime.store.house.release_lease(turn.lease)
+
+
+def _house(runtime: Runtime) -> Context:
+    return runtime.context(principal_of(Role.ADMIN))
+
+
+def _follow(runtime: Runtime, backend: Backend) -> Work:
+    memory = Memory()
+    failures = 0
+
+    async def work(_: _Turn) -> float:
+        nonlocal failures
+        good = await sync_backend(_house(runtime), backend, memory)
+        if good:
+            failures = 0
+            return backend.poll_seconds
+        memory.readings.clear()
+        failures += 1
+        return min(FAILED_PAUSE_MAX_SECONDS, backend.poll_seconds * 2.0 ** (failures - 1))
+
+    return work
+
+
+def _tell(runtime: Runtime, backend: Backend) -> Work:
+    async def work(turn: _Turn) -> float:
+        tried = await push_due(
+            _house(runtime), backend, lambda: turn.long_enough(backend.timeout_seconds)
+        )
+        return 0.0 if tried else PUSH_PAUSE_SECONDS
+
+    return work
+
+
+def _sweep(runtime: Runtime) -> Work:
+    sweeps = 0
+
+    async def work(_: _Turn) -> float:
+        nonlocal sweeps
+        sweeps += 1
+        expired = await expire_due(_house(runtime), SWEEP_MAX)
+        if sweeps % TRIM_EVERY == 1:
+            before = runtime.clock() - KEYS_KEPT
+            await runtime.store.house.trim(before, EVENTS_KEPT, TRIM_MAX)
+        return 0.0 if expired == SWEEP_MAX else SWEEP_PAUSE_SECONDS
+
+    return work
+
+
+async def sync_once(runtime: Runtime, code: str) -> bool:
+    """Reads one backend now, whole; says whether all of it could be read."""
+    return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)
