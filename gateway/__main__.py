@@ -41,7 +41,7 @@ _DATA = Path("var")
 _CONFIG = Path("gateway.toml")
 
 
-class DataUnwritable(Exception):  # noqa: N818  # named for what is so, as every error here
+class DataUnwritable(Exception):
     """The data directory takes no writes: it is read-only, full, or no directory."""
 
 

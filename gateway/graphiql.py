@@ -76,6 +76,7 @@ class ImmutableFiles(StaticFiles):
     """Files whose names change with their content, so that a browser never asks twice."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answers with a file that may be kept for ever; with a refusal that may not."""
         response = await super().get_response(path, scope)
         if response.status_code in (200, 304):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -124,7 +125,7 @@ def page(manifest: Manifest, examples: Sequence[Example], endpoint: str) -> str:
     )
 
 
-async def not_built(request: Request) -> Response:
+async def not_built(_request: Request) -> Response:
     """Says in the browser what is missing, and how to get it."""
     return HTMLResponse(NOT_BUILT, status_code=503, headers=security_headers(""))
 

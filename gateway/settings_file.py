@@ -169,7 +169,7 @@ def lines_of(text: str) -> dict[Place, int]:
             quote = "" if line.count(quote) % 2 else quote
             continue
         if header := _HEADER.match(line):
-            table = _table_of(_parts(header[2]), header[1] == "[[", last_index)
+            table = _table_of(_parts(header[2]), last_index, entry=header[1] == "[[")
             lines.setdefault(table, number)
         elif pair := _PAIR.match(line):
             parts = _parts(pair[1])
@@ -179,7 +179,7 @@ def lines_of(text: str) -> dict[Place, int]:
     return lines
 
 
-def _table_of(parts: Sequence[str], entry: bool, last_index: dict[Place, int]) -> Place:
+def _table_of(parts: Sequence[str], last_index: dict[Place, int], *, entry: bool) -> Place:
     table: Place = ()
     for position, part in enumerate(parts):
         table = (*table, part)

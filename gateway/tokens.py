@@ -25,7 +25,7 @@ _KEY_TEXT = re.compile(r"[0-9a-f]{64}\n?")
 _OWN_CHECKS = {f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss", "sub")}
 
 
-class KeyUnusable(Exception):  # noqa: N818  # named for what is so, as every error here
+class KeyUnusable(Exception):
     """The file that should hold a signing key holds something else."""
 
 

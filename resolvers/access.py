@@ -1,7 +1,7 @@
 """Who calls, and what each role may do: the one scope table of the house.
 
-A scope is what a caller may do; a role is a set of scopes. Which scope a GraphQL field asks for stands
-in ``schema/access.py``; object rules (own orders, own location, own channels) are checked here.
+A scope is what a caller may do; a role is a set of scopes. Which scope a GraphQL field asks for
+stands in ``schema/access.py``; object rules (own orders, own location, own channels) stand here.
 """
 
 from collections.abc import Mapping
@@ -101,7 +101,7 @@ class Principal:
             raise Forbidden(f"this token is not for location {location}")
 
     def owns(self, subject: str, member_id: str | None, channel: str) -> bool:
-        """Says whether a hold or an order of this subject, member and channel is this caller's to see."""
+        """Says whether a hold or an order of this subject, member and channel is the caller's."""
         if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
             return True
         if self.channels and channel not in self.channels:
@@ -110,4 +110,4 @@ class Principal:
 
 
 NOBODY = Principal(Role.GUEST, "nobody")
-"""The caller that sent no token: it may browse what a guest may, and is told to send one otherwise."""
+"""The caller that sent no token: it may browse as a guest may, else it is told to send one."""

@@ -1,7 +1,7 @@
 """The stock engine: commands that wait together are decided together and appended as one batch.
 
-Each command sees what the one before it decided. A command that is refused drops out alone, the same
-key twice in one batch shares one answer, and nobody is answered before the batch is on disk
+Each command sees what the one before it decided. A command that is refused drops out alone, the
+same key twice in one batch shares one answer, and nobody is answered before the batch is on disk
 (ADR-0002). No commercial rule lives here.
 """
 
@@ -15,7 +15,7 @@ from resolvers.domain.errors import CommerceError, IdempotencyKeyReused, Overloa
 from resolvers.ports import Clock, StockStore
 
 BATCH_MAX = 256
-"""Most commands of one append: enough to share one sync, few enough to decide within milliseconds."""
+"""Most commands of one append: enough to share one sync, few enough to decide in milliseconds."""
 
 QUEUE_MAX = 10_000
 """Most commands that may wait; beyond that a caller is told to come back."""

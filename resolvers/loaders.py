@@ -1,5 +1,5 @@
-"""What one request reads by key, each batch in one store read: a field asks for one thing, the store
-is asked for many. Made anew for every request, inside its coroutine."""
+"""What one request reads by key, each batch in one store read: a field asks for one thing, the
+store is asked for many. Made anew for every request, inside its coroutine."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence

@@ -26,7 +26,7 @@ IdMaker = Callable[[], str]
 """Makes an id that nobody has used, sortable by the time it was made."""
 
 
-# ---- stores ---------------------------------------------------------------------------------------
+# ---- stores ----------------------------------------------------------------------------------
 
 
 class ProductSort(StrEnum):
@@ -81,7 +81,7 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something changed: a topic (``stock``, ``reservation``, ``order``, ``catalog``) and its key."""
+    """Something changed: a topic (``stock``, ``reservation``, ``order``, ``catalog``), its key."""
 
     sequence: int
     topic: str
@@ -90,7 +90,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One process's turn at a piece of work, until ``until``. ``fence`` grows with each new owner."""
+    """One process's turn at a piece of work until ``until``; ``fence`` grows with each owner."""
 
     name: str
     owner: str
@@ -160,7 +160,7 @@ class OutboxStore(Protocol):
         """Notes a try or its outcome; False, and nothing saved, if the lease has moved on."""
 
     async def writes_of(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[Write]]:
-        """Writes by order, each order's in the order they were made; orders without are left out."""
+        """Writes by order, each order's eldest first; orders without any are left out."""
 
     async def pending_writes(self, backend: str) -> int:
         """How many writes wait for a backend."""
@@ -221,7 +221,7 @@ class Store:
     close: Callable[[], Awaitable[None]]
 
 
-# ---- backends -------------------------------------------------------------------------------------
+# ---- backends --------------------------------------------------------------------------------
 
 
 class Role(StrEnum):
@@ -248,8 +248,8 @@ class Capabilities:
     """What a backend declares about itself; the house obeys it.
 
     ``stock_meaning`` says what its number is; ``cancels`` whether it takes a cancellation from us;
-    ``sales_per_call`` how many sales one call may carry; ``write_seconds_max`` how long a write whose
-    answer was lost may still be running there.
+    ``sales_per_call`` how many sales one call may carry; ``write_seconds_max`` how long a write
+    whose answer was lost may still be running there.
     """
 
     roles: tuple[Role, ...]
@@ -321,7 +321,7 @@ class Health(Protocol):
 
 
 class CatalogSource(Protocol):
-    """Master data. Yields pages; a cursor of "" asks for everything, else for what changed since."""
+    """Master data, in pages; a cursor of "" asks for everything, else for what changed since."""
 
     def products(self, cursor: str) -> AsyncIterator[tuple[Sequence[Product], str]]: ...
 

@@ -163,7 +163,7 @@ async def _failed(
 
 def pause(write: Write) -> timedelta:
     """How long to wait after a failed try: doubling, bounded, and spread by the write's own id."""
-    doubled = BACKOFF_FIRST * 2 ** min(write.attempts - 1, 10)
+    doubled = BACKOFF_FIRST * 2.0 ** min(write.attempts - 1, 10)
     spread = sha256(f"{write.id}{write.attempts}".encode()).digest()[0] / 255
     return min(doubled, BACKOFF_MAX) * (0.75 + spread / 2)
 

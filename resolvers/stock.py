@@ -1,4 +1,4 @@
-"""Answers about stock: what a channel may promise and why, what lies where, and people's corrections.
+"""Answers about stock: what a channel may promise and why, what lies where, people's corrections.
 
 Every answer is read from the store in this request; nothing is kept between requests.
 """

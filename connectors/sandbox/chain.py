@@ -43,7 +43,9 @@ _SHOP = (Capability.PICKUP, Capability.SHIP_FROM, Capability.RETURN, Capability.
 _WEEKDAYS = range(1, 8)
 
 
-def _shop(code: str, name: str, region: str, address: str, area: str, geo: GeoPoint) -> Location:
+def _shop(  # noqa: PLR0917  # one row a shop, read as a table
+    code: str, name: str, region: str, address: str, area: str, geo: GeoPoint
+) -> Location:
     return Location(
         code,
         name,

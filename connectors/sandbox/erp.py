@@ -1,7 +1,7 @@
-"""The sandbox ERP, master of goods, places, stock and sales: what the gateway asks and tells it,
-and what people in the chain do to it.
+"""The sandbox ERP, master of goods, places, stock and sales.
 
-How it books stands in ``ledger``. Its sequence of changes is its watermark, its cursor, and what it
+Here is what the gateway asks and tells it, and what people in the chain do to it; how it books
+stands in ``ledger``. Its sequence of changes is its watermark, its cursor, and what it
 acknowledges writes with: one number, comparable everywhere.
 """
 
@@ -50,8 +50,10 @@ class SandboxErp:
         )
 
     def products(self, cursor: str) -> AsyncIterator[tuple[Sequence[Product], str]]:
-        """Products in pages of 100: all, or those changed after a cursor. Silence hides changes,
-        not the catalogue: who asks for everything gets everything."""
+        """Products in pages of 100: all, or those changed after a cursor.
+
+        Silence hides changes, not the catalogue: who asks for everything gets everything.
+        """
         return self._system.pages(cursor, ledger.products_changed, horizon if cursor else sequence)
 
     async def locations(self) -> Sequence[Location]:
@@ -70,6 +72,7 @@ class SandboxErp:
 
     async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult:
         """Books a change of stock once, however often its reference comes, first try or second."""
+        del second_try  # the reference is looked up at every try
         return await self._system.told(lambda db: ledger.adjust(db, adjustment))
 
     async def place(self, sales: Sequence[Sale], *, second_try: bool) -> Sequence[WriteResult]:
@@ -78,6 +81,7 @@ class SandboxErp:
         Raises:
             BackendRefused: more sales than one call may carry.
         """
+        del second_try  # the references are looked up at every try
         if len(sales) > SALES_PER_CALL:
             raise BackendRefused(
                 f"{SALES_PER_CALL} sales a call, not {len(sales)}", backend=CODE, kind="INVALID"
@@ -142,7 +146,7 @@ class SandboxErp:
 
     async def sales(self) -> Sequence[BookedSale]:
         """Every sale that was booked, by the ERP's own id."""
-        return await self._system.look(lambda db: ledger.sales(db))
+        return await self._system.look(ledger.sales)
 
     async def sale(self, reference: str) -> BookedSale:
         """The sale of one reference.

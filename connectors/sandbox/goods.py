@@ -267,7 +267,7 @@ def _product(at: int, rng: random.Random, before: Sequence[Product]) -> Product:
         low, high = kind.yuan
         base = rng.randrange(low, high, 10) * 100
         variants = tuple(
-            _variant(number, place, choice, base, handle, titles, kind)
+            _variant(number, place, choice, base=base, handle=handle, titles=titles, kind=kind)
             for place, choice in enumerate(kind.choices)
         )
     return Product(
@@ -287,6 +287,7 @@ def _variant(
     number: int,
     place: int,
     choice: _Choice,
+    *,
     base: int,
     handle: str,
     titles: Mapping[str, str],
@@ -318,7 +319,8 @@ def _bundle(
     units = 2 if within % 3 == 2 else 1
     full = essence.prices["store"].minor * units + perfume.prices["store"].minor
     price = full * 85 // 10_000 * 100
-    assert essence.unit_cost is not None and perfume.unit_cost is not None
+    assert essence.unit_cost is not None
+    assert perfume.unit_cost is not None
     item = _ERP_ITEM_BASE + number * 10
     return Variant(
         f"BT-{number:04}-SET",
@@ -334,8 +336,11 @@ def _bundle(
 
 
 def _prices(number: int, price: int) -> dict[str, int]:
-    """A price for each channel that sells the product. The first fifty are the same everywhere;
-    after them, some are cheaper live, some dearer on a marketplace, some not sold in a channel."""
+    """A price for each channel that sells the product.
+
+    The first fifty are the same everywhere; after them, some are cheaper live, some dearer on a
+    marketplace, some not sold in a channel.
+    """
     prices = {channel.code: price for channel in CHANNELS}
     if number <= PLAIN:
         return prices

@@ -17,8 +17,10 @@ from resolvers.domain.errors import (
 
 
 class Fault(StrEnum):
-    """How a system fails every call. ``ANSWER_LOST`` does what it was told, then loses the answer;
-    it harms writes only."""
+    """How a system fails every call.
+
+    ``ANSWER_LOST`` does what it was told, then loses the answer; it harms writes only.
+    """
 
     NONE = "none"
     UNAVAILABLE = "unavailable"

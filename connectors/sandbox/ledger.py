@@ -210,7 +210,7 @@ def on_hand(db: sqlite3.Connection, location: str, sku: str) -> int:
     return int(row[0]) if row else 0
 
 
-def post(
+def post(  # noqa: PLR0917  # one row of the movements, in the order of its columns
     db: sqlite3.Connection,
     kind: Movement,
     reference: str,
@@ -287,9 +287,9 @@ def place(db: sqlite3.Connection, sale: Sale) -> WriteResult:
     ).fetchone()
     if known:
         return WriteResult(sale.reference, external_id=known[0], acknowledged=known[1])
+    if not sale.lines:
+        return WriteResult(sale.reference, error="a sale has lines")
     try:
-        if not sale.lines:
-            raise InvalidInput("a sale has lines")
         for line in sale.lines:
             checked(sale.location, line.sku, line.quantity)
     except (NotFound, InvalidInput) as refusal:

@@ -1,7 +1,7 @@
-"""The two sandbox marketplaces: strangers to the chain, with listing ids and order numbers of their
-own. They know which SKU a listing stands for, and nothing of its stock.
+"""The two sandbox marketplaces: strangers to the chain, with ids and numbers of their own.
 
-An order placed there is paid there; the gateway hears of it by the feed and finds the goods.
+They know which SKU a listing stands for, and nothing of its stock. An order placed there is paid
+there; the gateway hears of it by the feed and finds the goods.
 """
 
 import sqlite3

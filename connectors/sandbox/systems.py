@@ -171,7 +171,8 @@ class System:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-            return answer
+            else:
+                return answer
         except (OSError, sqlite3.Error) as error:
             raise BackendUnavailable(
                 f"{self.code} cannot use its file {self._path.name}: {error}", backend=self.code

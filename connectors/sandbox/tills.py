@@ -58,8 +58,10 @@ class SandboxTills:
     async def sell(
         self, location: str, sku: str, quantity: int, associate: str | None = None
     ) -> str:
-        """A buyer takes goods at a till and leaves; the ticket's number. The knobs of the tills are
-        not in the way, nor are those of the ERP: the shop goes on selling.
+        """A buyer takes goods at a till and leaves; the ticket's number.
+
+        The knobs of the tills are not in the way, nor are those of the ERP: the shop goes on
+        selling.
 
         Raises:
             NotFound: no such shop or SKU, or not sold in shops.

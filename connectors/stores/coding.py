@@ -3,9 +3,9 @@
 Decoders are made once; msgspec checks every type on the way in.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -40,8 +40,3 @@ def instant(value: int) -> datetime:
 def instant_or_none(value: int | None) -> datetime | None:
     """The instant, or None."""
     return None if value is None else instant(value)
-
-
-def marks(values: Iterable[Any]) -> str:
-    """As many SQL question marks as there are values."""
-    return ",".join("?" for _ in values)

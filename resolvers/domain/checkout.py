@@ -36,7 +36,7 @@ class Checkout:
     """An order that is asked for: PENDING, with what its hold must be, and who takes its sales.
 
     ``reservation_id`` is the hold that it is placed from, if any. ``sinks`` is the backend that
-    takes sales, by location. The order is due in ``due_seconds``, or firm at once (``confirm_unpaid``).
+    takes sales, by location. It is due in ``due_seconds``, or firm at once (``confirm_unpaid``).
     """
 
     order: Order

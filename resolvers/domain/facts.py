@@ -86,7 +86,7 @@ class Left:
 
 
 def depart(books: Books, told: Left) -> Change:
-    """Takes units that have left off the shelf and off the promise; saying it again does nothing."""
+    """Takes units that have left off shelf and promise; saying it again does nothing."""
     order = books.orders.get(told.order_id)
     reservation = books.reservations.get((order.reservation_id if order else None) or "")
     if order is None or reservation is None or reservation.status is not Status.COMMITTED:

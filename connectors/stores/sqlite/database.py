@@ -10,61 +10,93 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.stores.sqlite.layout import LAYOUT, VERSION
+from connectors.stores.sqlite.layout import APPLICATION, LAYOUT, VERSION
+from resolvers.domain.errors import Contended
 
 T = TypeVar("T")
 
 _READERS = 2
-_BUSY_SECONDS = 10.0
+_BUSY_SECONDS = 10.0  # longer than any turn; only a program that takes no turns is waited for
+
+_TROUBLES: Mapping[int, str] = {
+    sqlite3.SQLITE_FULL: "has no room left; make room on its disk",
+    sqlite3.SQLITE_IOERR: "sits on a disk that fails; look at the system's log",
+    sqlite3.SQLITE_READONLY: "may only be read; give this user the right to write it",
+    sqlite3.SQLITE_PERM: "may not be opened; give this user the right to write it",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; see that its directory is there and takes writes",
+    sqlite3.SQLITE_CORRUPT: "is damaged; put a backup in its place",
+    sqlite3.SQLITE_NOTADB: "is no SQLite file; move it away or name another place",
+}
+"""What can be wrong with a file, by SQLite's code, and what to do. Anything else is a bug."""
 
 
-class StoreUnusable(Exception):
-    """The store cannot be opened or written: read-only, full, newer than this program, or broken."""
+class StoreUnusable(OSError):
+    """The store cannot be opened or written: read-only, full, newer than this program, broken."""
 
 
 class Database:
     """A SQLite file with one writer thread and a few reader threads."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the file.
+    def __init__(self, path: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
+        """Opens or makes the file; ``busy_seconds`` bounds the wait for a lock that is no turn.
 
         Raises:
             StoreUnusable: with what is wrong and what to do.
         """
         self._path = path
+        self._busy_seconds = busy_seconds
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise StoreUnusable(
+                f"the store {path} cannot be opened: {reason} ({error.filename});"
+                " see that its directory is there and takes writes"
+            ) from error
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        try:
             self._writer.submit(self._prepare).result()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreUnusable(f"the store {path} cannot be opened: {error}") from error
+        except BaseException:
+            self._end()
+            raise
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs some work in one durable transaction, alone among all processes."""
+        """Runs some work in one durable transaction, alone among all processes.
+
+        Raises:
+            StoreUnusable: the disk is full or broken, or the file may not be written any more.
+            Contended: a program that takes no turns kept the file locked.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, self._written, work)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs some work on one consistent state."""
+        """Runs some work on one consistent state. It never waits for a writer.
+
+        Raises:
+            StoreUnusable: the disk or the file is broken.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._seen, work)
 
     async def close(self) -> None:
         """Waits for what runs, then closes every connection."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writer.shutdown)
-        await loop.run_in_executor(None, self._readers.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._end)
+
+    def _end(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
         for connection in self._opened:
             connection.close()
         os.close(self._lock)
@@ -74,18 +106,16 @@ class Database:
         if connection is None:
             connection = sqlite3.connect(
                 self._path,
-                timeout=_BUSY_SECONDS,
+                timeout=self._busy_seconds,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
             )
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=OFF")
-            connection.execute("PRAGMA temp_store=MEMORY")
-            self._local.connection = connection
             with self._opening:
                 self._opened.append(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA temp_store=MEMORY")
+            self._local.connection = connection
         return connection
 
     @contextmanager
@@ -96,42 +126,74 @@ class Database:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
+    @contextmanager
+    def _transaction(self, connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+        connection.execute(begin)
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite ends some failed transactions by itself
+                connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns what SQLite says of the file into what a person can do about it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of SQLite's
+            if code in _TROUBLES:
+                raise StoreUnusable(
+                    f"the store {self._path} {_TROUBLES[code]} ({error})"
+                ) from error
+            if code == sqlite3.SQLITE_BUSY:
+                raise Contended("another program keeps the store locked") from error
+            raise
+
     def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connect()
-        with self._turn():
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return result
+        with self._told():
+            connection = self._connect()
+            with self._turn(), self._transaction(connection, "BEGIN IMMEDIATE"):
+                return work(connection)
 
     def _seen(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connect()
-        connection.execute("BEGIN")
-        try:
-            return work(connection)
-        finally:
-            connection.execute("COMMIT")
+        with self._told():
+            connection = self._connect()
+            with self._transaction(connection, "BEGIN"):
+                return work(connection)
 
     def _prepare(self) -> None:
-        connection = self._connect()
-        with self._turn():
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found > VERSION:
-                raise StoreUnusable(
-                    f"the store {self._path} is of version {found}, this program knows {VERSION}; "
-                    "run the newer program"
-                )
-            if found == VERSION:
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in LAYOUT[found:]:
-                for part in statement.split(";"):
-                    if part.strip():
-                        connection.execute(part)
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.execute("COMMIT")
+        """Makes the tables, or proves that they are ours and take writes."""
+        with self._told():
+            connection = self._connect()
+            with self._turn():
+                found = self._version(connection)
+                (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+                if mode != "wal":
+                    raise StoreUnusable(
+                        f"the store {self._path} sits on a file system that processes cannot share"
+                        " memory on; put it on a local disk"
+                    )
+                with self._transaction(connection, "BEGIN IMMEDIATE"):
+                    for statement in ";".join(LAYOUT[found:]).split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA application_id={APPLICATION}")
+                    connection.execute(f"PRAGMA user_version={VERSION}")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The version of the layout in the file, 0 for a new one; refuses what is not ours."""
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        (program,) = connection.execute("PRAGMA application_id").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if tables and program != APPLICATION:
+            raise StoreUnusable(
+                f"the store {self._path} is another program's SQLite file; name another place"
+            )
+        if found > VERSION:
+            raise StoreUnusable(
+                f"the store {self._path} is of version {found}, this program knows {VERSION};"
+                " run the newer program"
+            )
+        return int(found)

@@ -1,8 +1,12 @@
 """Tables of the SQLite store, one string for each version of the layout; a newer one is appended.
 
-Instants are integers: microseconds since 1970 (UTC). Bodies are JSON of the domain's records, so that
-a person at night can read them with any SQLite shell.
+Instants are integers: microseconds since 1970 (UTC). Bodies are JSON of the domain's records, so
+that a person at night can read them with any SQLite shell. The sort keys of products (``age``,
+``cheap``, ``dear``) are such that every order is ascending.
 """
+
+APPLICATION = int.from_bytes(b"UCGW")
+"""SQLite's mark of whose file it is, so that no other program's file is taken for a store."""
 
 LAYOUT = (
     """
@@ -22,49 +26,66 @@ LAYOUT = (
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
         on_hand INTEGER NOT NULL, acknowledged INTEGER) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);
+    CREATE INDEX unseen_by_location ON unseen (location, id);
     CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
-        version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-    CREATE INDEX reservations_due ON reservations (expires_at) WHERE status = 'HELD';
+        body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX reservations_due ON reservations (expires_at, id) WHERE status = 'HELD';
+
     CREATE TABLE orders (id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
         channel TEXT NOT NULL, subject TEXT NOT NULL, member TEXT, location TEXT,
         placed_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, due_at INTEGER,
-        version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+        body BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX orders_by_age ON orders (placed_at DESC, id DESC);
-    CREATE INDEX orders_by_change ON orders (updated_at);
+    CREATE INDEX orders_by_subject ON orders (subject, placed_at DESC, id DESC);
+    CREATE INDEX orders_by_member ON orders (member, placed_at DESC, id DESC);
+    CREATE INDEX orders_by_location ON orders (location, placed_at DESC, id DESC);
+    CREATE INDEX orders_overdue ON orders (due_at, id) WHERE status = 'PENDING';
     CREATE TABLE order_externals (system TEXT NOT NULL, external TEXT NOT NULL,
         order_id TEXT NOT NULL, PRIMARY KEY (system, external)) WITHOUT ROWID;
+
     CREATE TABLE keys (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
         at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX keys_by_age ON keys (at);
     CREATE TABLE writes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         backend TEXT NOT NULL, subject TEXT NOT NULL, status TEXT NOT NULL, order_id TEXT,
-        not_before INTEGER, body BLOB NOT NULL);
-    CREATE INDEX writes_waiting ON writes (backend, sequence) WHERE status = 'WAITING';
-    CREATE INDEX writes_by_order ON writes (order_id);
+        ready_at INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX writes_waiting ON writes (backend, sequence, ready_at) WHERE status = 'WAITING';
+    CREATE INDEX writes_by_subject ON writes (backend, subject, sequence)
+        WHERE status = 'WAITING';
+    CREATE INDEX writes_by_order ON writes (order_id, sequence);
     CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL,
         key TEXT NOT NULL);
     CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL,
         fence INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE feeds (backend TEXT NOT NULL, entity TEXT NOT NULL, location TEXT NOT NULL,
-        body BLOB NOT NULL, PRIMARY KEY (backend, entity, location)) WITHOUT ROWID;
+        watermark INTEGER NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (backend, entity, location)) WITHOUT ROWID;
+
     CREATE TABLE locations (code TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE products (handle TEXT PRIMARY KEY, title TEXT NOT NULL, brand TEXT,
-        updated_at INTEGER NOT NULL, price INTEGER, body BLOB NOT NULL) WITHOUT ROWID;
+        age INTEGER NOT NULL, cheap INTEGER NOT NULL, dear INTEGER NOT NULL,
+        digest BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX products_by_title ON products (title, handle);
-    CREATE INDEX products_by_change ON products (updated_at DESC, handle);
-    CREATE INDEX products_by_price ON products (price, handle);
+    CREATE INDEX products_by_age ON products (age, handle);
+    CREATE INDEX products_by_cheap ON products (cheap, handle);
+    CREATE INDEX products_by_dear ON products (dear, handle);
+    CREATE INDEX products_by_brand ON products (brand, handle);
     CREATE TABLE product_channels (handle TEXT NOT NULL, channel TEXT NOT NULL,
-        price INTEGER NOT NULL, PRIMARY KEY (handle, channel)) WITHOUT ROWID;
+        cheap INTEGER NOT NULL, dear INTEGER NOT NULL, PRIMARY KEY (handle, channel))
+        WITHOUT ROWID;
+    CREATE INDEX product_channels_by_cheap ON product_channels (channel, cheap, handle);
+    CREATE INDEX product_channels_by_dear ON product_channels (channel, dear, handle);
     CREATE TABLE product_categories (handle TEXT NOT NULL, category TEXT NOT NULL,
         PRIMARY KEY (handle, category)) WITHOUT ROWID;
     CREATE TABLE product_terms (term TEXT NOT NULL, handle TEXT NOT NULL,
         PRIMARY KEY (term, handle)) WITHOUT ROWID;
     CREATE INDEX product_terms_by_product ON product_terms (handle);
-    CREATE TABLE variants (sku TEXT PRIMARY KEY, handle TEXT NOT NULL, body BLOB NOT NULL)
-        WITHOUT ROWID;
-    CREATE INDEX variants_by_product ON variants (handle);
+    CREATE TABLE variants (sku TEXT PRIMARY KEY, handle TEXT NOT NULL, bundle INTEGER NOT NULL,
+        body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX variants_by_product ON variants (handle, bundle);
     CREATE TABLE barcodes (barcode TEXT NOT NULL, sku TEXT NOT NULL, PRIMARY KEY (barcode, sku))
-        WITHOUT ROWID
+        WITHOUT ROWID;
+    CREATE INDEX barcodes_by_sku ON barcodes (sku)
     """,
 )
 

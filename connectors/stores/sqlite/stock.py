@@ -1,34 +1,30 @@
-"""Streams, reservations, orders and keys in SQLite: one batch is one transaction.
-
-A batch reads what it needs, is decided by a pure function, and is written, all in the writer's turn;
-nobody can come between, and the version guards only say so.
-"""
+"""Streams, reservations, orders and keys in SQLite: the questions, and the door to a batch."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from connectors.stores.coding import (
-    decoder,
-    encode,
-    instant,
-    instant_or_none,
-    marks,
-    micros,
-    micros_or_none,
+from connectors.stores.coding import decoder, micros
+from connectors.stores.sqlite.append import (
+    PIN,
+    POSITION,
+    UNSEEN,
+    append,
+    known_for,
+    pin_from,
+    read_order,
+    read_reservation,
+    streams_of,
 )
 from connectors.stores.sqlite.database import Database
-from resolvers.domain.books import Batch, Key, Known, Recorded, Scope
+from connectors.stores.sqlite.questions import Where, marks, rows_for
+from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.ports import LevelFilter, OrderFilter
 
-_order = decoder(Order)
-_reservation = decoder(Reservation)
 _entries = decoder(list[StockEntry])
-
-_POSITION = "sku, location, on_hand, soft, hard, elsewhere, incoming"
 
 
 class SqliteStock:
@@ -43,40 +39,31 @@ class SqliteStock:
         """Reads, decides and writes in one turn."""
 
         def work(connection: sqlite3.Connection) -> Batch:
-            batch = decide(_known(connection, scope, keys))
+            batch = decide(known_for(connection, scope, keys))
             if not batch.empty:
-                _append(connection, batch)
+                append(connection, batch)
             return batch
 
         return await self._database.write(work)
 
     async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]:
         """Streams by SKU, of one moment."""
-        return await self._database.read(lambda connection: _streams(connection, list(skus)))
+        return await self._database.read(lambda connection: streams_of(connection, skus))
 
     async def levels(
         self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
     ) -> Sequence[Position]:
         """Positions in order of (SKU, location)."""
-        where, values = ["1"], list[object]()
-        if level_filter.locations:
-            where.append(f"location IN ({marks(level_filter.locations)})")
-            values += level_filter.locations
-        if level_filter.skus:
-            where.append(f"sku IN ({marks(level_filter.skus)})")
-            values += level_filter.skus
+        where = Where()
+        where.among("location", level_filter.locations)
+        where.among("sku", level_filter.skus)
         if level_filter.updated_since is not None:
-            where.append("changed_at >= ?")
-            values.append(micros(level_filter.updated_since))
+            where.add("changed_at >= ?", micros(level_filter.updated_since))
         if after is not None:
-            where.append("(sku, location) > (?, ?)")
-            values += after
-        sql = (
-            f"SELECT {_POSITION} FROM positions WHERE {' AND '.join(where)}"
-            " ORDER BY sku, location LIMIT ?"
-        )
+            where.add("(sku, location) > (?, ?)", *after)
+        sql = f"SELECT {POSITION} FROM positions {where.sql} ORDER BY sku, location LIMIT ?"
         rows = await self._database.read(
-            lambda connection: connection.execute(sql, (*values, limit)).fetchall()
+            lambda connection: connection.execute(sql, (*where.values, limit)).fetchall()
         )
         return [Position(*row) for row in rows]
 
@@ -86,10 +73,20 @@ class SqliteStock:
             "SELECT entries FROM journal JOIN journal_skus USING (batch)"
             " WHERE sku = ? ORDER BY batch"
         )
+
+        def work(connection: sqlite3.Connection) -> list[StockEntry]:
+            rows = connection.execute(sql, (sku,))
+            return [entry for (body,) in rows for entry in _entries(body) if entry.sku == sku]
+
+        return await self._database.read(work)
+
+    async def unseen(self, location: str) -> Sequence[Unseen]:
+        """Movements that a location's system may not have counted yet, in order of id."""
+        sql = f"SELECT {UNSEEN} FROM unseen WHERE location = ? ORDER BY id"
         rows = await self._database.read(
-            lambda connection: connection.execute(sql, (sku,)).fetchall()
+            lambda connection: connection.execute(sql, (location,)).fetchall()
         )
-        return [entry for (body,) in rows for entry in _entries(body) if entry.sku == sku]
+        return [Unseen(*row) for row in rows]
 
     async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None:
         """A reservation with its live pins."""
@@ -98,29 +95,31 @@ class SqliteStock:
             row = connection.execute("SELECT body FROM reservations WHERE id = ?", (id,)).fetchone()
             if row is None:
                 return None
-            sql = f"SELECT {_PIN} FROM pins WHERE reservation = ? ORDER BY sku, location"
-            return _reservation(row[0]), [_pin(pin) for pin in connection.execute(sql, (id,))]
+            sql = f"SELECT {PIN} FROM pins WHERE reservation = ? ORDER BY sku, location"
+            return read_reservation(row[0]), [
+                pin_from(pin) for pin in connection.execute(sql, (id,))
+            ]
 
         return await self._database.read(work)
 
     async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]:
-        """Holds whose time is over and that nobody has written down as expired."""
+        """Holds whose time is over and that nobody has written down as expired, eldest first."""
         sql = (
             "SELECT body FROM reservations WHERE status = 'HELD' AND expires_at <= ?"
-            " ORDER BY expires_at LIMIT ?"
+            " ORDER BY expires_at, id LIMIT ?"
         )
         rows = await self._database.read(
             lambda connection: connection.execute(sql, (micros(now), limit)).fetchall()
         )
-        return [_reservation(body) for (body,) in rows]
+        return [read_reservation(body) for (body,) in rows]
 
     async def orders(self, ids: Sequence[str]) -> Mapping[str, Order]:
         """Orders by id."""
-        return {order.id: order for order in await self._orders("id", list(ids))}
+        return {order.id: order for order in await self._orders("id", ids)}
 
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, Order]:
         """Orders by number."""
-        return {order.number: order for order in await self._orders("number", list(numbers))}
+        return {order.number: order for order in await self._orders("number", numbers)}
 
     async def order_by_external(self, system: str, id: str) -> Order | None:
         """The order that another system knows under this id."""
@@ -131,7 +130,18 @@ class SqliteStock:
         row = await self._database.read(
             lambda connection: connection.execute(sql, (system, id)).fetchone()
         )
-        return None if row is None else _order(row[0])
+        return None if row is None else read_order(row[0])
+
+    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Unpaid orders past their deadline, the longest overdue first."""
+        sql = (
+            "SELECT body FROM orders WHERE status = 'PENDING' AND due_at <= ?"
+            " ORDER BY due_at, id LIMIT ?"
+        )
+        rows = await self._database.read(
+            lambda connection: connection.execute(sql, (micros(now), limit)).fetchall()
+        )
+        return [read_order(body) for (body,) in rows]
 
     async def order_page(
         self,
@@ -140,19 +150,15 @@ class SqliteStock:
         limit: int,
         now: datetime,
     ) -> Sequence[Order]:
-        """Orders, newest first."""
-        where, values = _order_where(order_filter, now)
+        """Orders as they are at ``now``, newest first."""
+        where = _order_where(order_filter, now)
         if after is not None:
-            where.append("(placed_at, id) < (?, ?)")
-            values += [micros(after[0]), after[1]]
-        sql = (
-            f"SELECT body FROM orders WHERE {' AND '.join(where)}"
-            " ORDER BY placed_at DESC, id DESC LIMIT ?"
-        )
+            where.add("(placed_at, id) < (?, ?)", micros(after[0]), after[1])
+        sql = f"SELECT body FROM orders {where.sql} ORDER BY placed_at DESC, id DESC LIMIT ?"
         rows = await self._database.read(
-            lambda connection: connection.execute(sql, (*values, limit)).fetchall()
+            lambda connection: connection.execute(sql, (*where.values, limit)).fetchall()
         )
-        return [_order(body) for (body,) in rows]
+        return [read_order(body).seen_at(now) for (body,) in rows]
 
     async def recorded_answer(self, key: Key) -> str | None:
         """What was decided under a key."""
@@ -163,225 +169,33 @@ class SqliteStock:
         )
         return None if row is None else str(row[0])
 
-    async def _orders(self, column: str, values: list[str]) -> list[Order]:
-        sql = f"SELECT body FROM orders WHERE {column} IN ({marks(values)})"
-        rows = await self._database.read(
-            lambda connection: connection.execute(sql, values).fetchall()
+    async def _orders(self, column: str, values: Sequence[str]) -> list[Order]:
+        sql = f"SELECT body FROM orders WHERE {column} IN"
+        return await self._database.read(
+            lambda connection: [read_order(body) for (body,) in rows_for(connection, sql, values)]
         )
-        return [_order(body) for (body,) in rows]
 
 
-def _order_where(order_filter: OrderFilter, now: datetime) -> tuple[list[str], list[object]]:
-    where: list[str] = ["1"]
-    values: list[object] = []
-
-    def add(clause: str, *more: object) -> None:
-        where.append(clause)
-        values.extend(more)
-
+def _order_where(order_filter: OrderFilter, now: datetime) -> Where:
+    where = Where()
     if order_filter.updated_since is not None:
-        add("updated_at >= ?", micros(order_filter.updated_since))
+        where.add("updated_at >= ?", micros(order_filter.updated_since))
     if order_filter.placed_from is not None:
-        add("placed_at >= ?", micros(order_filter.placed_from))
+        where.add("placed_at >= ?", micros(order_filter.placed_from))
     if order_filter.placed_to is not None:
-        add("placed_at < ?", micros(order_filter.placed_to))
-    if order_filter.channels:
-        add(f"channel IN ({marks(order_filter.channels)})", *order_filter.channels)
+        where.add("placed_at < ?", micros(order_filter.placed_to))
+    where.among("channel", order_filter.channels)
     if order_filter.statuses:
-        add(
+        where.add(
             "CASE WHEN status = 'PENDING' AND due_at <= ? THEN 'CANCELED' ELSE status END"
             f" IN ({marks(order_filter.statuses)})",
             micros(now),
             *order_filter.statuses,
         )
     if order_filter.member_id is not None:
-        add("member = ?", order_filter.member_id)
+        where.add("member = ?", order_filter.member_id)
     if order_filter.subject is not None:
-        add("subject = ?", order_filter.subject)
+        where.add("subject = ?", order_filter.subject)
     if order_filter.location is not None:
-        add("location = ?", order_filter.location)
-    return where, values
-
-
-_PIN = "reservation, sku, location, quantity, until, tentative"
-
-
-def _pin(row: tuple[str, str, str, int, int | None, int]) -> Pin:
-    return Pin(row[0], row[1], row[2], row[3], instant_or_none(row[4]), bool(row[5]))
-
-
-def _known(connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key]) -> Known:
-    ids = [key.id for key in keys]
-    recorded = {
-        row[0]: Recorded(row[0], row[1], row[2], instant(row[3]))
-        for row in connection.execute(
-            f"SELECT key, fingerprint, answer, at FROM keys WHERE key IN ({marks(ids)})", ids
-        )
-    }
-    reservations = list(scope.reservations)
-    orders = list(scope.orders)
-    return Known(
-        _streams(connection, list(scope.skus)),
-        {
-            row[0]: _reservation(row[1])
-            for row in connection.execute(
-                f"SELECT id, body FROM reservations WHERE id IN ({marks(reservations)})",
-                reservations,
-            )
-        },
-        {
-            row[0]: _order(row[1])
-            for row in connection.execute(
-                f"SELECT id, body FROM orders WHERE id IN ({marks(orders)})", orders
-            )
-        },
-        recorded,
-    )
-
-
-_SKUS_MAX = 30_000
-"""Most SKUs of one question to SQLite, under its limit of 32,766 values a statement."""
-
-
-def _streams(connection: sqlite3.Connection, skus: list[str]) -> dict[str, Stream]:
-    assert len(skus) <= _SKUS_MAX, "a batch or page is far smaller"
-    asked = f"({marks(skus)})"
-    positions: dict[str, dict[str, Position]] = {}
-    for row in connection.execute(f"SELECT {_POSITION} FROM positions WHERE sku IN {asked}", skus):
-        positions.setdefault(row[0], {})[row[1]] = Position(*row)
-    pins: dict[str, dict[tuple[str, str], Pin]] = {}
-    for row in connection.execute(f"SELECT {_PIN} FROM pins WHERE sku IN {asked}", skus):
-        pin = _pin(row)
-        pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
-    unseen: dict[str, dict[str, Unseen]] = {}
-    sql = f"SELECT id, sku, location, on_hand, acknowledged FROM unseen WHERE sku IN {asked}"
-    for row in connection.execute(sql, skus):
-        unseen.setdefault(row[1], {})[row[0]] = Unseen(*row)
-    return {
-        row[0]: Stream(
-            row[0],
-            positions.get(row[0], {}),
-            pins.get(row[0], {}),
-            unseen.get(row[0], {}),
-            row[1],
-            instant(row[2]),
-        )
-        for row in connection.execute(
-            f"SELECT sku, version, at FROM streams WHERE sku IN {asked}", skus
-        )
-    }
-
-
-def _append(connection: sqlite3.Connection, batch: Batch) -> None:
-    at = micros(batch.at)
-    if batch.entries:
-        cursor = connection.execute(
-            "INSERT INTO journal (at, entries) VALUES (?, ?)", (at, encode(batch.entries))
-        )
-        skus = {entry.sku for entry in batch.entries}
-        connection.executemany(
-            "INSERT INTO journal_skus VALUES (?, ?)", [(sku, cursor.lastrowid) for sku in skus]
-        )
-    for stream in batch.streams:
-        cursor = connection.execute(
-            "INSERT INTO streams VALUES (?, 1, ?) ON CONFLICT (sku) DO UPDATE"
-            " SET version = version + 1, at = excluded.at WHERE version = ?",
-            (stream.sku, at, stream.version),
-        )
-        assert cursor.rowcount == 1, "somebody wrote this stream in our turn"
-    connection.executemany(
-        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (p.sku, p.location, p.on_hand, p.soft, p.hard, p.elsewhere, p.incoming, at)
-            for p in batch.positions
-        ],
-    )
-    _append_pins(connection, batch)
-    _append_records(connection, batch)
-    events = [("stock", stream.sku) for stream in batch.streams]
-    events += [("reservation", reservation.id) for reservation in batch.reservations]
-    events += [("order", order.id) for order in batch.orders]
-    connection.executemany("INSERT INTO events (topic, key) VALUES (?, ?)", events)
-
-
-def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
-    connection.executemany(
-        "DELETE FROM pins WHERE sku = ? AND reservation = ? AND location = ?",
-        [(p.sku, p.reservation, p.location) for p in batch.pins if not p.quantity],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (p.sku, p.reservation, p.location, p.quantity, micros_or_none(p.until), p.tentative)
-            for p in batch.pins
-            if p.quantity
-        ],
-    )
-    connection.executemany(
-        "DELETE FROM unseen WHERE id = ?", [(u.id,) for u in batch.unseen if not u.on_hand]
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO unseen VALUES (?, ?, ?, ?, ?)",
-        [(u.id, u.sku, u.location, u.on_hand, u.acknowledged) for u in batch.unseen if u.on_hand],
-    )
-
-
-def _append_records(connection: sqlite3.Connection, batch: Batch) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?)",
-        [
-            (r.id, r.status, micros_or_none(r.expires_at), r.version, encode(r))
-            for r in batch.reservations
-        ],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                o.id,
-                o.number,
-                o.status,
-                o.channel,
-                o.subject,
-                o.member_id,
-                _place(o),
-                micros(o.placed_at),
-                micros(o.updated_at),
-                micros_or_none(o.payment_due_at),
-                o.version,
-                encode(o),
-            )
-            for o in batch.orders
-        ],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO order_externals VALUES (?, ?, ?)",
-        [(e.system, e.external_id, o.id) for o in batch.orders for e in o.external],
-    )
-    connection.executemany(
-        "INSERT INTO writes (id, backend, subject, status, order_id, not_before, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                w.id,
-                w.backend,
-                w.subject,
-                w.status,
-                w.order_id,
-                micros_or_none(w.not_before),
-                encode(w),
-            )
-            for w in batch.writes
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO keys VALUES (?, ?, ?, ?)",
-        [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
-    )
-
-
-def _place(order: Order) -> str | None:
-    """The location that an order is found by: where it is handed over, else where it was sold."""
-    if order.delivery is not None and order.delivery.location is not None:
-        return order.delivery.location
-    return order.origin_location
+        where.add("location = ?", order_filter.location)
+    return where
