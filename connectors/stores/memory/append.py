@@ -1,0 +1,123 @@
+"""One batch of the stock engine in memory: what is read for it, and how it is written.
+
+Everything that could refuse a batch is looked at before the first change is made.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import replace
+
+from connectors.stores.memory.state import State
+from resolvers.domain.books import Batch, Key, Known, Scope, put
+from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.outbox import Write, WriteStatus
+from resolvers.domain.reservation import Reservation, Status
+from resolvers.domain.stock import Pin, Stream
+
+
+def known_for(state: State, scope: Scope, keys: Sequence[Key]) -> Known:
+    """Everything that a batch needs to see."""
+    return Known(
+        {sku: state.streams[sku] for sku in scope.skus if sku in state.streams},
+        {id: state.reservations[id] for id in scope.reservations if id in state.reservations},
+        {id: state.orders[id] for id in scope.orders if id in state.orders},
+        {key.id: state.keys[key.id] for key in keys if key.id in state.keys},
+        {key: state.feeds[key] for key in scope.feeds if key in state.feeds},
+    )
+
+
+def append(state: State, batch: Batch) -> None:
+    """Writes a batch, whole or not at all."""
+    _check(state, batch)
+    streams = _streams_after(state, batch)
+    for entry in batch.entries:
+        state.entries.setdefault(entry.sku, []).append(entry)
+    state.streams.update(streams)
+    for position in batch.positions:
+        level = (position.sku, position.location)
+        if level not in state.changed_at:
+            insort(state.levels, level)
+        state.changed_at[level] = batch.at
+    for pin in batch.pins:
+        _put_pin(state, pin)
+    for movement in batch.unseen:
+        here = state.unseen.setdefault(movement.location, {})
+        put(here, movement.id, movement, keep=movement.on_hand != 0)
+    for reservation in batch.reservations:
+        _put_reservation(state, reservation)
+    for order in batch.orders:
+        _put_order(state, order)
+    for write in batch.writes:
+        numbered = replace(write, sequence=len(state.writes) + 1)
+        put_write(state, numbered)
+        if write.order_id is not None:
+            state.writes_of.setdefault(write.order_id, []).append(write.id)
+    state.feeds.update((feed.key, feed) for feed in batch.feeds)
+    state.keys.update((recorded.key, recorded) for recorded in batch.recorded)
+    state.emit("stock", [stream.sku for stream in batch.streams])
+    state.emit("reservation", [reservation.id for reservation in batch.reservations])
+    state.emit("order", [order.id for order in batch.orders])
+
+
+def put_write(state: State, write: Write) -> None:
+    """Keeps a write as it is now."""
+    state.writes[write.id] = write
+    waiting = state.waiting.setdefault(write.backend, {})
+    put(waiting, write.id, write, keep=write.status is WriteStatus.WAITING)
+
+
+def _check(state: State, batch: Batch) -> None:
+    for stream in batch.streams:
+        current = state.streams.get(stream.sku) or Stream(stream.sku)
+        assert current.version == stream.version, "somebody wrote this stream in our turn"
+    for recorded in batch.recorded:
+        assert recorded.key not in state.keys, "a key is recorded once"
+    for write in batch.writes:
+        assert write.id not in state.writes, "a write is made once"
+    numbers = {order.number: order.id for order in batch.orders}
+    assert len(numbers) == len(batch.orders), "a number is one order's"
+    for number, id in numbers.items():
+        assert state.numbers.get(number, id) == id, "a number is one order's"
+
+
+def _streams_after(state: State, batch: Batch) -> dict[str, Stream]:
+    """The streams that a batch touches, as they are then; those before stay as they were."""
+    before = {s.sku: state.streams.get(s.sku) or s for s in batch.streams}
+    positions = {sku: dict(stream.positions) for sku, stream in before.items()}
+    pins = {sku: dict(stream.pins) for sku, stream in before.items()}
+    unseen = {sku: dict(stream.unseen) for sku, stream in before.items()}
+    for position in batch.positions:
+        positions[position.sku][position.location] = position
+    for pin in batch.pins:
+        put(pins[pin.sku], (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
+    for movement in batch.unseen:
+        put(unseen[movement.sku], movement.id, movement, keep=movement.on_hand != 0)
+    return {
+        sku: Stream(sku, positions[sku], pins[sku], unseen[sku], stream.version + 1, batch.at)
+        for sku, stream in before.items()
+    }
+
+
+def _put_pin(state: State, pin: Pin) -> None:
+    own = state.pins.setdefault(pin.reservation, {})
+    put(own, (pin.sku, pin.location), pin, keep=pin.quantity > 0)
+    if not own:
+        del state.pins[pin.reservation]
+
+
+def _put_reservation(state: State, reservation: Reservation) -> None:
+    state.reservations[reservation.id] = reservation
+    put(state.held, reservation.id, reservation, keep=reservation.status is Status.HELD)
+
+
+def _put_order(state: State, order: Order) -> None:
+    before = state.orders.get(order.id)
+    if before is not None:
+        del state.ages[bisect_left(state.ages, (before.placed_at, before.id))]
+        del state.numbers[before.number]
+    state.orders[order.id] = order
+    insort(state.ages, (order.placed_at, order.id))
+    state.numbers[order.number] = order.id
+    put(state.pending, order.id, order, keep=order.status is OrderStatus.PENDING)
+    for known_as in order.external:
+        state.externals.setdefault((known_as.system, known_as.external_id), order.id)

@@ -1,0 +1,141 @@
+"""Streams, reservations, orders and keys in memory: the questions, and the door to a batch."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from connectors.stores.indexing import place_of
+from connectors.stores.memory.append import append, known_for
+from connectors.stores.memory.state import State
+from resolvers.domain.books import Batch, Key, Known, Scope
+from resolvers.domain.orders import Order
+from resolvers.domain.reservation import Reservation
+from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
+from resolvers.ports import LevelFilter, OrderFilter
+
+
+class MemoryStock:
+    """Answers the StockStore port."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def transact(
+        self, scope: Scope, keys: Sequence[Key], decide: Callable[[Known], Batch]
+    ) -> Batch:
+        """Reads, decides and writes without a pause."""
+        batch = decide(known_for(self._state, scope, keys))
+        append(self._state, batch)
+        return batch
+
+    async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]:
+        """Streams by SKU."""
+        return {sku: self._state.streams[sku] for sku in skus if sku in self._state.streams}
+
+    async def levels(
+        self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[Position]:
+        """Positions in order of (SKU, location)."""
+        levels = self._state.levels
+        start = 0 if after is None else bisect_right(levels, after)
+        asked = (levels[at] for at in range(start, len(levels)))
+        matching = (level for level in asked if self._matches(level, level_filter))
+        return [
+            self._state.streams[sku].positions[location]
+            for sku, location in islice(matching, limit)
+        ]
+
+    async def entries(self, sku: str) -> Sequence[StockEntry]:
+        """Every entry of a SKU, oldest first."""
+        return list(self._state.entries.get(sku, ()))
+
+    async def unseen(self, location: str) -> Sequence[Unseen]:
+        """Movements that a location's system may not have counted yet, in order of id."""
+        here = self._state.unseen.get(location, {})
+        return [here[id] for id in sorted(here)]
+
+    async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None:
+        """A reservation with its live pins."""
+        reservation = self._state.reservations.get(id)
+        if reservation is None:
+            return None
+        pins = self._state.pins.get(id, {})
+        return reservation, [pins[at] for at in sorted(pins)]
+
+    async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]:
+        """Holds whose time is over and that nobody has written down as expired, eldest first."""
+        due = [
+            (reservation.expires_at, reservation.id)
+            for reservation in self._state.held.values()
+            if reservation.expires_at is not None and reservation.expires_at <= now
+        ]
+        return [self._state.reservations[id] for _, id in sorted(due)[:limit]]
+
+    async def orders(self, ids: Sequence[str]) -> Mapping[str, Order]:
+        """Orders by id."""
+        return {id: self._state.orders[id] for id in ids if id in self._state.orders}
+
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, Order]:
+        """Orders by number."""
+        ids = {number: self._state.numbers.get(number) for number in numbers}
+        return {number: self._state.orders[id] for number, id in ids.items() if id is not None}
+
+    async def order_by_external(self, system: str, id: str) -> Order | None:
+        """The order that another system knows under this id."""
+        own = self._state.externals.get((system, id))
+        return None if own is None else self._state.orders[own]
+
+    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Unpaid orders past their deadline, the longest overdue first."""
+        due = [
+            (order.payment_due_at, order.id)
+            for order in self._state.pending.values()
+            if order.payment_due_at is not None and order.payment_due_at <= now
+        ]
+        return [self._state.orders[id] for _, id in sorted(due)[:limit]]
+
+    async def order_page(
+        self,
+        order_filter: OrderFilter,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Sequence[Order]:
+        """Orders as they are at ``now``, newest first."""
+        ages = self._state.ages
+        end = len(ages) if after is None else bisect_left(ages, after)
+        seen = (self._state.orders[ages[at][1]].seen_at(now) for at in range(end - 1, -1, -1))
+        return list(islice((order for order in seen if _matches(order, order_filter)), limit))
+
+    async def recorded_answer(self, key: Key) -> str | None:
+        """What was decided under a key."""
+        recorded = self._state.keys.get(key.id)
+        return None if recorded is None else recorded.answer
+
+    def _matches(self, level: tuple[str, str], level_filter: LevelFilter) -> bool:
+        since = level_filter.updated_since
+        return (
+            _among(level[1], level_filter.locations)
+            and _among(level[0], level_filter.skus)
+            and (since is None or self._state.changed_at[level] >= since)
+        )
+
+
+def _among(value: str, asked: Collection[str]) -> bool:
+    """No values asked for means any."""
+    return not asked or value in asked
+
+
+def _matches(order: Order, order_filter: OrderFilter) -> bool:
+    asked = order_filter
+    return (
+        (asked.updated_since is None or order.updated_at >= asked.updated_since)
+        and (asked.placed_from is None or order.placed_at >= asked.placed_from)
+        and (asked.placed_to is None or order.placed_at < asked.placed_to)
+        and _among(order.channel, asked.channels)
+        and _among(order.status, asked.statuses)
+        and asked.member_id in (None, order.member_id)
+        and asked.subject in (None, order.subject)
+        and asked.location in (None, place_of(order))
+    )

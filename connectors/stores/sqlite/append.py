@@ -1,0 +1,202 @@
+"""One batch of the stock engine in SQLite: what is read for it, and how it is written.
+
+Both run in one turn of the writer; nobody can come between, and the version guards only say so.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from connectors.stores.coding import (
+    decoder,
+    encode,
+    instant,
+    instant_or_none,
+    micros,
+    micros_or_none,
+)
+from connectors.stores.indexing import place_of
+from connectors.stores.sqlite.house import emit, read_feed, write_feeds
+from connectors.stores.sqlite.outbox import insert_writes
+from connectors.stores.sqlite.questions import rows_for
+from resolvers.domain.books import Batch, Key, Known, Recorded, Scope
+from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.orders import Order
+from resolvers.domain.reservation import Reservation
+from resolvers.domain.stock import Pin, Position, Stream, Unseen
+
+read_order = decoder(Order)
+read_reservation = decoder(Reservation)
+
+POSITION = "sku, location, on_hand, soft, hard, elsewhere, incoming"
+UNSEEN = "id, sku, location, on_hand, acknowledged"
+PIN = "reservation, sku, location, quantity, until, tentative"
+
+
+def pin_from(row: tuple[str, str, str, int, int | None, int]) -> Pin:
+    """A pin from its row."""
+    reservation, sku, location, quantity, until, tentative = row
+    return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative))
+
+
+def known_for(connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key]) -> Known:
+    """Everything that a batch needs to see."""
+    recorded = rows_for(
+        connection,
+        "SELECT key, fingerprint, answer, at FROM keys WHERE key IN",
+        [key.id for key in keys],
+    )
+    reservations = rows_for(
+        connection, "SELECT id, body FROM reservations WHERE id IN", list(scope.reservations)
+    )
+    orders = rows_for(connection, "SELECT id, body FROM orders WHERE id IN", list(scope.orders))
+    return Known(
+        streams_of(connection, list(scope.skus)),
+        {id: read_reservation(body) for id, body in reservations},
+        {id: read_order(body) for id, body in orders},
+        {
+            key: Recorded(key, fingerprint, answer, instant(at))
+            for key, fingerprint, answer, at in recorded
+        },
+        _feeds(connection, scope.feeds),
+    )
+
+
+def streams_of(connection: sqlite3.Connection, skus: Sequence[str]) -> dict[str, Stream]:
+    """Streams by SKU; those without history are left out."""
+    positions: dict[str, dict[str, Position]] = {}
+    for row in rows_for(connection, f"SELECT {POSITION} FROM positions WHERE sku IN", skus):
+        position = Position(*row)
+        positions.setdefault(position.sku, {})[position.location] = position
+    pins: dict[str, dict[tuple[str, str], Pin]] = {}
+    for row in rows_for(connection, f"SELECT {PIN} FROM pins WHERE sku IN", skus):
+        pin = pin_from(row)
+        pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
+    unseen: dict[str, dict[str, Unseen]] = {}
+    for row in rows_for(connection, f"SELECT {UNSEEN} FROM unseen WHERE sku IN", skus):
+        movement = Unseen(*row)
+        unseen.setdefault(movement.sku, {})[movement.id] = movement
+    return {
+        sku: Stream(
+            sku,
+            positions.get(sku, {}),
+            pins.get(sku, {}),
+            unseen.get(sku, {}),
+            version,
+            instant(at),
+        )
+        for sku, version, at in rows_for(
+            connection, "SELECT sku, version, at FROM streams WHERE sku IN", skus
+        )
+    }
+
+
+def append(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Writes a batch, whole."""
+    _append_streams(connection, batch)
+    _append_pins(connection, batch)
+    _append_reservations(connection, batch.reservations)
+    _append_orders(connection, batch.orders)
+    insert_writes(connection, batch.writes)
+    write_feeds(connection, batch.feeds)
+    connection.executemany(
+        "INSERT INTO keys VALUES (?, ?, ?, ?)",
+        [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
+    )
+    emit(connection, "stock", [stream.sku for stream in batch.streams])
+    emit(connection, "reservation", [reservation.id for reservation in batch.reservations])
+    emit(connection, "order", [order.id for order in batch.orders])
+
+
+def _feeds(connection: sqlite3.Connection, keys: frozenset[FeedKey]) -> dict[FeedKey, Feed]:
+    sql = "SELECT body FROM feeds WHERE backend = ? AND entity = ? AND location = ?"
+    rows = [connection.execute(sql, key).fetchone() for key in keys]
+    found = [read_feed(row[0]) for row in rows if row is not None]
+    return {feed.key: feed for feed in found}
+
+
+def _append_streams(connection: sqlite3.Connection, batch: Batch) -> None:
+    at = micros(batch.at)
+    if batch.entries:
+        cursor = connection.execute(
+            "INSERT INTO journal (at, entries) VALUES (?, ?)", (at, encode(batch.entries))
+        )
+        skus = {entry.sku for entry in batch.entries}
+        connection.executemany(
+            "INSERT INTO journal_skus VALUES (?, ?)", [(sku, cursor.lastrowid) for sku in skus]
+        )
+    for stream in batch.streams:
+        cursor = connection.execute(
+            "INSERT INTO streams VALUES (?, 1, ?) ON CONFLICT (sku) DO UPDATE"
+            " SET version = version + 1, at = excluded.at WHERE version = ?",
+            (stream.sku, at, stream.version),
+        )
+        assert cursor.rowcount == 1, "somebody wrote this stream in our turn"
+    connection.executemany(
+        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (p.sku, p.location, p.on_hand, p.soft, p.hard, p.elsewhere, p.incoming, at)
+            for p in batch.positions
+        ],
+    )
+
+
+def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
+    connection.executemany(
+        "DELETE FROM pins WHERE sku = ? AND reservation = ? AND location = ?",
+        [(p.sku, p.reservation, p.location) for p in batch.pins if not p.quantity],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (p.sku, p.reservation, p.location, p.quantity, micros_or_none(p.until), p.tentative)
+            for p in batch.pins
+            if p.quantity
+        ],
+    )
+    connection.executemany(
+        "DELETE FROM unseen WHERE id = ?", [(u.id,) for u in batch.unseen if not u.on_hand]
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO unseen VALUES (?, ?, ?, ?, ?)",
+        [(u.id, u.sku, u.location, u.on_hand, u.acknowledged) for u in batch.unseen if u.on_hand],
+    )
+
+
+def _append_reservations(
+    connection: sqlite3.Connection, reservations: Sequence[Reservation]
+) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?)",
+        [(r.id, r.status, micros_or_none(r.expires_at), encode(r)) for r in reservations],
+    )
+
+
+def _append_orders(connection: sqlite3.Connection, orders: Sequence[Order]) -> None:
+    # Not OR REPLACE: that would take another order's place when their numbers were the same.
+    connection.executemany(
+        "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " number = excluded.number, status = excluded.status, channel = excluded.channel,"
+        " subject = excluded.subject, member = excluded.member, location = excluded.location,"
+        " placed_at = excluded.placed_at, updated_at = excluded.updated_at,"
+        " due_at = excluded.due_at, body = excluded.body",
+        [
+            (
+                o.id,
+                o.number,
+                o.status,
+                o.channel,
+                o.subject,
+                o.member_id,
+                place_of(o),
+                micros(o.placed_at),
+                micros(o.updated_at),
+                micros_or_none(o.payment_due_at),
+                encode(o),
+            )
+            for o in orders
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO order_externals VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(e.system, e.external_id, o.id) for o in orders for e in o.external],
+    )

@@ -1,0 +1,26 @@
+"""The SQLite engine as one Store."""
+
+from pathlib import Path
+
+from connectors.stores.sqlite.catalog import SqliteCatalog
+from connectors.stores.sqlite.database import Database
+from connectors.stores.sqlite.house import SqliteHouse
+from connectors.stores.sqlite.outbox import SqliteOutbox
+from connectors.stores.sqlite.stock import SqliteStock
+from resolvers.ports import Store
+
+
+def open_sqlite(path: Path) -> Store:
+    """Opens a SQLite file as a store, or makes it; any number of processes may.
+
+    Raises:
+        StoreUnusable: with what is wrong and what to do.
+    """
+    database = Database(path)
+    return Store(
+        SqliteStock(database),
+        SqliteOutbox(database),
+        SqliteCatalog(database),
+        SqliteHouse(database),
+        database.close,
+    )

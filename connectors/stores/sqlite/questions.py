@@ -1,0 +1,48 @@
+"""Questions to SQLite that name many values: marks, conditions, and questions asked in parts.
+
+Words of SQL are ours; every value goes in by a mark.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+_VALUES_MAX = 10_000
+"""Most values of one statement; SQLite allows 32,766."""
+
+
+def marks(values: Collection[object]) -> str:
+    """As many question marks as there are values."""
+    return ",".join("?" * len(values))
+
+
+def rows_for(
+    connection: sqlite3.Connection, sql: str, values: Sequence[object]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a question that ends in ``IN``, for any number of values."""
+    for start in range(0, len(values), _VALUES_MAX):
+        part = values[start : start + _VALUES_MAX]
+        yield from connection.execute(f"{sql} ({marks(part)})", part)
+
+
+class Where:
+    """Conditions that must all hold, with their values in order."""
+
+    def __init__(self) -> None:
+        self._clauses: list[str] = []
+        self.values: list[object] = []
+
+    def add(self, clause: str, *values: object) -> None:
+        """One more condition."""
+        self._clauses.append(clause)
+        self.values += values
+
+    def among(self, column: str, values: Collection[object]) -> None:
+        """A column has one of the values; no values means no condition."""
+        if values:
+            self.add(f"{column} IN ({marks(values)})", *values)
+
+    @property
+    def sql(self) -> str:
+        """The conditions, with the word before them; "" if there are none."""
+        return f"WHERE {' AND '.join(self._clauses)}" if self._clauses else ""
