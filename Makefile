@@ -1,0 +1,82 @@
+# Runs from a fresh clone with Python >= 3.11, Node.js >= 20 and make; everything else is installed
+# here, by pin. Each target says what it does in `make help`.
+
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for at in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$at $(NEW_ENOUGH) && echo $$at && break; done)
+PORT ?= 8000
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PAGE := gateway/page
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo demo-live test test-quick check bench schema docs clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
+		| awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+install: .venv/.installed $(PAGE)/dist/manifest.json ## Make .venv with the command `gateway`, and build the GraphiQL page
+
+demo: install ## Serve the sandbox retailer: PORT=8000 DATA=var/demo
+	@exec $(BIN)/gateway demo --port $(PORT) --data "$(or $(DATA),var/demo)"
+
+demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DATA=var/demo-live
+	@exec $(BIN)/python -m tests.live.demo --port $(PORT) --data "$(or $(DATA),var/demo-live)"
+
+test: install ## Prove everything, the real ERP included
+	$(BIN)/pytest
+
+test-quick: install ## Prove everything but the live backends
+	$(BIN)/pytest -m "not live"
+
+check: install ## Look at format, lint, types and the arrows between rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## Measure the README's query over HTTP
+	$(BIN)/python bench/demo_query.py
+
+schema: install ## Write schema/schema.graphql from the code
+	@$(BIN)/gateway schema > .venv/written
+	@mv .venv/written schema/schema.graphql
+
+docs: install ## Write docs/settings.md from the code
+	@$(BIN)/python -m gateway.settings_page > .venv/written
+	@mv .venv/written docs/settings.md
+
+clean: ## Remove what the other targets made; data under var/ stays
+	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or later is missing: install it, or name it: make PYTHON=/path/to/it" >&2; \
+		exit 1; }
+	@$(PYTHON) $(NEW_ENOUGH) || { echo "$(PYTHON) is not a Python of 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks its venv module: on Debian, install python3-venv" >&2; exit 1; }
+	@echo "Installing the gateway and its tools into .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(PAGE)/node_modules/.installed: $(PAGE)/package.json $(PAGE)/package-lock.json $(PAGE)/.npmrc
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { \
+		echo "Node.js 20 or later is missing: it builds the GraphiQL page" >&2; exit 1; }
+	@command -v npm >/dev/null || { \
+		echo "npm is missing: it comes with Node.js, or as a package of its own" >&2; exit 1; }
+	@echo "Installing what the GraphiQL page is built from ..."
+	@cd $(PAGE) && npm ci --loglevel=error --no-progress
+	@touch $@
+
+$(PAGE)/dist/manifest.json: $(PAGE)/node_modules/.installed $(PAGE)/build.mjs $(wildcard $(PAGE)/src/*)
+	@echo "Building the GraphiQL page ..."
+	@cd $(PAGE) && npm run --silent build
+	@touch $@
