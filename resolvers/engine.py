@@ -62,6 +62,11 @@ class StockEngine:
         self._queue: deque[_Waiting] = deque()
         self._drain: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be decided."""
+        return len(self._queue)
+
     async def run(self, command: Command) -> Outcome:
         """Decides a command and waits until it is durable.
 

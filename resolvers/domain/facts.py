@@ -1,8 +1,8 @@
-"""What the books make of facts: a system's count, goods that left, a person's correction, an order
-that was placed elsewhere.
+"""What the books make of facts: of what has happened already, somewhere else.
 
-Facts are never refused: what happened is written down even if less is left than was promised. Each
-says the same thing however often it comes. Pure: the time is the books'.
+A system's count, goods that left, a person's correction, an order that was placed elsewhere. Facts
+are never refused: what happened is written down even if less is left than was promised. Each says
+the same thing however often it comes. Pure: the time is the books'.
 """
 
 from collections.abc import Mapping, Sequence

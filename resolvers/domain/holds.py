@@ -97,8 +97,9 @@ def pinned(ask: Hold, streams: Mapping[str, Stream], until: datetime, now: datet
 
 
 def extend(books: Books, id: str, ttl_seconds: int, life_max_seconds: int) -> Change:
-    """Lets a hold live ``ttl_seconds`` from now. Never shortens it, and never lets it live longer
-    than ``life_max_seconds`` in all.
+    """Lets a hold live ``ttl_seconds`` from now.
+
+    Never shortens it, and never lets it live longer than ``life_max_seconds`` in all.
 
     Raises:
         NotFound, ReservationExpired, ReservationNotHeld.

@@ -16,8 +16,10 @@ from resolvers.domain.values import Money, shares
 
 
 def sales_of(order: Order, pins: Iterable[Pin]) -> list[Sale]:
-    """The order's sales, by location. A single one bears the order's number; of several, each bears
-    the number and its location."""
+    """The order's sales, by location.
+
+    A single one bears the order's number; of several, each bears the number and its location.
+    """
     units = _units(order.lines)
     places: dict[str, list[Pin]] = {}
     for pin in sorted(pins, key=lambda pin: (pin.location, pin.sku)):
@@ -45,8 +47,11 @@ def writes_of(
     action: WriteAction,
     now: datetime,
 ) -> list[Write]:
-    """What the backends of the pinned locations are to be told. ``sinks`` is the backend that takes
-    sales, by location; a location without one is nobody's to tell."""
+    """What the backends of the pinned locations are to be told.
+
+    ``sinks`` is the backend that takes sales, by location; a location without one is nobody's to
+    tell.
+    """
     return [
         Write(
             f"{order.id}/{action}/{sale.location}",
