@@ -1,0 +1,320 @@
+"""Random lives of holds, orders, counts and departures against a naive model, law by law."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from resolvers.domain import checkout, facts, holds
+from resolvers.domain.availability import availability
+from resolvers.domain.books import Books, Change, Known, Scope
+from resolvers.domain.errors import InsufficientStock, Refused, Several
+from resolvers.domain.feeds import Feed
+from resolvers.domain.locations import (
+    Capability,
+    Channel,
+    ChannelKind,
+    Location,
+    LocationKind,
+    Method,
+)
+from resolvers.domain.orders import Delivery, Order, OrderLine, OrderStatus, Payment
+from resolvers.domain.reservation import Line, Status
+from resolvers.domain.stock import EntryKind, StockEntry, Stream, fold
+from resolvers.domain.values import Money, utc
+
+SKUS = ("A", "B")
+WAREHOUSE = Location(
+    "W", "Warehouse", LocationKind.WAREHOUSE, capabilities=(Capability.SHIP_FROM,), authority="erp"
+)
+SHOP = Location(
+    "S",
+    "Shop",
+    LocationKind.STORE,
+    capabilities=(Capability.PICKUP, Capability.SHIP_FROM),
+    safety_stock=1,
+    authority="erp",
+)
+PLACES = (WAREHOUSE, SHOP)
+WEB = Channel("web", "Web", ChannelKind.ONLINE, "CNY")
+SHIP = Delivery(Method.SHIP)
+PICKUP = Delivery(Method.PICKUP, "S")
+
+units = st.integers(1, 4)
+lines = st.dictionaries(st.sampled_from(SKUS), units, min_size=1).map(
+    lambda chosen: tuple(Line(sku, quantity) for sku, quantity in sorted(chosen.items()))
+)
+
+
+class Stock(RuleBasedStateMachine):
+    """One retailer's stock. The model is what a person would note on paper: for each hold its units
+    by SKU, and until when; for each place what lies there."""
+
+    made = Bundle("made")
+    ordered = Bundle("ordered")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = utc(2026, 3, 2, 12)
+        self.known = Known()
+        self.entries: list[StockEntry] = []
+        self.serial = 0
+        self.watermark = 0
+        self.shelf: Counter[tuple[str, str]] = Counter()
+        self.live: dict[str, Counter[str]] = {}
+        self.until: dict[str, Any] = {}
+
+    # ---- how commands are run -----------------------------------------------------------------
+
+    def books(self) -> Books:
+        feeds = frozenset(("erp", "stock", at.code) for at in PLACES)
+        return Books(self.known, Scope(frozenset(SKUS), feeds=feeds), self.now)
+
+    def run(self, decide: Callable[[Books], Change]) -> Change | None:
+        """Runs one command; after a refusal nothing but what was due has changed."""
+        books = self.books()
+        before = (dict(books.reservations), dict(books.orders))
+        change: Change | None
+        try:
+            change = decide(books)
+            books.post(change)
+        except Refused:
+            assert (books.reservations, books.orders) == before
+            change = None
+        batch = books.batch()
+        self.entries += batch.entries
+        self.known = Known(books.streams, books.reservations, books.orders, {}, books.feeds)
+        for id, until in list(self.until.items()):
+            if until is not None and until <= self.now:
+                del self.until[id], self.live[id]
+        return change
+
+    def id(self, kind: str) -> str:
+        self.serial += 1
+        return f"{kind}{self.serial}"
+
+    def stream(self, sku: str) -> Stream:
+        return self.known.streams.get(sku) or Stream(sku)
+
+    def free(self, sku: str, method: Method | None) -> int:
+        """What the model says could be promised, whatever the place, due holds forgotten."""
+        books = self.books()
+        return availability(books.streams[sku], PLACES, WEB, self.now, method).available
+
+    # ---- what happens -------------------------------------------------------------------------
+
+    @initialize()
+    def the_shelves_are_filled(self) -> None:
+        for sku in SKUS:
+            for at in "WS":
+                self.count(sku, at, 9)
+
+    @rule(minutes=st.integers(1, 40))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        self.run(lambda _: Change())
+
+    @precondition(lambda self: any(self.until.values()))
+    @rule()
+    def time_passes_to_the_very_instant_at_which_a_hold_ends(self) -> None:
+        self.now = min(until for until in self.until.values() if until is not None)
+        self.run(lambda _: Change())
+
+    @rule(target=made, lines=lines, ttl=st.integers(1, 3600))
+    def reserve(self, lines: tuple[Line, ...], ttl: int) -> str:
+        id = self.id("R")
+        free = {line.sku: self.free(line.sku, None) for line in lines}
+        hold = holds.Hold(id, "me", WEB, lines, PLACES, ttl)
+        change = self.run(lambda books: holds.reserve(books, hold))
+        enough = all(free[line.sku] >= line.quantity for line in lines)
+        assert (change is not None) is enough
+        if change is not None:
+            self.live[id] = Counter({line.sku: line.quantity for line in lines})
+            self.until[id] = self.now + timedelta(seconds=ttl)
+            self.kept_promises(change)
+        return id
+
+    @rule(id=made, ttl=st.integers(1, 7200))
+    def extend(self, id: str, ttl: int) -> None:
+        """Never shorter, and never past two hours in all."""
+        change = self.run(lambda books: holds.extend(books, id, ttl, 7200))
+        if change is not None:
+            bound = self.known.reservations[id].created_at + timedelta(hours=2)
+            asked = min(self.now + timedelta(seconds=ttl), bound)
+            self.until[id] = max(self.until[id], asked)
+            assert self.known.reservations[id].expires_at == self.until[id]
+
+    @rule(id=made)
+    def release(self, id: str) -> None:
+        change = self.run(lambda books: holds.release(books, id))
+        if change is not None:
+            self.live.pop(id, None)
+            self.until.pop(id, None)
+
+    @rule(target=ordered, id=made, delivery=st.sampled_from([SHIP, PICKUP]), paid=st.booleans())
+    def place(self, id: str, delivery: Delivery, paid: bool) -> str:
+        order_id = self.id("O")
+        reservation = self.known.reservations.get(id)
+        held = reservation.lines if reservation is not None else (Line("A", 1),)
+        order_lines = tuple(
+            OrderLine(f"{order_id}.{at}", line.sku, line.sku, line.quantity, Money(100, "CNY"))
+            for at, line in enumerate(held)
+        )
+        order = Order(
+            order_id, order_id, "web", OrderStatus.PENDING, order_lines, "CNY", self.now, self.now,
+            "me", delivery=delivery,
+        )  # fmt: skip
+        hold = holds.Hold(
+            self.id("R"), "me", WEB, held, PLACES, exactly=delivery.location, method=delivery.method
+        )
+        payments = (Payment("CARD", order.total, self.now),) if paid else ()
+        ask = checkout.Checkout(order, hold, {"W": "erp"}, "me", 1800, payments, id)
+        change = self.run(lambda books: checkout.place(books, ask))
+        if change is not None:
+            self.until[id] = None if paid else self.now + timedelta(seconds=1800)
+            self.kept_promises(change)
+            assert {pin.location for pin in change.pins if pin.quantity} <= (
+                {"S"} if delivery is PICKUP else {"W", "S"}
+            )
+        return order_id
+
+    @rule(target=ordered, lines=lines)
+    def buy(self, lines: tuple[Line, ...]) -> str:
+        """Holds and pays at once."""
+        return str(self.place(self.reserve(lines, 60), SHIP, True))
+
+    @rule(id=ordered)
+    def pay(self, id: str) -> None:
+        order = self.known.orders.get(id)
+        total = order.total if order is not None else Money(1, "CNY")
+        payment = Payment("CARD", total, self.now)
+        change = self.run(lambda books: checkout.record_payment(books, id, payment, "till", {}))
+        if change is not None:
+            assert change.orders[0].status is OrderStatus.CONFIRMED
+            self.until[change.reservations[0].id] = None
+
+    @rule(id=ordered)
+    def cancel(self, id: str) -> None:
+        change = self.run(lambda books: checkout.call_off(books, id, "me", {}))
+        if change is not None:
+            self.live.pop(change.reservations[0].id)
+            self.until.pop(change.reservations[0].id)
+
+    @rule(id=ordered, sku=st.sampled_from(SKUS), at=st.sampled_from("WS"), total=units)
+    def depart(self, id: str, sku: str, at: str, total: int) -> None:
+        """Said twice at once: the second time changes nothing."""
+        order = self.known.orders.get(id)
+        reservation = self.known.reservations.get((order.reservation_id if order else "") or "")
+        if reservation is None or reservation.status is not Status.COMMITTED:
+            return
+        gone = sum(
+            -entry.on_hand
+            for entry in self.entries
+            if (entry.cause, entry.sku, entry.location) == (reservation.id, sku, at)
+        )
+        here = self.stream(sku).pins.get((reservation.id, at))
+        sold = gone + (here.quantity if here else 0)
+        told = facts.Left(id, sku, at, sold, min(total, sold), "erp")
+        self.run(lambda books: facts.depart(books, told))
+        fresh = max(0, min(total, sold) - gone)
+        self.shelf[sku, at] -= fresh
+        self.live[reservation.id][sku] -= fresh
+        assert self.run(lambda books: facts.depart(books, told)) == Change()
+
+    @rule(sku=st.sampled_from(SKUS), at=st.sampled_from("WS"), on_hand=st.integers(0, 9))
+    def count(self, sku: str, at: str, on_hand: int) -> None:
+        """A system's word; an older one that comes late is not believed."""
+        self.watermark += 1
+        told = facts.Count(Feed("erp", "stock", at, self.watermark), {sku: (on_hand, 0)})
+        late = facts.Count(Feed("erp", "stock", at, self.watermark - 1), {sku: (99, 0)})
+        self.run(lambda books: facts.count(books, told))
+        self.run(lambda books: facts.count(books, late))
+        self.shelf[sku, at] = on_hand
+
+    @precondition(lambda self: self.entries)
+    @rule(sku=st.sampled_from(SKUS), at=st.sampled_from("WS"), delta=st.integers(-3, 3))
+    def correct(self, sku: str, at: str, delta: int) -> None:
+        told = facts.Correction(self.id("C"), sku, at, EntryKind.ADJUSTMENT, "DAMAGE", delta)
+        if self.run(lambda books: facts.correct(books, told)) is not None:
+            self.shelf[sku, at] += delta
+
+    # ---- what is always so --------------------------------------------------------------------
+
+    def kept_promises(self, change: Change) -> None:
+        """Where something was just promised there is enough, safety stock kept."""
+        for pin in change.pins:
+            position = self.stream(pin.sku).position(pin.location)
+            if pin.quantity and any(
+                entry.soft > 0
+                for entry in change.entries
+                if (entry.sku, entry.location) == (pin.sku, pin.location)
+            ):
+                kept = SHOP.safety_stock if pin.location == "S" else 0
+                assert position.unpromised >= kept
+
+    @invariant()
+    def positions_are_their_entries(self) -> None:
+        for (sku, at), position in fold(self.entries).items():
+            assert self.stream(sku).position(at) == position
+
+    @invariant()
+    def every_unit_is_where_the_model_has_it(self) -> None:
+        for sku in SKUS:
+            for at in PLACES:
+                assert self.stream(sku).position(at.code).on_hand == self.shelf[sku, at.code]
+
+    @invariant()
+    def pins_are_what_is_reserved(self) -> None:
+        for sku in SKUS:
+            stream = self.stream(sku)
+            soft, hard = Counter[str](), Counter[str]()
+            for pin in stream.pins.values():
+                (hard if pin.until is None else soft)[pin.location] += pin.quantity
+            for at in PLACES:
+                position = stream.position(at.code)
+                assert (position.soft, position.hard) == (soft[at.code], hard[at.code])
+
+    @invariant()
+    def every_live_hold_has_its_units(self) -> None:
+        promised: dict[str, Counter[str]] = {}
+        for sku in SKUS:
+            for pin in self.stream(sku).pins.values():
+                if not pin.due(self.now):
+                    promised.setdefault(pin.reservation, Counter())[sku] += pin.quantity
+        assert promised == {id: +held for id, held in self.live.items() if +held}
+
+
+Stock.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+test_stock = Stock.TestCase
+
+
+def test_a_line_that_is_short_is_named_with_what_is_left() -> None:
+    books = Books(Known(), Scope(frozenset(SKUS)), utc(2026, 3, 2))
+    told = facts.Correction("C", "A", "W", EntryKind.RECEIPT, "RECEIPT", 2)
+    books.post(facts.correct(books, told))
+    hold = holds.Hold("R", "me", WEB, (Line("A", 3), Line("B", 1)), PLACES, 60, asked_at=(0, 2))
+
+    try:
+        holds.reserve(books, hold)
+    except Several as several:
+        refusals = several.refusals
+
+    assert [(r.code, r.field) for r in refusals] == [
+        ("INSUFFICIENT_STOCK", ("input", "lines", "0")),
+        ("INSUFFICIENT_STOCK", ("input", "lines", "2")),
+    ]
+    assert isinstance(refusals[0], InsufficientStock)
+    assert (refusals[0].requested, refusals[0].available) == (3, 2)
+    assert replace(hold, asked_at=()).units == {"A": 3, "B": 1}
