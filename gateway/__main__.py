@@ -184,7 +184,7 @@ def _told() -> Iterator[None]:
         raise typer.Exit(1) from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _say(f"{place}{(error.strerror or str(error)).lower()}")
+        _say(f"{place}{error.strerror.lower()}" if error.strerror else str(error))
         raise typer.Exit(1) from error
 
 

@@ -1,0 +1,98 @@
+"""A whole house without its process: the sandbox retailer, a store in memory, a clock to turn."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.sandbox.erp import SandboxErp
+from connectors.sandbox.marketplaces import SandboxMarketplace
+from connectors.sandbox.tills import SandboxTills
+from gateway.bootstrap import Runtime, bootstrap_demo
+from gateway.settings import Settings, Storage
+from gateway.tokens import principal_of
+from resolvers import stock
+from resolvers.access import Principal, Role
+from resolvers.context import Context
+from resolvers.domain.values import utc
+from resolvers.ports import Lease
+from resolvers.relay import push_due
+from resolvers.sync import Memory, sync_backend
+
+
+class House:
+    """What a test does to the house, and the people around it."""
+
+    def __init__(self, runtime: Runtime, data: Path, clock: "Clock") -> None:
+        self.runtime = runtime
+        self.clock = clock
+        self.erp = SandboxErp(data, clock)
+        self.tills = SandboxTills(data, clock)
+        self.marketplace = SandboxMarketplace(data, "a", clock)
+        self.memories = {code: Memory() for code in runtime.backends}
+        self.lease: Lease | None = None
+
+    def __call__(self, principal: Principal) -> Context:
+        """What a request of this caller carries."""
+        return self.runtime.context(principal)
+
+    async def sync(self, *codes: str) -> bool:
+        """One pass over some backends, or all; says whether all could be read."""
+        good = [
+            await sync_backend(self(ADMIN), self.runtime.backends[code], self.memories[code])
+            for code in codes or self.runtime.backends
+        ]
+        return all(good)
+
+    async def push(self, code: str = "erp") -> int:
+        """Sends what one backend waits for."""
+        house = self.runtime.store.house
+        self.lease = await house.lease(f"push:{code}", "test", 60, self.clock())
+        return await push_due(self(ADMIN), self.runtime.backends[code], lambda: self.lease)
+
+    async def promised(self, sku: str, channel: str = "mini-program") -> int:
+        [promise] = await stock.availability(self(SHOPPER), [sku], channel)
+        assert promise is not None
+        return promise.availability.available
+
+    async def on_hand(self, sku: str, location: str) -> int:
+        level = await stock.level_at(self(SHOPPER), sku, location)
+        assert level is not None
+        return level.position.on_hand
+
+
+class Clock:
+    """Time that stands still until it is turned."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+ADMIN = principal_of(Role.ADMIN)
+SHOPPER = principal_of(Role.SHOPPER, member="M-1")
+OTHER = principal_of(Role.SHOPPER, member="M-2")
+PARTNER = principal_of(Role.PARTNER, channels=("mini-program",))
+MANAGER = principal_of(Role.MANAGER, locations=("ST-01",))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """The house after its first reading."""
+    clock = Clock(utc(2026, 3, 2, 12))
+    settings = replace(Settings(), store=Storage(engine="memory"))
+    runtime = bootstrap_demo(settings, tmp_path, clock)
+    house = House(runtime, tmp_path, clock)
+    assert await house.sync()
+    yield house
+    house.erp.close()
+    house.tills.close()
+    house.marketplace.close()
+    await runtime.close()
