@@ -146,15 +146,19 @@ class Stock(RuleBasedStateMachine):
             self.kept_promises(change)
         return id
 
-    @rule(id=made, ttl=st.integers(1, 7200))
-    def extend(self, id: str, ttl: int) -> None:
-        """Never shorter, and never past two hours in all."""
+    @rule(id=made, ttl=st.integers(1, 7200), wait=st.booleans())
+    def extend(self, id: str, ttl: int, wait: bool) -> None:
+        """Never shorter, and never past two hours in all; it is still there at its first end."""
+        first = self.until.get(id)
         change = self.run(lambda books: holds.extend(books, id, ttl, 7200))
         if change is not None:
             bound = self.known.reservations[id].created_at + timedelta(hours=2)
             asked = min(self.now + timedelta(seconds=ttl), bound)
             self.until[id] = max(self.until[id], asked)
             assert self.known.reservations[id].expires_at == self.until[id]
+            if wait and first is not None and first < self.until[id]:
+                self.now = max(self.now, first)
+                self.run(lambda _: Change())
 
     @rule(id=made)
     def release(self, id: str) -> None:
@@ -318,3 +322,13 @@ def test_a_line_that_is_short_is_named_with_what_is_left() -> None:
     assert isinstance(refusals[0], InsufficientStock)
     assert (refusals[0].requested, refusals[0].available) == (3, 2)
     assert replace(hold, asked_at=()).units == {"A": 3, "B": 1}
+
+
+def test_time_never_runs_back_however_the_clock_is_set() -> None:
+    noon = utc(2026, 3, 2, 12)
+    known = Known({"A": Stream("A", at=noon)})
+
+    early = Books(known, Scope(frozenset(["A"])), noon - timedelta(hours=1))
+    late = Books(known, Scope(frozenset(["A"])), noon + timedelta(hours=1))
+
+    assert (early.now, late.now) == (noon, noon + timedelta(hours=1))

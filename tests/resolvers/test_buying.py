@@ -21,7 +21,7 @@ from resolvers.domain.errors import (
     Unauthenticated,
 )
 from resolvers.domain.locations import Method
-from resolvers.domain.orders import Address, Delivery, OrderStatus
+from resolvers.domain.orders import Address, Delivery, Order, OrderStatus
 from resolvers.domain.outbox import WriteStatus
 from resolvers.domain.reservation import Line, Status
 from resolvers.domain.values import Money
@@ -105,7 +105,7 @@ async def test_goods_that_left_are_fulfilled_and_counted_once(house: House) -> N
     assert (held.reservation.status, held.pins) == (Status.FULFILLED, ())
 
 
-async def confirmed(house: House, name: str, quantity: int = 1, sku: str = SKU) -> orders.Order:
+async def confirmed(house: House, name: str, quantity: int = 1, sku: str = SKU) -> Order:
     """An order that is paid for."""
     lines = (AskedLine(sku, quantity),)
     placed, _ = await orders.place_order(house(SHOPPER), order_of(f"place-{name}", lines=lines))

@@ -6,8 +6,8 @@ from connectors.sandbox.knobs import Fault, Knobs
 from resolvers import house as house_flows
 from resolvers import orders, stock
 from resolvers.domain.errors import Forbidden, InvalidInput, StockMoved
-from resolvers.domain.locations import Method
-from resolvers.domain.orders import Delivery, OrderStatus
+from resolvers.domain.locations import GeoPoint, Method
+from resolvers.domain.orders import Delivery, Order, OrderStatus
 from resolvers.domain.outbox import WriteStatus
 from resolvers.domain.values import Money
 from resolvers.orders import AskedLine, AskedPayment, PlaceOrder
@@ -19,7 +19,7 @@ from tests.resolvers.conftest import ADMIN, MANAGER, PARTNER, SHOPPER, House
 SKU = "BT-0001-30ML"
 
 
-async def paid_order(house: House, key: str, quantity: int = 1) -> orders.Order:
+async def paid_order(house: House, key: str, quantity: int = 1) -> Order:
     """An order of a partner that was paid where it was placed."""
     price = 76000 * quantity
     order, _ = await orders.place_order(
@@ -287,7 +287,7 @@ async def test_explain_sums_to_the_answer_for_every_sku_and_channel(house: House
 
 
 async def test_the_nearest_pickup_place_comes_first_and_says_when(house: House) -> None:
-    hangzhou = stock.GeoPoint(30.2741, 120.1551)
+    hangzhou = GeoPoint(30.2741, 120.1551)
     [promise] = await stock.availability(
         house(SHOPPER), ["BT-0003-30ML"], "mini-program", near=hangzhou
     )
