@@ -48,7 +48,7 @@ class Runtime:
             self.store,
             self.engine,
             self.directory,
-            Loaders(self.store),
+            Loaders(self.store, self.clock),
             self.terms,
             self.backends,
             self.watch,

@@ -101,12 +101,12 @@ class StockEngine:
         results: list[Outcome | BaseException] = []
 
         def decide(known: Known) -> Batch:
-            books = Books(known, scope, self._clock())
+            books = Books(known, scope)
             results[:] = [_decide(waiting.command, books) for waiting in taken]
             return books.batch()
 
         try:
-            await self._store.transact(scope, keys, decide)
+            await self._store.transact(scope, keys, self._clock, decide)
         except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
         for waiting, result in zip(taken, results, strict=True):

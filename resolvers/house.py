@@ -33,7 +33,8 @@ class EntityLag:
 @dataclass(frozen=True, slots=True)
 class BackendView:
     """One backend as an operator sees it. ``open`` says that its last tries failed, so that the
-    next ones wait longer and longer."""
+    next ones wait longer and longer.
+    """
 
     backend: Backend
     status: BackendStatus

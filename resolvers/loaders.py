@@ -1,5 +1,6 @@
 """What one request reads by key, each batch in one store read: a field asks for one thing, the
-store is asked for many. Made anew for every request, inside its coroutine."""
+store is asked for many. Made anew for every request, inside its coroutine.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -12,7 +13,7 @@ from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.stock import Stream
-from resolvers.ports import Store
+from resolvers.ports import Clock, Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -24,10 +25,12 @@ BATCH_MAX = 1000
 class Loaders:
     """The loaders of one request."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self.products_by_handle: DataLoader[str, Product | None] = _by_key(store.catalog.products)
         self.variants_by_sku: DataLoader[str, Variant | None] = _by_key(store.catalog.variants)
-        self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(store.stock.streams)
+        self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(
+            lambda skus: store.stock.streams(skus, clock())
+        )
         self.orders_by_id: DataLoader[str, Order | None] = _by_key(store.stock.orders)
         self.writes_by_order: DataLoader[str, Sequence[Write] | None] = _by_key(
             store.outbox.writes_of

@@ -1,5 +1,6 @@
 """One page of a list, and where the next one goes on. Cursors are plain text here; clients see them
-sealed by the schema."""
+sealed by the schema.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

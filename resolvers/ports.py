@@ -105,10 +105,11 @@ class StockStore(Protocol):
     """Streams, reservations, orders, keys and the outbox: what changes together, or not at all."""
 
     async def transact(
-        self, scope: Scope, keys: Sequence[Key], decide: Callable[[Known], Batch]
+        self, scope: Scope, keys: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
     ) -> Batch:
         """Shows ``decide`` what is known and appends what it answers, durably and atomically.
 
+        What is known is so at the later of the clock and every stream's own time.
         ``decide`` is pure and may be called again when another process was faster. It returns when
         the batch is on disk.
 
@@ -116,7 +117,11 @@ class StockStore(Protocol):
             Contended: others were faster for the whole time that the store allows.
         """
 
-    async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]: ...
+    async def streams(self, skus: Sequence[str], now: datetime) -> Mapping[str, Stream]:
+        """Streams of one moment, with the pins that are due at ``now``, and maybe others; SKUs
+        without history are left out.
+        """
+
     async def levels(
         self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
     ) -> Sequence[Position]:
@@ -207,7 +212,8 @@ class HouseStore(Protocol):
 
     async def trim(self, keys_before: datetime, events_keep: int, limit: int) -> int:
         """Drops keys recorded before an instant, and events but the newest so many; at most
-        ``limit`` of each; how many went."""
+        ``limit`` of each; how many went.
+        """
 
 
 @dataclass(frozen=True, slots=True)

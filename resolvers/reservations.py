@@ -16,7 +16,7 @@ from resolvers.domain import holds
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Method
-from resolvers.domain.reservation import Line, Reservation
+from resolvers.domain.reservation import BackedLine, Line, Reservation, backing
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
 from resolvers.engine import Command, Outcome
@@ -222,6 +222,14 @@ async def _after(ctx: Context, outcome: Outcome) -> Held:
     held = await reservation(ctx, outcome.answer)
     assert held is not None, "a command never loses the reservation that it was about"
     return held
+
+
+async def lines_of(ctx: Context, held: Held) -> list[BackedLine]:
+    """A reservation's lines, each with the pins that back it; a bundle's are its parts'."""
+    lines = held.reservation.lines
+    variants = await ctx.loaders.variants_by_sku.load_many([line.sku for line in lines])
+    found = {variant.sku: variant for variant in variants if variant is not None}
+    return backing(lines, bundles_of(found), held.pins)
 
 
 async def watch_reservation(ctx: Context, id: str) -> AsyncIterator[Held]:

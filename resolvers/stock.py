@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.access import Scope as Right
-from resolvers.catalog import checked_skus, sold, variants_by_sku
+from resolvers.catalog import checked_skus, sold, variant_by_sku, variants_by_sku
 from resolvers.commands import Decide, run
 from resolvers.context import Context
 from resolvers.domain import availability as rules
@@ -26,7 +26,7 @@ from resolvers.domain.locations import (
 )
 from resolvers.domain.stock import EntryKind, Position, Stream, as_of
 from resolvers.domain.values import QUANTITY_MAX
-from resolvers.paging import Page, checked_first, page_of
+from resolvers.paging import Page, checked_first, page_of, slice_of
 from resolvers.ports import LevelFilter
 
 HOUSE = "gateway"
@@ -35,11 +35,15 @@ HOUSE = "gateway"
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a channel may promise of one SKU, and how fresh what it rests on is."""
+    """What a channel may promise of one SKU, and how fresh what it rests on is.
+
+    ``method`` and ``near`` are as they were asked for.
+    """
 
     availability: rules.Availability
     origins: Mapping[str, Provenance]
     near: GeoPoint | None = None
+    method: Method | None = None
 
     def oldest(self) -> datetime | None:
         """When the eldest of the facts behind it was observed."""
@@ -104,7 +108,7 @@ async def availability(
             at: origin_of(places[at], variant.sku, feeds, streams[next(iter(parts))].at or now)
             for at in answer.by_location
         }
-        return Promise(answer, origins, near)
+        return Promise(answer, origins, near, method)
 
     return [None if found is None else promised(found) for found in variants]
 
@@ -172,6 +176,7 @@ async def browse_levels(
     checked_first(first)
     rows = await ctx.store.stock.levels(asked, _level_cursor(after), first + 1)
     skus = list(dict.fromkeys(row.sku for row in rows))
+    await ctx.loaders.variants_by_sku.load_many(skus)
     await ctx.loaders.streams_by_sku.load_many(skus)
     edges = []
     for row in rows:
@@ -190,11 +195,27 @@ def _level_cursor(after: str | None) -> tuple[str, str] | None:
     return sku, location
 
 
+async def levels_of(
+    ctx: Context, sku: str, locations: Sequence[str], first: int, after: str | None
+) -> Page[Level]:
+    """A page of one SKU's levels (at some locations), by location. Many at once are read together.
+
+    Raises:
+        InvalidInput: first is not 1 to 100.
+    """
+    checked_first(first)
+    stream = await ctx.loaders.streams_by_sku.load(sku)
+    found = [] if stream is None else sorted(stream.positions)
+    levels = [await level_at(ctx, sku, at) for at in found if not locations or at in locations]
+    known = [level for level in levels if level is not None]
+    return slice_of(known, lambda level: level.location.code, first, after)
+
+
 async def level_at(ctx: Context, sku: str, location: str) -> Level | None:
-    """One SKU's level at one location now; None where either is unknown."""
+    """One SKU's level at one location now; None where either is unknown, or nobody sells it."""
     place = (await ctx.directory.locations()).get(location)
     stream = await ctx.loaders.streams_by_sku.load(sku)
-    if place is None or stream is None:
+    if place is None or stream is None or await variant_by_sku(ctx, sku) is None:
         return None
     position = as_of(stream, ctx.now).get(location) or Position(sku, location)
     feeds = await ctx.loaders.feeds()
@@ -304,9 +325,9 @@ async def watch_levels(
     asked = dict.fromkeys(locations or places)
     async for changed in ctx.watch.changes([("stock", sku) for sku in dict.fromkeys(skus)]):
         feeds = {feed.key: feed for feed in await ctx.store.house.feeds()}
-        streams = await ctx.store.stock.streams([sku for _, sku in sorted(changed)])
+        now = ctx.now
+        streams = await ctx.store.stock.streams([sku for _, sku in sorted(changed)], now)
         for sku, stream in streams.items():
-            now = ctx.now
             for code, position in as_of(stream, now).items():
                 if code in asked and code in places and shown.get((sku, code)) != position:
                     shown[sku, code] = position

@@ -214,7 +214,8 @@ def _count(feed: Feed, reading: StockReading, skus: Sequence[str]) -> Command:
 
 async def _differing(ctx: Context, reading: StockReading, last: StockReading | None) -> set[str]:
     """SKUs whose position is not what was read; compared with the last reading where there is one,
-    as only readings and unseen movements change what is on hand."""
+    as only readings and unseen movements change what is on hand.
+    """
     if last is not None:
         before, now = last.levels, reading.levels
         if before == now:
@@ -292,7 +293,8 @@ async def _orders(this: _Pass, *, whole: bool) -> None:
 
 async def take_orders(ctx: Context, backend: Backend, orders: Sequence[Order]) -> None:
     """Writes orders down that were placed elsewhere, and finds their goods where that is ours to
-    do: at a backend that keeps no stock. Our own sales, coming back, are known already."""
+    do: at a backend that keeps no stock. Our own sales, coming back, are known already.
+    """
     numbers = [number_of(order.number) for order in orders]
     ours = {
         number

@@ -67,8 +67,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a store found for a scope. Streams of SKUs without history are left out."""
+    """What a store found for a scope at an instant: never before a stream's own time.
 
+    Streams of SKUs without history are left out. Their pins are those that are due at ``at`` and
+    those of the scope's reservations, and maybe others.
+    """
+
+    at: datetime
     streams: Mapping[str, Stream] = field(default_factory=dict)
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
@@ -131,14 +136,11 @@ class Batch:
 class Books:
     """The state that a batch decides on, one command after another."""
 
-    def __init__(self, known: Known, scope: Scope, clock: datetime) -> None:
-        """Opens the books at the later of the clock and every stream's own time.
-
-        Whatever is due on the streams in scope is given back first.
-        """
+    def __init__(self, known: Known, scope: Scope) -> None:
+        """Opens the books, and gives back whatever is due on the streams in scope."""
         self.streams = {sku: known.streams.get(sku) or Stream(sku) for sku in scope.skus}
-        times = [stream.at for stream in self.streams.values() if stream.at is not None]
-        self.now = max([clock, *times])
+        self.now = known.at
+        assert all(stream.at is None or stream.at <= self.now for stream in self.streams.values())
         self.reservations = dict(known.reservations)
         self.orders = dict(known.orders)
         self.recorded = dict(known.recorded)

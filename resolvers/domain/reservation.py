@@ -120,6 +120,35 @@ def needed(lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]]) ->
 
 
 @dataclass(frozen=True, slots=True)
+class BackedLine:
+    """A line and the pins that back it. A SKU that several lines need is told line by line."""
+
+    sku: str
+    quantity: int
+    pins: tuple[Pin, ...]
+
+
+def backing(
+    lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]], pins: Iterable[Pin]
+) -> list[BackedLine]:
+    """Lines with their pins, each pin's units dealt to the lines in order, none twice."""
+    left = list(pins)
+    backed: list[BackedLine] = []
+    for line in lines:
+        own: list[Pin] = []
+        for part in bundles.get(line.sku) or (Component(line.sku, 1),):
+            wanted = part.quantity * line.quantity
+            for at, pin in enumerate(left):
+                units = min(wanted, pin.quantity) if pin.sku == part.sku else 0
+                if units:
+                    own.append(replace(pin, quantity=units))
+                    left[at] = replace(pin, quantity=pin.quantity - units)
+                    wanted -= units
+        backed.append(BackedLine(line.sku, line.quantity, tuple(own)))
+    return backed
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What a hold asks for beside its units: from where, how, and until when."""
 

@@ -20,7 +20,7 @@ from resolvers.domain.books import Change
 from resolvers.domain.errors import Contended
 from resolvers.domain.stock import Position, fold
 from resolvers.ports import LevelFilter
-from tests.contract.shop import Shop, order, product, write
+from tests.contract.shop import NOON, Shop, order, product, write
 
 TIMES = 200
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ async def receive_often(path: Path, wait: Callable[[], object]) -> None:
 
 async def assert_nothing_was_lost(path: Path) -> None:
     store = open_sqlite(path)
-    streams = await store.stock.streams(["A"])
+    streams = await store.stock.streams(["A"], NOON)
     entries = await store.stock.entries("A")
     assert streams["A"].version == 2 * TIMES
     assert streams["A"].positions == {"WH": Position("A", "WH", 2 * TIMES)}

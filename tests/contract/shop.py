@@ -36,13 +36,15 @@ class Shop:
         scope = replace(scope_of(change), feeds=feeds)
 
         def decide(known: Known) -> Batch:
-            books = Books(known, scope, self.now)
+            books = Books(known, scope)
             books.post(change)
             if key is not None:
                 books.record(Recorded(key.id, "fingerprint", "answer", books.now))
             return books.batch()
 
-        return await self.store.stock.transact(scope, [] if key is None else [key], decide)
+        return await self.store.stock.transact(
+            scope, [] if key is None else [key], lambda: self.now, decide
+        )
 
     async def receive(self, sku: str, location: str, quantity: int) -> None:
         await self.post(Change(entries=(receipt(sku, location, quantity, self.now),)))
@@ -60,7 +62,7 @@ class Shop:
         return reservation
 
     async def position(self, sku: str, location: str) -> Position:
-        streams = await self.store.stock.streams([sku])
+        streams = await self.store.stock.streams([sku], self.now)
         return streams[sku].position(location)
 
     async def events(self) -> list[tuple[str, str]]:

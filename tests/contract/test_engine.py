@@ -43,7 +43,7 @@ async def state_of(shop: Shop) -> tuple[object, ...]:
     return (
         await shop.events(),
         await shop.store.stock.entries("A"),
-        await shop.store.stock.streams(["A"]),
+        await shop.store.stock.streams(["A"], shop.now),
     )
 
 
@@ -133,8 +133,7 @@ async def test_a_hold_that_is_due_is_given_back_to_whoever_asks_at_that_instant(
     shop.now += minutes(1)
 
     assert (await shop.engine.run(hold("R2", "key-2"))).answer == "R2"
-    (stream,) = (await shop.store.stock.streams(["A"])).values()
-    assert list(stream.pins) == [("R2", "WH")]
+    assert await shop.position("A", "WH") == Position("A", "WH", 1, soft=1)
 
 
 async def test_a_caller_that_has_gone_costs_nobody_anything(shop):

@@ -29,8 +29,8 @@ async def test_a_reservation_comes_with_its_live_pins_in_order(shop):
 
 async def test_a_released_reservation_has_no_pins(shop):
     held = await shop.hold("R1", ("A", "WH", 2))
-    (stream,) = (await shop.store.stock.streams(["A"])).values()
-    entries, pins = release_entries(stream.pins.values(), NOON)
+    _, live = await shop.store.stock.reservation("R1")
+    entries, pins = release_entries(live, NOON)
     released = replace(held, status=Status.RELEASED)
 
     await shop.post(

@@ -28,7 +28,7 @@ async def test_a_stream_comes_back_as_it_was_posted(shop):
 
     await shop.post(Change(entries=entries, pins=(pin,), unseen=(movement,)))
 
-    assert await shop.store.stock.streams(["A", "UNKNOWN"]) == {
+    assert await shop.store.stock.streams(["A", "UNKNOWN"], until) == {
         "A": Stream(
             "A",
             {"WH": Position("A", "WH", 10, soft=2), "香港": Position("A", "香港", 3)},
@@ -46,12 +46,12 @@ async def test_a_pin_and_a_movement_of_no_units_are_gone(shop):
     await shop.hold("R1", ("A", "WH", 2))
     await shop.post(Change(unseen=(movement,)))
 
-    (stream,) = (await shop.store.stock.streams(["A"])).values()
-    entries, pins = release_entries(stream.pins.values(), NOON)
+    _, held = await shop.store.stock.reservation("R1")
+    entries, pins = release_entries(held, NOON)
     gone = (replace(movement, on_hand=0),)
     await shop.post(Change(entries=tuple(entries), pins=tuple(pins), unseen=gone))
 
-    (stream,) = (await shop.store.stock.streams(["A"])).values()
+    (stream,) = (await shop.store.stock.streams(["A"], shop.now)).values()
     assert (stream.pins, stream.unseen) == ({}, {})
     assert stream.position("WH") == Position("A", "WH", 10)
 
@@ -77,7 +77,7 @@ async def test_each_batch_moves_the_version_of_its_own_streams_and_their_time(sh
     shop.now += minutes(1)
     await shop.receive("A", "WH", 1)
 
-    streams = await shop.store.stock.streams(["A", "B"])
+    streams = await shop.store.stock.streams(["A", "B"], shop.now)
 
     assert (streams["A"].version, streams["A"].at) == (2, NOON + minutes(1))
     assert (streams["B"].version, streams["B"].at) == (1, NOON)
@@ -91,7 +91,7 @@ async def test_a_batch_whose_decision_raises_leaves_nothing(shop):
         raise LookupError(known.streams["A"].version)
 
     with pytest.raises(LookupError, match="1"):
-        await shop.store.stock.transact(Scope(frozenset("A")), [KEY], decide)
+        await shop.store.stock.transact(Scope(frozenset("A")), [KEY], lambda: NOON, decide)
 
     assert await shop.events() == events
     assert await shop.store.stock.entries("A") == [receipt("A", "WH", 10)]
@@ -111,7 +111,7 @@ async def test_a_batch_that_cannot_be_written_whole_leaves_nothing(shop):
         await shop.post(twice, key=KEY)
 
     assert await shop.events() == events
-    assert await shop.store.stock.streams(["A", "B"]) == {
+    assert await shop.store.stock.streams(["A", "B"], shop.now) == {
         "A": Stream("A", {"WH": Position("A", "WH", 10)}, version=1, at=NOON)
     }
     assert await shop.store.stock.entries("B") == []
@@ -132,10 +132,10 @@ async def test_a_key_is_recorded_with_its_batch_and_shown_to_the_next(shop):
 
     def decide(known: Known) -> Batch:
         seen.append(known)
-        return Books(known, Scope(), NOON).batch()
+        return Books(known, Scope()).batch()
 
     other = Key("caller", "reserveStock", "key-2")
-    await shop.store.stock.transact(Scope(), [KEY, other], decide)
+    await shop.store.stock.transact(Scope(), [KEY, other], lambda: NOON, decide)
 
     assert await shop.store.stock.recorded_answer(KEY) == "answer"
     assert await shop.store.stock.recorded_answer(other) is None
@@ -157,7 +157,7 @@ async def test_feeds_are_written_with_their_batch_and_shown_to_the_next(shop):
 
     scope = Scope(feeds=frozenset({feed.key, ("erp", "stock", "SH")}))
     with pytest.raises(LookupError):
-        await shop.store.stock.transact(scope, [], decide)
+        await shop.store.stock.transact(scope, [], lambda: NOON, decide)
 
     assert seen[0].feeds == {feed.key: feed}
     assert await shop.store.house.feeds() == [feed]
@@ -171,12 +171,12 @@ async def test_a_batch_sees_reservations_and_orders_in_its_scope_only(shop):
 
     def decide(known: Known) -> Batch:
         seen.append(known)
-        return Books(known, Scope(), NOON).batch()
+        return Books(known, Scope()).batch()
 
     scope = Scope(reservations=frozenset({"R1", "R9"}), orders=frozenset({"2", "9"}))
-    await shop.store.stock.transact(scope, [], decide)
+    await shop.store.stock.transact(scope, [], lambda: NOON, decide)
 
-    assert seen == [Known(reservations={"R1": held}, orders={"2": order("2")})]
+    assert seen == [Known(NOON, reservations={"R1": held}, orders={"2": order("2")})]
 
 
 async def test_levels_are_walked_without_loss_or_repeat(shop):
@@ -246,3 +246,39 @@ async def test_a_batch_tells_what_changed(shop):
         ("stock", "A"),
         ("reservation", "R1"),
     ]
+
+
+async def test_a_batch_is_decided_at_the_later_of_the_clock_and_its_streams_own_time(shop):
+    await shop.receive("A", "WH", 1)
+    seen: list[Known] = []
+
+    def decide(known: Known) -> Batch:
+        seen.append(known)
+        return Books(known, Scope()).batch()
+
+    for minute in (-60, 60):
+        clock = NOON + minutes(minute)
+        await shop.store.stock.transact(
+            Scope(frozenset("A")), [], lambda clock=clock: clock, decide
+        )
+
+    assert [known.at for known in seen] == [NOON, NOON + minutes(60)]
+
+
+async def test_a_stream_comes_with_the_pins_that_are_due_and_those_of_the_scope(shop):
+    await shop.receive("A", "WH", 9)
+    await shop.hold("DUE", ("A", "WH", 1), until=NOON + minutes(1))
+    await shop.hold("ASKED", ("A", "WH", 1), until=NOON + minutes(9))
+    seen: list[Known] = []
+
+    def decide(known: Known) -> Batch:
+        seen.append(known)
+        return Books(known, Scope()).batch()
+
+    shop.now += minutes(1)
+    scope = Scope(frozenset("A"), frozenset(["ASKED"]))
+    await shop.store.stock.transact(scope, [], lambda: shop.now, decide)
+    streams = await shop.store.stock.streams(["A"], shop.now)
+
+    assert {"DUE", "ASKED"} <= {reservation for reservation, _ in seen[0].streams["A"].pins}
+    assert ("DUE", "WH") in streams["A"].pins

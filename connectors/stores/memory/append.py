@@ -6,6 +6,7 @@ Everything that could refuse a batch is looked at before the first change is mad
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from connectors.stores.memory.state import State
 from resolvers.domain.books import Batch, Key, Known, Scope, put
@@ -15,10 +16,12 @@ from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.stock import Pin, Stream
 
 
-def known_for(state: State, scope: Scope, keys: Sequence[Key]) -> Known:
+def known_for(state: State, scope: Scope, keys: Sequence[Key], clock: datetime) -> Known:
     """Everything that a batch needs to see."""
+    streams = {sku: state.streams[sku] for sku in scope.skus if sku in state.streams}
     return Known(
-        {sku: state.streams[sku] for sku in scope.skus if sku in state.streams},
+        max([clock, *(stream.at for stream in streams.values() if stream.at is not None)]),
+        streams,
         {id: state.reservations[id] for id in scope.reservations if id in state.reservations},
         {id: state.orders[id] for id in scope.orders if id in state.orders},
         {key.id: state.keys[key.id] for key in keys if key.id in state.keys},

@@ -12,7 +12,7 @@ from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
-from resolvers.ports import LevelFilter, OrderFilter
+from resolvers.ports import Clock, LevelFilter, OrderFilter
 
 
 class MemoryStock:
@@ -22,15 +22,19 @@ class MemoryStock:
         self._state = state
 
     async def transact(
-        self, scope: Scope, keys: Sequence[Key], decide: Callable[[Known], Batch]
+        self, scope: Scope, keys: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
     ) -> Batch:
         """Reads, decides and writes without a pause."""
-        batch = decide(known_for(self._state, scope, keys))
+        batch = decide(known_for(self._state, scope, keys, clock()))
         append(self._state, batch)
         return batch
 
-    async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]:
-        """Streams by SKU."""
+    async def streams(
+        self,
+        skus: Sequence[str],
+        now: datetime,  # noqa: ARG002  # every pin comes along, due or not
+    ) -> Mapping[str, Stream]:
+        """Streams by SKU, with all of their pins."""
         return {sku: self._state.streams[sku] for sku in skus if sku in self._state.streams}
 
     async def levels(

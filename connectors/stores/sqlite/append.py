@@ -5,6 +5,7 @@ Both run in one turn of the writer; nobody can come between, and the version gua
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 
 from connectors.stores.coding import (
     decoder,
@@ -38,7 +39,9 @@ def pin_from(row: tuple[str, str, str, int, int | None, int]) -> Pin:
     return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative))
 
 
-def known_for(connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key]) -> Known:
+def known_for(
+    connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key], clock: datetime
+) -> Known:
     """Everything that a batch needs to see."""
     recorded = rows_for(
         connection,
@@ -49,8 +52,10 @@ def known_for(connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key])
         connection, "SELECT id, body FROM reservations WHERE id IN", list(scope.reservations)
     )
     orders = rows_for(connection, "SELECT id, body FROM orders WHERE id IN", list(scope.orders))
+    at, streams = streams_of(connection, list(scope.skus), clock, list(scope.reservations))
     return Known(
-        streams_of(connection, list(scope.skus)),
+        at,
+        streams,
         {id: read_reservation(body) for id, body in reservations},
         {id: read_order(body) for id, body in orders},
         {
@@ -61,32 +66,45 @@ def known_for(connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key])
     )
 
 
-def streams_of(connection: sqlite3.Connection, skus: Sequence[str]) -> dict[str, Stream]:
-    """Streams by SKU; those without history are left out."""
+def streams_of(
+    connection: sqlite3.Connection,
+    skus: Sequence[str],
+    clock: datetime,
+    reservations: Sequence[str] = (),
+) -> tuple[datetime, dict[str, Stream]]:
+    """The instant at which some streams are read, and the streams; those without history are left
+    out.
+
+    Of their pins, the few that are due by then and those of some reservations: a hot SKU may have a
+    hundred thousand that nothing is asked of.
+    """
+    heads = {
+        sku: (version, instant(at))
+        for sku, version, at in rows_for(
+            connection, "SELECT sku, version, at FROM streams WHERE sku IN", skus
+        )
+    }
+    now = max([clock, *(at for _, at in heads.values())])
     positions: dict[str, dict[str, Position]] = {}
     for row in rows_for(connection, f"SELECT {POSITION} FROM positions WHERE sku IN", skus):
         position = Position(*row)
         positions.setdefault(position.sku, {})[position.location] = position
     pins: dict[str, dict[tuple[str, str], Pin]] = {}
-    for row in rows_for(connection, f"SELECT {PIN} FROM pins WHERE sku IN", skus):
+    due = f"SELECT {PIN} FROM pins WHERE until <= {micros(now)} AND sku IN"
+    own = f"SELECT {PIN} FROM pins WHERE reservation IN"
+    for row in (*rows_for(connection, due, skus), *rows_for(connection, own, reservations)):
         pin = pin_from(row)
-        pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
+        if pin.sku in heads:
+            pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
     unseen: dict[str, dict[str, Unseen]] = {}
     for row in rows_for(connection, f"SELECT {UNSEEN} FROM unseen WHERE sku IN", skus):
         movement = Unseen(*row)
         unseen.setdefault(movement.sku, {})[movement.id] = movement
-    return {
+    return now, {
         sku: Stream(
-            sku,
-            positions.get(sku, {}),
-            pins.get(sku, {}),
-            unseen.get(sku, {}),
-            version,
-            instant(at),
+            sku, positions.get(sku, {}), pins.get(sku, {}), unseen.get(sku, {}), version, at
         )
-        for sku, version, at in rows_for(
-            connection, "SELECT sku, version, at FROM streams WHERE sku IN", skus
-        )
+        for sku, (version, at) in heads.items()
     }
 
 

@@ -23,6 +23,7 @@ LAYOUT = (
         quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
         PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
     CREATE INDEX pins_by_reservation ON pins (reservation);
+    CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
         on_hand INTEGER NOT NULL, acknowledged INTEGER) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);

@@ -22,7 +22,7 @@ from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
-from resolvers.ports import LevelFilter, OrderFilter
+from resolvers.ports import Clock, LevelFilter, OrderFilter
 
 _entries = decoder(list[StockEntry])
 
@@ -34,21 +34,21 @@ class SqliteStock:
         self._database = database
 
     async def transact(
-        self, scope: Scope, keys: Sequence[Key], decide: Callable[[Known], Batch]
+        self, scope: Scope, keys: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
     ) -> Batch:
         """Reads, decides and writes in one turn."""
 
         def work(connection: sqlite3.Connection) -> Batch:
-            batch = decide(known_for(connection, scope, keys))
+            batch = decide(known_for(connection, scope, keys, clock()))
             if not batch.empty:
                 append(connection, batch)
             return batch
 
         return await self._database.write(work)
 
-    async def streams(self, skus: Sequence[str]) -> Mapping[str, Stream]:
+    async def streams(self, skus: Sequence[str], now: datetime) -> Mapping[str, Stream]:
         """Streams by SKU, of one moment."""
-        return await self._database.read(lambda connection: streams_of(connection, skus))
+        return await self._database.read(lambda connection: streams_of(connection, skus, now)[1])
 
     async def levels(
         self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int

@@ -1,0 +1,43 @@
+"""How old what we know is: the age of a fact, and whether it is too old to be sold as new.
+
+A fact is as fresh as the last word of its system, also when that word was that nothing has changed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from resolvers.context import Context
+from resolvers.domain.catalog import Provenance
+from resolvers.stock import HOUSE
+
+
+def age_seconds(ctx: Context, fact: Provenance) -> float:
+    """Seconds since the fact was last heard."""
+    return max(0.0, (ctx.now - fact.observed_at).total_seconds())
+
+
+def stale(ctx: Context, fact: Provenance) -> bool:
+    """Says whether a fact is older than is allowed. What we own ourselves never is."""
+    return fact.system != HOUSE and age_seconds(ctx, fact) > ctx.terms.stale_after_seconds
+
+
+async def confirmed(ctx: Context, facts: Iterable[Provenance], entity: str) -> list[Provenance]:
+    """The facts, each heard when its system last spoke of that entity at all.
+
+    A system that is asked for what has changed confirms all the rest by its silence.
+    """
+    feeds = await ctx.loaders.feeds()
+    heard = []
+    for fact in facts:
+        feed = feeds.get((fact.system, entity, ""))
+        at = feed.observed_at if feed is not None else None
+        heard.append(
+            replace(fact, observed_at=at) if at is not None and at > fact.observed_at else fact
+        )
+    return heard
+
+
+def eldest_stale(ctx: Context, facts: Sequence[Provenance]) -> Provenance | None:
+    """Of the facts that are stale the one that was heard the longest ago."""
+    old = [fact for fact in facts if stale(ctx, fact)]
+    return min(old, key=lambda fact: fact.observed_at, default=None)
