@@ -88,17 +88,19 @@ mutation Order($input: PlaceOrderInput!) {
         amount
         currencyCode
       }
-      fulfillments {
-        method
+      lines {
+        sku
+        title
+        quantity
+        total {
+          amount
+        }
+      }
+      backendWrites {
+        backend
+        action
         status
-        location {
-          code
-          name
-        }
-        lines {
-          sku
-          quantity
-        }
+        externalId
       }
     }
     replayed

@@ -4,6 +4,7 @@ Channels are configuration. Locations are mirrored from the backends; a process 
 most every second, so a place that opens is seen at once everywhere.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -32,17 +33,15 @@ class Directory:
         self._clock = clock
         self._locations: Mapping[str, Location] = {}
         self._read_at: datetime | None = None
+        self._reading = asyncio.Lock()
         self.channels: Mapping[str, Channel] = {channel.code: channel for channel in channels}
 
     async def locations(self) -> Mapping[str, Location]:
         """Every location by code, in order of code."""
-        now = self._clock()
-        if self._read_at is None or not self._locations or now - self._read_at >= _FRESH:
-            found = await self._store.locations()
-            self._locations = {
-                at.code: self._laid_over(at) for at in sorted(found, key=lambda at: at.code)
-            }
-            self._read_at = now
+        if self._outdated():
+            async with self._reading:  # one reads for all who ask meanwhile
+                if self._outdated():
+                    await self._read()
         return self._locations
 
     async def location(self, code: str, field: tuple[str, ...]) -> Location:
@@ -67,3 +66,15 @@ class Directory:
             known = ", ".join(self.channels)
             raise NotFound(f"there is no channel {code[:40]!r}; there are {known}", field=field)
         return found
+
+    def _outdated(self) -> bool:
+        at = self._read_at
+        return at is None or not self._locations or self._clock() - at >= _FRESH
+
+    async def _read(self) -> None:
+        now = self._clock()
+        found = await self._store.locations()
+        self._locations = {
+            at.code: self._laid_over(at) for at in sorted(found, key=lambda at: at.code)
+        }
+        self._read_at = now

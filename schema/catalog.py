@@ -1,0 +1,206 @@
+"""Products and their variants, each with what may be promised of it and where it lies at hand.
+
+What is asked about them stands in ``catalog_queries``.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import strawberry
+from strawberry import UNSET
+
+from resolvers import catalog, freshness, stock
+from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
+from resolvers.domain.errors import NotFound
+from resolvers.domain.values import Money
+from resolvers.house import CATALOG
+from resolvers.paging import Page, slice_of
+from resolvers.stock import Level, Promise
+from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
+from schema.fields import After, First, Locale, instances_of, plain
+from schema.ids import NodeType, identity
+from schema.info import Info
+from schema.paging import ConnectionType, Listed, after_of, listed
+from schema.stock import LocationCodes, StockLevelType, noted, variant_of
+from schema.values import MoneyType, ProvenanceType
+
+PRODUCTS, VARIANTS, LEVELS = "products", "variants", "stockLevelsOfVariant"
+
+
+async def provenance_of(info: Info, facts: Sequence[Provenance]) -> list[Provenance]:
+    """The facts of the catalogue, each as fresh as its system's last word on the catalogue."""
+    return await freshness.confirmed(info.context.ctx, facts, CATALOG)
+
+
+@strawberry.type(name="Media", description="A picture or film of a product.")
+class MediaType:
+    """Read from the domain's media."""
+
+    url: str = strawberry.field(description="Where it lies; for a browser, not for this gateway.")
+    alt: str = strawberry.field(description="What it shows, in words; may be empty.")
+
+
+@strawberry.type(name="SelectedOption", description="What tells a variant from its sisters.")
+class SelectedOptionType:
+    """One pair of the domain's options."""
+
+    name: str = plain(lambda option: option[0], "What is chosen, like `size`.")
+    value: str = plain(lambda option: option[1], "What was chosen, like `30ml`.")
+
+
+@strawberry.type(name="BundleComponent", description="A part of a bundle.")
+class BundleComponentType:
+    """Read from the domain's component."""
+
+    quantity: int = strawberry.field(description="Units of it in one bundle.")
+
+    @strawberry.field(graphql_type="VariantType", description="What the part is.")
+    @staticmethod
+    async def variant(part: strawberry.Parent[Component], info: Info) -> Variant:
+        """The part's own variant."""
+        return await variant_of(info, part.sku)
+
+
+@strawberry.type(
+    name="Variant", description="What is sold and counted: one SKU, the ERP's item code."
+)
+class VariantType(NodeType):
+    """Read from the domain's variant."""
+
+    is_type_of = instances_of(Variant)
+
+    id: strawberry.ID = identity("Variant", "sku")
+    sku: str = strawberry.field(description="The ERP's item code, compared exactly.")
+    barcodes: list[str] = strawberry.field(
+        description="Every barcode of it; a variant may have several, or none."
+    )
+    options: list[SelectedOptionType] = strawberry.field(
+        description="What tells it from the product's other variants; empty if it is the only one."
+    )
+    components: list[BundleComponentType] = strawberry.field(
+        description="Its parts, if it is a bundle; empty if it is not."
+    )
+    unit_cost: MoneyType | None = strawberry.field(
+        description="What one unit costs the retailer, by the ERP. Null where the ERP does not "
+        "say, and to whoever may not see costs."
+    )
+
+    @strawberry.field(description="Its title, in one language.")
+    @staticmethod
+    def title(variant: strawberry.Parent[Variant], locale: Locale = UNSET) -> str:
+        """The title in a locale."""
+        return title_of(variant.titles, locale or None)
+
+    @strawberry.field(graphql_type="ProductType", description="The product that it is one of.")
+    @staticmethod
+    async def product(variant: strawberry.Parent[Variant], info: Info) -> Product:
+        """The product of the variant's handle."""
+        found = await catalog.product_by_handle(info.context.ctx, variant.product)
+        if found is None:
+            raise NotFound(f"{variant.sku} has just lost its product")
+        return found
+
+    @strawberry.field(
+        graphql_type=MoneyType | None,
+        description="Its price in a channel, tax included; null if it is not sold there.",
+    )
+    @staticmethod
+    def price(
+        variant: strawberry.Parent[Variant],
+        channel: Annotated[str, strawberry.argument(description="Code of the channel.")],
+    ) -> Money | None:
+        """The channel's price."""
+        return variant.prices.get(channel)
+
+    @strawberry.field(
+        graphql_type=AvailabilityType, description="What a channel may promise of it now, and why."
+    )
+    @staticmethod
+    async def availability(
+        variant: strawberry.Parent[Variant],
+        info: Info,
+        channel: ChannelCode,
+        method: ServedBy = UNSET,
+        near: Near = UNSET,
+    ) -> Promise:
+        """The promise for this SKU; many variants are answered together."""
+        [promise] = await promises(info, [variant.sku], channel, method, near)
+        if promise is None:
+            raise NotFound(f"{variant.sku} is no longer in the catalogue")
+        return promise
+
+    @strawberry.field(
+        graphql_type=ConnectionType[StockLevelType],
+        description="What lies of it where, by location. A bundle has no stock of its own.",
+    )
+    @staticmethod
+    async def stock_levels(
+        variant: strawberry.Parent[Variant],
+        info: Info,
+        first: First,
+        after: After = UNSET,
+        location_codes: LocationCodes = UNSET,
+    ) -> Listed[Level]:
+        """A page of its levels."""
+        start = after_of(after, LEVELS)
+        ctx, places = info.context.ctx, location_codes or ()
+        page = await stock.levels_of(ctx, variant.sku, places, first, start)
+        noted(info, page.nodes)
+        return listed(page, LEVELS)
+
+    @strawberry.field(
+        graphql_type=list[ProvenanceType], description="Which systems say so, and when."
+    )
+    @staticmethod
+    async def provenance(variant: strawberry.Parent[Variant], info: Info) -> list[Provenance]:
+        """Where the variant came from."""
+        return await provenance_of(info, variant.provenance)
+
+
+@strawberry.type(
+    name="Product", description="A style: what a shopper looks at, with variants to choose from."
+)
+class ProductType(NodeType):
+    """Read from the domain's product."""
+
+    is_type_of = instances_of(Product)
+
+    id: strawberry.ID = identity("Product", "handle")
+    handle: str = strawberry.field(description="Its name in addresses, the same for ever.")
+    brand: str | None = strawberry.field(description="Its brand; null where the ERP knows none.")
+    description: str | None = strawberry.field(
+        description="What it is, for shoppers; null where no system says."
+    )
+    categories: list[str] = strawberry.field(
+        description="Paths like `beauty/skincare`, the widest first."
+    )
+    media: list[MediaType] = strawberry.field(description="Pictures and films, the main one first.")
+
+    @strawberry.field(description="Its title, in one language.")
+    @staticmethod
+    def title(product: strawberry.Parent[Product], locale: Locale = UNSET) -> str:
+        """The title in a locale."""
+        return title_of(product.titles, locale or None)
+
+    @strawberry.field(
+        graphql_type=ConnectionType[VariantType],
+        description="Its variants, in the order that the ERP gives them.",
+    )
+    @staticmethod
+    def variants(
+        product: strawberry.Parent[Product], first: First, after: After = UNSET
+    ) -> Listed[Variant]:
+        """A page of variants, by place."""
+        places = list(enumerate(product.variants))
+        start = after_of(after, VARIANTS)
+        page = slice_of(places, lambda place: f"{place[0]:06}", first, start)
+        edges = tuple((cursor, variant) for cursor, (_, variant) in page.edges)
+        return listed(Page(edges, page.has_next, page.has_previous), VARIANTS)
+
+    @strawberry.field(
+        graphql_type=list[ProvenanceType], description="Which systems say so, and when."
+    )
+    @staticmethod
+    async def provenance(product: strawberry.Parent[Product], info: Info) -> list[Provenance]:
+        """Where the product came from."""
+        return await provenance_of(info, product.provenance)

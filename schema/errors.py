@@ -1,0 +1,101 @@
+"""Top-level errors as clients see them: a code, and whether the same request may succeed later.
+
+Not a word of what went wrong inside. What a mutation refuses is no such error (``payloads``).
+
+    GRAPHQL_PARSE_FAILED · GRAPHQL_VALIDATION_FAILED · BAD_USER_INPUT      the request itself
+    NOT_FOUND · INVALID_INPUT · …                                          a query was refused
+    UNAUTHENTICATED · FORBIDDEN                                            who calls may not
+    CONTENDED · THROTTLED · BACKEND_UNAVAILABLE · BACKEND_TIMEOUT          retryable
+    INTERNAL                                                               a bug: logged here, whole
+"""
+
+import logging
+from typing import Any
+
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, ValueNode
+
+from resolvers.domain.errors import Denied, Refused, Several, Unready
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = "BAD_USER_INPUT"
+INTERNAL = "INTERNAL"
+
+log = logging.getLogger(__name__)
+
+
+def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """An error as it stands in an answer. A bug is logged here and nowhere else.
+
+    ``extensions`` always has ``code``, ``retryable`` and ``requestId``; ``field`` where an argument
+    is to blame, ``backend`` where one is.
+    """
+    message, extensions = _told(error, request_id)
+    told: dict[str, Any] = {"message": message}
+    if error.locations:
+        told["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        told["path"] = error.path
+    told["extensions"] = {"retryable": False, **extensions, "requestId": request_id}
+    return told
+
+
+def mark_invalid(errors: list[GraphQLError] | None) -> None:
+    """Notes on errors that they were found before anything ran."""
+    for error in errors or ():
+        error.extensions = {**(error.extensions or {}), "code": VALIDATION_FAILED}
+
+
+Told = tuple[str, dict[str, Any]]
+"""A message and its extensions."""
+
+
+def _told(error: GraphQLError, request_id: str) -> Told:
+    cause = _cause(error)
+    if isinstance(cause, Refused | Denied | Unready):
+        return _told_by_house(cause)
+    if isinstance(cause, GraphQLSyntaxError):
+        return error.message, {"code": PARSE_FAILED}
+    if (error.extensions or {}).get("code") == VALIDATION_FAILED:
+        return error.message, {"code": VALIDATION_FAILED}
+    if _about_input(error, cause):
+        return error.message, {"code": BAD_USER_INPUT}
+    log.error("request %s failed at %s", request_id, error.path, exc_info=cause)
+    return f"something went wrong in here; quote request {request_id}", {"code": INTERNAL}
+
+
+def _told_by_house(cause: Refused | Denied | Unready) -> Told:
+    """What one of our own errors says; of several refusals, the first one's code."""
+    if isinstance(cause, Several):
+        return cause.message, _told_by_house(cause.refusals[0])[1]
+    if isinstance(cause, Refused):
+        field = {"field": list(cause.field)} if cause.field else {}
+        return cause.message, {"code": cause.code, **field}
+    if isinstance(cause, Unready):
+        backend = {"backend": cause.backend} if cause.backend else {}
+        return cause.message, {"code": cause.code, "retryable": True, **backend}
+    return str(cause), {"code": cause.code}
+
+
+def _cause(error: GraphQLError) -> Exception:
+    """What was raised in the first place, under whatever the library has laid around it."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _about_input(error: GraphQLError, cause: Exception) -> bool:
+    """Says whether the library refused a variable or an argument: then its words are the caller's.
+
+    Whatever else it raises on its own is about our answer, and may quote what nobody should see.
+    """
+    if not isinstance(cause, GraphQLError):
+        return False
+    if error.path is None:
+        return True
+    return any(
+        isinstance(node, ValueNode)
+        or (isinstance(node, FieldNode) and cause.message.startswith("Argument "))
+        for node in cause.nodes or ()
+    )

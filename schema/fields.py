@@ -1,0 +1,52 @@
+"""Fields that are plain data: read from the parent without waiting, and without knowing who asks.
+
+Everything that can be such a field is one, so that an answer costs little.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+READ = "read"
+"""Where the metadata of a plain field keeps the function that reads it from its parent."""
+
+
+class PlainField(StrawberryField):
+    """A field that a pure function reads from its parent."""
+
+    def get_result(self, source: Any, info: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002  # as the library calls it
+        """What the parent has."""
+        return self.metadata[READ](source)
+
+
+def plain(read: str | Callable[[Any], Any], description: str, name: str | None = None) -> Any:
+    """A field read by a dotted path of attributes, or by a pure function of the parent."""
+    function = attrgetter(read) if isinstance(read, str) else read
+    return PlainField(graphql_name=name, description=description, metadata={READ: function})
+
+
+def instances_of(domain: type) -> Callable[[Any, Any], bool]:
+    """Tells a GraphQL type that its objects are records of the domain."""
+    return lambda source, _: isinstance(source, domain)
+
+
+First = Annotated[
+    int, strawberry.argument(description="How many entries the page has at most, 1 to 100.")
+]
+After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Goes on after this entry: an `endCursor` of the same list, asked for in the "
+        "same way. Absent: from the beginning."
+    ),
+]
+Locale = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Language tag, like `zh-CN` or `en`. Where there is no such text, the same "
+        "language in another region, else the first text that there is."
+    ),
+]

@@ -1,0 +1,90 @@
+"""The house itself: its backends, how fresh each is, and what waits for them."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
+
+from resolvers import house
+from resolvers.house import BackendView, EntityLag
+from schema.enums import BackendStatus
+from schema.fields import plain
+from schema.info import Info
+
+
+@strawberry.type(
+    name="EntityLag", description="When a backend was last heard of one kind of thing."
+)
+class EntityLagType:
+    """Read from the flow's lag."""
+
+    entity: str = strawberry.field(
+        description="`catalog`, `locations`, `stock`, `orders`, or `health` of one that is read "
+        "for nothing."
+    )
+    last_synced_at: datetime | None = plain(
+        "observed_at",
+        "When it was last read in full; of stock, at the location that was heard the longest ago. "
+        "Null before the first time.",
+    )
+
+    @strawberry.field(description="Seconds since then; null before the first time.")
+    @staticmethod
+    def seconds(lag: strawberry.Parent[EntityLag], info: Info) -> float | None:
+        """How long ago that was."""
+        if lag.observed_at is None:
+            return None
+        return max(0.0, (info.context.ctx.now - lag.observed_at).total_seconds())
+
+
+def _capabilities(view: BackendView) -> dict[str, object]:
+    declared = asdict(view.backend.capabilities)
+    return {to_camel_case(name): value for name, value in declared.items()}
+
+
+@strawberry.type(name="Backend", description="One of the retailer's systems, as it stands now.")
+class BackendType:
+    """Read from the flow's view of a backend."""
+
+    code: str = plain("backend.code", "Code that the configuration gave it.")
+    vendor: str = plain("backend.vendor", "What product it is.")
+    roles: list[str] = plain(
+        "backend.capabilities.roles", "What it does for the house, like `STOCK_FEED`."
+    )
+    status: BackendStatus = strawberry.field(description="How it answered when last asked.")
+    breaker: str = plain(
+        lambda view: "OPEN" if view.open else "CLOSED",
+        "`CLOSED`: it is asked whenever there is something to ask. `OPEN`: its last tries failed, "
+        "so that it is asked at growing intervals only.",
+    )
+    lag: list[EntityLagType] = strawberry.field(
+        description="How long ago each kind of thing was read from it."
+    )
+    capabilities: JSON = plain(
+        _capabilities,
+        "What it declares about itself: its `roles`, its `idempotency`, what its stock number "
+        "means (`stockMeaning`), how changes are found (`delta`), whether it takes cancellations "
+        "(`cancels`), `salesPerCall`, and `writeSecondsMax`.",
+    )
+    pending_out: int = strawberry.field(description="Writes that wait for it.")
+    parked_in: int = plain(
+        lambda _: 0, "Messages from it that could not be understood and wait for a person."
+    )
+    last_error: str | None = strawberry.field(
+        description="What went wrong when it was last asked; null if nothing did."
+    )
+
+
+@strawberry.type
+class HouseQuery:
+    """The root field about the house."""
+
+    @strawberry.field(
+        graphql_type=list[BackendType], description="Every configured backend, by code."
+    )
+    @staticmethod
+    async def backends(info: Info) -> list[BackendView]:
+        """The backends as they stand."""
+        return await house.backends(info.context.ctx)

@@ -1,0 +1,88 @@
+"""Global ids: opaque to clients, the type and the key of a thing inside.
+
+A key alone is never accepted, so that nobody builds on how keys look.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+
+from resolvers.domain.errors import InvalidInput
+from schema.fields import plain
+
+ID_CHARS_MAX = 1024
+"""Longer than any id of ours; a longer one is not looked at."""
+
+BETWEEN = "\x1f"
+"""Stands between the parts of a key that has several."""
+
+
+def seal(kind: str, *key: str) -> str:
+    """The global id of a thing of some type."""
+    return sealed_text(f"{kind}:{BETWEEN.join(key)}")
+
+
+def sealed_text(text: str) -> str:
+    """A text as signs that may stand in any address."""
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def opened_text(sealed: str) -> str | None:
+    """The text behind such signs; None if they are none of ours."""
+    if len(sealed) > ID_CHARS_MAX:
+        return None
+    try:
+        text = urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)).decode()
+    except ValueError:
+        return None
+    return text if sealed_text(text) == sealed else None
+
+
+def opened(id: str) -> tuple[str, str] | None:
+    """The type and key behind an id; None if it is none of ours."""
+    kind, mark, key = (opened_text(id) or "").partition(":")
+    return (kind, key) if mark and kind and key else None
+
+
+def key_of(kind: str, id: str) -> str | None:
+    """The key behind an id of one type; None if it is malformed or another type's."""
+    found = opened(id)
+    return found[1] if found is not None and found[0] == kind else None
+
+
+def required_key(kind: str, id: str, field: Sequence[str | int]) -> str:
+    """The key behind an id of one type.
+
+    Raises:
+        InvalidInput: malformed, or another type's.
+    """
+    key = key_of(kind, id)
+    if key is None:
+        raise InvalidInput(f"this is no id of the type {kind}", field=field)
+    return key
+
+
+def identity(kind: str, *paths: str) -> Any:
+    """The field ``id`` of a type whose key is these attributes."""
+
+    def read(source: Any) -> str:
+        parts = []
+        for path in paths:
+            part = source
+            for name in path.split("."):
+                part = getattr(part, name)
+            parts.append(str(part))
+        return seal(kind, *parts)
+
+    return plain(read, f"Opaque id of this {kind}, the same for ever; `node` finds it again by it.")
+
+
+@strawberry.interface(
+    name="Node", description="Something that has an id of its own and can be asked for by it."
+)
+class NodeType:
+    """Whatever ``node`` finds."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque id, the same for ever.")

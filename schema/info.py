@@ -1,0 +1,46 @@
+"""What one operation carries: the flows' context, and what its answer must say about itself.
+
+Made anew for every operation; what flows need stands in ``resolvers.context``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import strawberry
+
+from resolvers.context import Context
+from resolvers.loaders import Loaders
+
+WARNINGS_MAX = 100
+"""Most warnings of one answer; more would say nothing new."""
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One operation of one caller.
+
+    ``warnings`` go into the answer's ``extensions.warnings``; ``request_id`` is what a caller
+    quotes when something went wrong in here.
+    """
+
+    ctx: Context
+    warnings: list[dict[str, Any]]
+    request_id: str
+
+    def renew(self) -> None:
+        """Forgets what was read: before each mutation, and each state of a subscription."""
+        self.ctx = replace(self.ctx, loaders=Loaders(self.ctx.store, self.ctx.clock))
+
+    def warn_stale(
+        self, message: str, *, sku: str | None = None, path: Sequence[str | int] = ()
+    ) -> None:
+        """Says that the answer, for a SKU or at a path, rests on facts that are out of date."""
+        about = {"sku": sku} if sku is not None else {"path": list(path)}
+        warning = {"code": "STALE", "message": message, **about}
+        if len(self.warnings) < WARNINGS_MAX and warning not in self.warnings:
+            self.warnings.append(warning)
+
+
+Info = strawberry.Info[RequestContext, None]
+"""What a field may ask for beside its parent and its arguments."""

@@ -1,0 +1,132 @@
+"""Orders as clients see them. What is asked of them and done to them stands in ``checkout``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import strawberry
+
+from resolvers import freshness
+from resolvers.domain.catalog import Provenance
+from resolvers.domain.orders import Order, OrderLine
+from resolvers.domain.outbox import Write
+from resolvers.house import ORDERS
+from schema.enums import OrderStatus, WriteStatus
+from schema.fields import instances_of, plain
+from schema.ids import NodeType, identity
+from schema.info import Info
+from schema.values import MoneyType, ProvenanceType
+
+
+def _line_total(line: OrderLine) -> object:
+    return line.unit_price.times(line.quantity)
+
+
+@strawberry.type(name="OrderLine", description="So many units of one SKU at one price.")
+class OrderLineType:
+    """Read from the domain's order line."""
+
+    id: strawberry.ID = identity("OrderLine", "id")
+    sku: str = strawberry.field(description="The SKU; of a bundle, the bundle's own.")
+    title: str = strawberry.field(description="Its title when it was sold.")
+    quantity: int = strawberry.field(description="Units that were sold.")
+    unit_price: MoneyType = strawberry.field(description="Price of one unit, tax included.")
+    total: MoneyType = plain(_line_total, "Price of all units of the line, tax included.")
+    fulfilled_quantity: int = plain("fulfilled", "Units of it that have left for the buyer.")
+    returned_quantity: int = plain("returned", "Units of it that came back.")
+
+
+@strawberry.type(name="Payment", description="Money that a trusted caller says it has captured.")
+class PaymentType:
+    """Read from the domain's payment."""
+
+    method: str = strawberry.field(description="How it was paid, in the caller's words.")
+    amount: MoneyType = strawberry.field(description="How much.")
+    recorded_at: datetime = strawberry.field(description="When it was recorded here.")
+    reference: str | None = strawberry.field(
+        description="What the payment's own system calls it; null if nobody said."
+    )
+
+
+@strawberry.type(name="OrderEvent", description="One step in an order's life.")
+class OrderEventType:
+    """Read from the domain's event."""
+
+    kind: str = strawberry.field(
+        description="What happened: `PAID`, `CONFIRMED`, `REDUCED`, `CANCELED`, `PAYMENT_OVERDUE`, "
+        "`PARTIALLY_FULFILLED`, `FULFILLED`, `OVERSOLD`, `NO_ELIGIBLE_LOCATION`. More may come."
+    )
+    at: datetime = strawberry.field(description="When.")
+    by: str = strawberry.field(description="Who did it: a caller's subject, or a system's code.")
+
+
+@strawberry.type(
+    name="BackendWrite",
+    description="What a backend was or is to be told about an order, and what it answered.",
+)
+class BackendWriteType:
+    """Read from the domain's write."""
+
+    backend: str = strawberry.field(description="Code of the backend.")
+    action: str = strawberry.field(
+        description="What it is told: `PLACE_SALE`, `CANCEL_SALE`. More may come."
+    )
+    status: WriteStatus = strawberry.field(description="How far it has come.")
+    external_id: str | None = strawberry.field(
+        description="What the backend calls it; null until it has taken it."
+    )
+    attempts: int = strawberry.field(description="How often it was sent so far.")
+    last_error: str | None = strawberry.field(
+        description="What the backend said when it last failed. Null if it never did, and to "
+        "whoever may see their own orders only."
+    )
+
+
+@strawberry.type(
+    name="Order",
+    description="What a buyer bought. The selling system owns its terms, this gateway where its "
+    "units come from.",
+)
+class OrderType(NodeType):
+    """Read from the domain's order."""
+
+    is_type_of = instances_of(Order)
+
+    id: strawberry.ID = identity("Order", "id")
+    number: str = strawberry.field(
+        description="Our number for people, unique. A foreign number is found by `external`."
+    )
+    channel: str = strawberry.field(description="Code of the channel that sold.")
+    status: OrderStatus = strawberry.field(description="Where it stands at the time of the answer.")
+    lines: list[OrderLineType] = strawberry.field(description="What was bought.")
+    subtotal: MoneyType = plain("total", "The sum of the lines, tax included.")
+    total: MoneyType = strawberry.field(description="What the buyer owes in full, tax included.")
+    paid: MoneyType = strawberry.field(description="What was captured of it so far.")
+    payment_due_at: datetime | None = strawberry.field(
+        description="Until when an unpaid order keeps its units; at that instant it is canceled. "
+        "Null once it is confirmed."
+    )
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+    placed_at: datetime = strawberry.field(description="When it was placed.")
+    payments: list[PaymentType] = strawberry.field(description="What was captured, oldest first.")
+    history: list[OrderEventType] = strawberry.field(
+        description="What happened to it, oldest first."
+    )
+
+    @strawberry.field(
+        graphql_type=list[BackendWriteType],
+        description="What each backend was told of it, and what it answered, oldest first.",
+    )
+    @staticmethod
+    async def backend_writes(order: strawberry.Parent[Order], info: Info) -> Sequence[Write]:
+        """The order's writes."""
+        return await info.context.ctx.loaders.writes_by_order.load(order.id) or ()
+
+    @strawberry.field(
+        graphql_type=list[ProvenanceType],
+        description="What other systems call it, and when they last spoke of orders; empty if it "
+        "was placed here.",
+    )
+    @staticmethod
+    async def provenance(order: strawberry.Parent[Order], info: Info) -> list[Provenance]:
+        """Where the order came from."""
+        return await freshness.confirmed(info.context.ctx, order.external, ORDERS)

@@ -1,0 +1,84 @@
+"""The schema as a whole: its root types, and the limits and the guard laid over it."""
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types.execution import ExecutionContext
+
+from schema.access import guard
+from schema.availability import AvailabilityQuery
+from schema.catalog_queries import CatalogQuery
+from schema.checkout import OrdersMutation, OrdersQuery
+from schema.house import HouseQuery
+from schema.limits import Limits
+from schema.locations import LocationsQuery
+from schema.nodes import NodesQuery
+from schema.payloads import InsufficientStockErrorType, RequestErrorType
+from schema.reservations import (
+    ReservationsMutation,
+    ReservationsQuery,
+    ReservationsSubscription,
+)
+from schema.scalars import SCALARS
+from schema.stock import StockMutation, StockQuery, StockSubscription
+
+CACHED_DOCUMENTS = 256
+"""Documents that are read and validated once; each client has a few dozen."""
+
+
+class Schema(strawberry.Schema):
+    """Leaves errors to ``schema.errors``: the library would log refusals as if they were bugs."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Does nothing: whoever answers formats them."""
+
+
+def build_schema() -> strawberry.Schema:
+    """The schema, guarded, ready to run operations with a ``RequestContext`` each."""
+    schema = Schema(
+        query=_root(
+            "Query",
+            "What can be asked. Nothing here changes anything.",
+            NodesQuery,
+            CatalogQuery,
+            LocationsQuery,
+            AvailabilityQuery,
+            StockQuery,
+            ReservationsQuery,
+            OrdersQuery,
+            HouseQuery,
+        ),
+        mutation=_root(
+            "Mutation",
+            "What can be done. Each takes an idempotency key: sent again with the same key it "
+            "answers what was done before. A refusal is data, in `userErrors`.",
+            ReservationsMutation,
+            StockMutation,
+            OrdersMutation,
+        ),
+        subscription=_root(
+            "Subscription",
+            "What can be watched. Each first tells the present state, then every later one.",
+            ReservationsSubscription,
+            StockSubscription,
+        ),
+        types=[InsufficientStockErrorType, RequestErrorType],
+        extensions=[
+            Limits,
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        ],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+    guard(schema._schema)  # noqa: SLF001  # the library has no other door to it
+    return schema
+
+
+def _root(name: str, description: str, *parts: type) -> type:
+    merged = merge_types(name, parts)
+    merged.__strawberry_definition__.description = description  # type: ignore[attr-defined]  # made by the library
+    return merged
