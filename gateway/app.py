@@ -1,0 +1,64 @@
+"""The web application of one runtime: its routes, the layers before them, and what lives as long.
+
+Each endpoint stands in its own module. The server that it runs in stands in ``gateway.serving``.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from gateway import examples, graphiql, health, workers
+from gateway.bootstrap import Runtime
+from gateway.desk import Desk
+from gateway.doorman import Doorman
+from gateway.graphql_http import GraphqlHttp
+from gateway.graphql_ws import GraphqlSockets
+from gateway.limits import Allowance
+from gateway.telemetry import Metrics, Telemetry
+from schema.root import build_schema
+
+PAGE = Path(__file__).parent / "page" / "dist"
+"""What the build of the GraphiQL page wrote, if it has run."""
+
+EXAMPLE_SKU, EXAMPLE_CHANNEL = "BT-0001-30ML", "mini-program"
+"""What the examples ask for: the sandbox retailer's first SKU."""
+
+
+def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
+    """Where the operations of a runtime are taken in."""
+    allowance = Allowance(runtime.settings.server.mutations_per_second)
+    return Desk(runtime, build_schema(), telemetry, allowance)
+
+
+def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
+    """The application of a runtime. Its lifespan runs the workers; the runtime is not closed."""
+    if desk is None:
+        desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
+    telemetry = desk.telemetry
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with workers.running(runtime):
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/graphql", GraphqlHttp(desk)),
+            WebSocketRoute("/graphql", GraphqlSockets(desk)),
+            *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
+            *health.routes(runtime, telemetry.metrics),
+        ],
+        middleware=[Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id)],
+        lifespan=lifespan,
+    )
+
+
+async def _home(_: Request) -> Response:
+    return RedirectResponse("graphiql")  # relative, as a proxy may put a prefix before us

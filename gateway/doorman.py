@@ -1,0 +1,89 @@
+"""The outermost layer of the app: the request's id, its line in the log, and the end of every bug.
+
+A bug is logged whole and answered with nothing but the id.
+"""
+
+import logging
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.telemetry import Telemetry
+from gateway.wire import encoded, internal
+from resolvers.ports import IdMaker
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_CHATTER = ("/health/", "/metrics", "/graphiql/assets/")
+"""Paths that machines ask for all the time; their lines are left out unless something failed."""
+
+log = logging.getLogger(__name__)
+
+
+class Doorman:
+    """Stands in front of an app."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, new_id: IdMaker) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets one request in."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given.decode() if REQUEST_ID.fullmatch(given) else self._new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        await self._watched(scope, receive, send, request_id)
+
+    async def _watched(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        began = time.perf_counter()
+        status = 0
+
+        async def telling(message: Message) -> None:
+            nonlocal status
+            if message["type"] in _BEGINNINGS:
+                status = message.get("status", 101)
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, telling)
+        except ClientDisconnect:
+            status = status or 499  # nobody is there to read an answer
+        except Exception:  # the outermost place: what nobody foresaw ends here
+            log.exception("a request failed in our own code")
+            if status == 0 and scope["type"] == "http":
+                self._telemetry.metrics.ended("unknown", "refused", ["INTERNAL"], None)
+                await _confess(telling, request_id)
+        path = scope["path"]
+        if status < 400 and path.startswith(_CHATTER):
+            return
+        told: dict[str, Any] = {"path": path[:200], "status": status or 403}
+        if scope["type"] == "http":
+            told["method"] = scope["method"][:16]
+        milliseconds = round((time.perf_counter() - began) * 1000, 2)
+        self._telemetry.log.info(scope["type"], **told, milliseconds=milliseconds)
+
+
+_BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
+
+async def _confess(send: Send, request_id: str) -> None:
+    body = encoded({"errors": [internal(request_id)]})
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,198 @@
+"""GraphQL over HTTP: POST for everything but subscriptions, GET for queries.
+
+Follows the working draft "GraphQL over HTTP": both media types, and 4xx for what did not run under
+``application/graphql-response+json``. Who may call and how often stands in ``gateway.desk``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.desk import Desk
+from gateway.wire import (
+    BYTES_MAX,
+    TurnedAway,
+    decoded,
+    encoded,
+    operation_of,
+)
+from schema.operations import Answer, Kind, Operation
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_UTF8 = ("utf-8", "utf8")
+
+
+class GraphqlHttp:
+    """The endpoint, as an ASGI app for every method."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        media, kind, request_id = JSON, None, request.state.request_id
+        try:
+            if request.method not in ("GET", "POST"):
+                raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
+            media = accepted(request.headers.getlist("accept"))
+            caller = self._desk.caller(request.headers.get("authorization"))
+            operation = _asked(request) if request.method == "GET" else await _sent(request)
+            kind = self._desk.admit(operation, caller)
+            _require_fitting(request.method, kind)
+            answer = await self._desk.answer(operation, kind, caller, request_id)
+        except TurnedAway as refusal:
+            self._desk.turned_away(refusal, kind)
+            structlog.contextvars.bind_contextvars(codes=[refusal.code])
+            body = {"errors": [refusal.error(request_id)]}
+            return _response(body, refusal.status, media, refusal.headers)
+        return _response(answer.body, _status(answer, media), media, {})
+
+
+def _require_fitting(method: str, kind: Kind | None) -> None:
+    if kind is Kind.SUBSCRIPTION:
+        raise TurnedAway(
+            400, "BAD_REQUEST", "a subscription needs a WebSocket, graphql-transport-ws"
+        )
+    if kind is Kind.MUTATION and method == "GET":
+        raise _not_allowed("POST", "a mutation is sent by POST")
+
+
+def _status(answer: Answer, media: str) -> int:
+    """Clients of plain JSON learn from the body alone; older ones take 4xx for a broken network."""
+    return 400 if answer.refused and media == GRAPHQL else 200
+
+
+def _response(body: Any, status: int, media: str, headers: dict[str, str]) -> Response:
+    return Response(
+        encoded(body), status, {**_HEADERS, **headers}, media_type=f"{media}; charset=utf-8"
+    )
+
+
+def _not_allowed(allow: str, message: str) -> TurnedAway:
+    return TurnedAway(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allow})
+
+
+# ---- what is asked -----------------------------------------------------------------------------
+
+
+def _asked(request: Request) -> Operation:
+    """The operation in a query string; variables and extensions are JSON in it."""
+    given = request.query_params
+    body: dict[str, object] = {name: given.get(name) for name in ("query", "operationName")}
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            body[name] = decoded(given[name], f'"{name}"')
+    return operation_of(body, "the query string")
+
+
+async def _sent(request: Request) -> Operation:
+    """The operation in a body."""
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = _parameter(parameters, "charset") or "utf-8"
+    if media.strip().lower() != JSON or charset.lower() not in _UTF8:
+        raise TurnedAway(415, "UNSUPPORTED_MEDIA_TYPE", f"send {JSON} in UTF-8")
+    return operation_of(decoded(await _body(request), "the body"))
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and len(declared) < 20:
+        _require_short(int(declared))
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        _require_short(length)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _require_short(length: int) -> None:
+    if length > BYTES_MAX:
+        raise TurnedAway(
+            413,
+            "PAYLOAD_TOO_LARGE",
+            f"a request has at most {BYTES_MAX} bytes",
+            headers={"Connection": "close"},  # nobody reads the rest
+        )
+
+
+def _parameter(parameters: str, name: str) -> str | None:
+    """A parameter of a media type."""
+    for part in parameters.split(";"):
+        key, _, value = part.partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip('"')
+    return None
+
+
+# ---- how it is answered --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One entry of an Accept header and how much it is wanted."""
+
+    media: str
+    weight: float
+    place: int
+
+    def grade(self, media: str) -> int:
+        """How closely it names a media type; 0: not at all."""
+        closeness = {media: 3, f"{media.split('/', 1)[0]}/*": 2, "*/*": 1}
+        return closeness.get(self.media, 0)
+
+
+def accepted(headers: Sequence[str]) -> str:
+    """The media type that a client wants most; plain JSON if it has no wish.
+
+    Raises:
+        TurnedAway: it wants neither.
+    """
+    ranges = _ranges(",".join(headers))
+    if not ranges:
+        return JSON
+    best: tuple[float, int, int] = (0.0, 0, 0)
+    chosen = ""
+    for media in (JSON, GRAPHQL):
+        closest = max(ranges, key=lambda at: (at.grade(media), at.weight, -at.place))
+        if closest.grade(media) == 0 or closest.weight == 0:
+            continue
+        wish = (closest.weight, closest.grade(media), -closest.place)
+        if not chosen or wish > best:
+            chosen, best = media, wish
+    if not chosen:
+        raise TurnedAway(406, "NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL}")
+    return chosen
+
+
+def _ranges(header: str) -> list[_Range]:
+    ranges = []
+    for place, entry in enumerate(header.split(",")):
+        media, _, parameters = entry.partition(";")
+        if not media.strip():
+            continue
+        charset = _parameter(parameters, "charset") or "utf-8"
+        weight = _weight(parameters) if charset.lower() in _UTF8 else 0.0
+        ranges.append(_Range(media.strip().lower(), weight, place))
+    return ranges
+
+
+def _weight(parameters: str) -> float:
+    try:
+        weight = float(_parameter(parameters, "q") or 1)
+    except ValueError:
+        return 1.0
+    return min(max(weight, 0.0), 1.0)

@@ -1,0 +1,224 @@
+"""The server around the app: its socket, its event loop, its signals, and how it stops.
+
+SIGTERM or SIGINT ends it: no new connections, what is under way gets ``shutdown_seconds``, then the
+workers and the store are closed and the process ends with 0.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway import workers
+from gateway.app import create_app
+from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
+from gateway.health import lacks
+from gateway.http_protocol import BoundedHttp
+from gateway.settings import Retailer, Server, Settings
+from gateway.telemetry import configure_logging
+from gateway.welcome import welcome
+from gateway.wire import BYTES_MAX
+from resolvers.domain.errors import BackendUnavailable
+
+T = TypeVar("T")
+
+BACKLOG = 2048
+"""Connections that wait to be taken: a burst of a launch's first second."""
+
+CONNECTIONS_MAX = 4096
+"""Connections at a time; more are answered 503 at once. A process may open about as many files."""
+
+KEEP_ALIVE_SECONDS = 30
+
+READY_LOOK_SECONDS = 0.1
+
+CLOSE_SECONDS = 10
+"""How long workers and the store may take to close, after the last request."""
+
+log = logging.getLogger(__name__)
+
+
+class CannotListen(OSError):
+    """The address to listen on is not to be had."""
+
+
+def serve_demo(port: int, data: Path, host: str) -> None:
+    """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop."""
+    settings = Settings(
+        server=Server(host=host, port=port, mutations_per_second=100_000),
+        retailer=Retailer(name="the sandbox retailer"),
+    )
+    _serve(host, port, lambda: bootstrap_demo(settings, data), greet=True)
+
+
+def serve(settings: Settings, data: Path, host: str, port: int) -> None:
+    """Serves the retailer that the settings describe until it is told to stop."""
+    _serve(host, port, lambda: bootstrap(settings, data), greet=False)
+
+
+def sync_now(settings: Settings, data: Path, backend: str) -> None:
+    """Reads one backend now, whole.
+
+    Raises:
+        BackendUnavailable: not all of it could be read; what could be is kept.
+    """
+    configure_logging()
+
+    async def read() -> None:
+        runtime = bootstrap(settings, data)
+        try:
+            whole = await workers.sync_once(runtime, backend)
+            feeds = await runtime.store.house.feeds()
+        finally:
+            await runtime.close()
+        if not whole:
+            told = {feed.error for feed in feeds if feed.backend == backend and feed.error}
+            reason = "; ".join(sorted(told)) or "see the log"
+            raise BackendUnavailable(f"{backend} was not read whole: {reason}", backend=backend)
+
+    _run(read())
+    sys.stdout.write(f"{backend} was read whole\n")
+
+
+def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: bool) -> None:
+    configure_logging()
+    listener = listening(host, port)
+    with listener:
+        runtime = assembled()
+        address = address_of(listener, host)
+        _run(_served(runtime, listener, address, greet=greet))
+
+
+async def _served(runtime: Runtime, listener: socket.socket, address: str, *, greet: bool) -> None:
+    settings = runtime.settings
+    app = create_app(runtime)
+    server = _Server(_config(app, settings.server.shutdown_seconds))
+    server.heed_signals()
+    try:
+        async with app.router.lifespan_context(app), _greeting(runtime, address, greet=greet):
+            log.info("serving %s at %s", settings.retailer.name, address)
+            await server.serve([listener])
+            log.info("stopping")
+    finally:
+        await runtime.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server with a clean end: its own would die of the signal that stopped it."""
+
+    def heed_signals(self) -> None:
+        """Stops at a signal from now on, also at one that comes before or after it serves."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals as they are."""
+        yield
+
+    def _stop(self, number: int) -> None:
+        if not self.should_exit:
+            patience = (self.config.timeout_graceful_shutdown or 0) + CLOSE_SECONDS
+            watchdog = threading.Timer(patience, _give_up)
+            watchdog.daemon = True
+            watchdog.start()
+        self.handle_exit(number, None)
+
+
+def _give_up() -> None:
+    log.error("closing took too long; what was under way is lost, what was answered is kept")
+    os._exit(1)
+
+
+def _config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",  # it is entered around the server, so that its errors reach the caller
+        http=BoundedHttp,
+        ws="websockets-sansio",
+        ws_max_size=BYTES_MAX,
+        ws_max_queue=32,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
+
+
+@asynccontextmanager
+async def _greeting(runtime: Runtime, address: str, *, greet: bool) -> AsyncIterator[None]:
+    """Says where the gateway is; a demo welcomes people when all has been read a first time."""
+    settings = runtime.settings
+    _print(f"{'Opening' if greet else 'Serving'} {settings.retailer.name} at {address}\n")
+
+    async def greeted() -> None:
+        while await lacks(runtime):  # noqa: ASYNC110  # another process may be the one that reads
+            await asyncio.sleep(READY_LOOK_SECONDS)
+        ttl = settings.auth.token_ttl_seconds
+        key = f"hold-{runtime.new_id()}"
+        _print(welcome(address, settings.retailer.name, runtime.tokens, ttl, key))
+
+    task = asyncio.create_task(greeted(), name="greeting") if greet else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; nothing else is opened before it is.
+
+    Raises:
+        CannotListen: with what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0].lower()
+        raise CannotListen(
+            f"cannot listen on {host}, port {port}: {reason}; name another with --port or --host"
+        ) from error
+
+
+def address_of(listener: socket.socket, host: str) -> str:
+    """Where a browser of this machine finds a socket."""
+    port = listener.getsockname()[1]
+    named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # compared, not listened on
+    shown = named.get(host) or (f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  # it does not exist everywhere
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,362 @@
+"""GraphQL over WebSocket: graphql-transport-ws as its protocol says, and every way to misuse it."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.graphql_ws import OPERATIONS_MAX, GraphqlSockets, of_same_host
+from tests.gateway.house import HOLD, NOON, PROMISE, SKU, House, house_of, opened, promised, talking
+
+WATCH = (
+    "subscription ($skus: [String!]!) { stockChanged(skus: $skus) { onHand location { code } } }"
+)
+
+
+async def test_a_query_is_answered_and_completed(house: House) -> None:
+    async with talking(house.app) as talk:
+        assert (await talk.event())["subprotocol"] == "graphql-transport-ws"
+        await talk.introduce()
+
+        await talk.subscribe("1", PROMISE)
+
+        assert await talk.message() == {"type": "next", "id": "1", "payload": promised(0)}
+        assert await talk.message() == {"type": "complete", "id": "1"}
+
+
+async def test_old_facts_are_told_of_here_too(house: House) -> None:
+    await house.stocked("WH-01", 7, observed_at=NOON - timedelta(hours=1))
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("1", PROMISE)
+
+        [warning] = (await talk.message())["payload"]["extensions"]["warnings"]
+        assert (warning["code"], warning["sku"]) == ("STALE", SKU)
+
+
+async def test_a_subscription_tells_the_present_state_and_each_later_one(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    tail = asyncio.create_task(house.runtime.watch.tail())
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("w", WATCH, skus=[SKU])
+        first = await talk.message()
+        await house.stocked("ST-01", 3)
+        second = await talk.message()
+
+        assert first["payload"]["data"]["stockChanged"] == level("WH-01", 7)
+        assert second["payload"]["data"]["stockChanged"] == level("ST-01", 3)
+    tail.cancel()
+
+
+def level(location: str, units: int) -> dict[str, Any]:
+    return {"onHand": units, "location": {"code": location}}
+
+
+async def test_what_a_client_completes_is_told_no_more_and_its_id_is_free(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+        await talk.subscribe("w", WATCH, skus=[SKU])
+        await talk.message()
+
+        await talk.say({"type": "complete", "id": "w"})
+        await talk.say({"type": "complete", "id": "unknown"})
+        await talk.subscribe("w", PROMISE)
+
+        assert await talk.message() == {"type": "next", "id": "w", "payload": promised(7)}
+        assert await talk.message() == {"type": "complete", "id": "w"}
+
+
+async def test_a_refused_operation_is_an_error_of_its_own(house: House) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("1", "{ nonsense }")
+        error = await talk.message()
+        await talk.subscribe("1", "{ channels {")
+
+        assert (error["type"], error["id"]) == ("error", "1")
+        assert codes(error) == ["GRAPHQL_VALIDATION_FAILED"]
+        assert codes(await talk.message()) == ["GRAPHQL_PARSE_FAILED"]
+
+
+def codes(message: dict[str, Any]) -> list[str]:
+    return [error["extensions"]["code"] for error in message["payload"]]
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "token"])
+async def test_a_token_comes_with_the_introduction(house: House, name: str) -> None:
+    await house.stocked("WH-01", 7)
+    authorization = house.token()["Authorization"]
+    given = authorization.removeprefix("Bearer ") if name == "token" else authorization
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce({name: given})
+
+        await talk.subscribe("h", HOLD, key="k", quantity=1)
+
+        held = (await talk.message())["payload"]["data"]["reserveStock"]
+        assert (held["reservation"]["status"], held["userErrors"]) == ("HELD", [])
+
+
+async def test_a_token_may_come_with_the_handshake(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app, house.token()) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("h", HOLD, key="k", quantity=1)
+
+        held = (await talk.message())["payload"]["data"]["reserveStock"]
+        assert held["reservation"]["status"] == "HELD"
+
+
+async def test_without_a_token_nothing_is_held(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("h", HOLD, key="k", quantity=1)
+
+        refused = await talk.message()
+        assert refused["payload"]["data"] is None
+        assert refused["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (await house.post({"query": PROMISE})).json() == promised(7)
+
+
+@pytest.mark.parametrize(
+    "payload", [{"token": "nonsense"}, {"Authorization": "Basic x"}, {"authorization": ""}]
+)
+async def test_a_token_that_cannot_be_trusted_closes_the_door(house: House, payload: Any) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+
+        await talk.say({"type": "connection_init", "payload": payload})
+
+        assert await talk.closed() == (4403, "Forbidden")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "{",
+        "[]",
+        '"x"',
+        "null",
+        "[" * 10_000,
+        "{}",
+        {"type": 5},
+        {"type": "nonsense"},
+        {"type": "start", "id": "1"},
+        {"type": "subscribe"},
+        {"type": "subscribe", "id": "1"},
+        {"type": "subscribe", "id": "1", "payload": None},
+        {"type": "subscribe", "id": "1", "payload": {}},
+        {"type": "subscribe", "id": "1", "payload": []},
+        {"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": 5}},
+        {"type": "subscribe", "id": "", "payload": {"query": "{ a }"}},
+        {"type": "subscribe", "id": "x" * 129, "payload": {"query": "{ a }"}},
+        {"type": "subscribe", "id": {}, "payload": {"query": "{ a }"}},
+        {"type": "subscribe", "id": 1, "payload": {"query": "{ a }"}},
+        {"type": "complete"},
+        {"type": "complete", "id": []},
+    ],
+    ids=lambda message: str(message)[:60],
+)
+async def test_a_message_that_makes_no_sense_closes_with_4400(house: House, message: Any) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.say(message)
+
+        assert (await talk.closed())[0] == 4400
+
+
+@pytest.mark.parametrize("payload", [[], "x", 5, {"token": 5}, {"Authorization": {}}])
+async def test_an_introduction_that_makes_no_sense_closes_with_4400(
+    house: House, payload: Any
+) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+
+        await talk.say({"type": "connection_init", "payload": payload})
+
+        assert (await talk.closed())[0] == 4400
+
+
+async def test_bytes_are_no_messages(house: House) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+
+        await talk.sent.put({"type": "websocket.receive", "bytes": b"{}"})
+
+        assert (await talk.closed())[0] == 4400
+
+
+async def test_who_has_not_introduced_itself_may_only_ping(house: House) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.say({"type": "ping"})
+        assert await talk.message() == {"type": "pong"}
+
+        await talk.subscribe("1", PROMISE)
+
+        assert await talk.closed() == (4401, "Unauthorized")
+
+
+async def test_who_never_introduces_itself_is_hung_up_on(house: House) -> None:
+    async with talking(GraphqlSockets(house.desk, init_seconds=0.0)) as talk:
+        assert (await talk.event())["type"] == "websocket.accept"
+
+        assert await talk.closed() == (4408, "Connection initialisation timeout")
+
+
+async def test_one_introduction_is_enough(house: House) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.say({"type": "connection_init"})
+
+        assert await talk.closed() == (4429, "Too many initialisation requests")
+
+
+async def test_an_id_stands_for_one_operation_at_a_time(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+        await talk.subscribe("w", WATCH, skus=[SKU])
+        await talk.message()
+
+        await talk.subscribe("w", PROMISE)
+
+        assert (await talk.closed())[0] == 4409
+
+
+async def test_another_protocol_is_not_spoken(house: House) -> None:
+    async with talking(house.app, subprotocols=("graphql-ws",)) as talk:
+        assert (await talk.event())["subprotocol"] is None
+
+        assert await talk.closed() == (4406, "Subprotocol not acceptable")
+
+
+async def test_a_ping_is_echoed(house: House) -> None:
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.say({"type": "pong"})
+        await talk.say({"type": "ping", "payload": {"at": 1}})
+        await talk.say({"type": "ping", "payload": "not an object"})
+
+        assert await talk.message() == {"type": "pong", "payload": {"at": 1}}
+        assert await talk.message() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "same"),
+    [
+        (None, True),
+        ("http://shop.test", True),
+        ("https://SHOP.test", True),
+        ("https://shop.test:444", False),
+        ("https://evil.test", False),
+        ("https://shop.test.evil.test", False),
+        ("https://shop.test@evil.test", False),
+        ("null", False),
+        ("", False),
+        ("http://[", False),
+    ],
+)
+async def test_a_page_of_another_host_is_kept_out(
+    house: House, origin: str | None, *, same: bool
+) -> None:
+    async with talking(house.app, {} if origin is None else {"origin": origin}) as talk:
+        event = await talk.event()
+
+    assert event["type"] == ("websocket.accept" if same else "websocket.close")
+
+
+def test_no_host_is_the_same_as_no_origin() -> None:
+    assert not of_same_host("", "")
+
+
+async def test_operations_of_one_connection_have_a_bound(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+        for at in range(OPERATIONS_MAX):
+            await talk.subscribe(str(at), WATCH, skus=[SKU])
+        for _ in range(OPERATIONS_MAX):
+            assert (await talk.message())["type"] == "next"
+
+        await talk.subscribe("one more", PROMISE)
+        refused = await talk.message()
+        await talk.say({"type": "complete", "id": "0"})
+        await talk.subscribe("one more", PROMISE)
+
+        assert (refused["type"], refused["id"], codes(refused)) == (
+            "error",
+            "one more",
+            ["THROTTLED"],
+        )
+        assert (await talk.message())["type"] == "next"
+
+
+async def test_mutations_of_one_caller_have_a_bound_here_too(tmp_path: Path) -> None:
+    house = await opened(tmp_path, mutations_per_second=1)
+    async with talking(house.app, house.token()) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("1", "mutation { __typename }")
+        assert (await talk.message())["type"] == "next"
+        await talk.message()
+        await talk.subscribe("2", "mutation { __typename }")
+
+        assert codes(await talk.message()) == ["THROTTLED"]
+
+
+async def test_a_bug_ends_its_operation_and_not_the_connection(house: House) -> None:
+    nothing: Any = object()
+    store = replace(house.runtime.store, catalog=nothing)
+    async with talking(house_of(replace(house.runtime, store=store)).app) as talk:
+        await talk.event()
+        await talk.introduce()
+
+        await talk.subscribe("1", PROMISE)
+        error = await talk.message()
+        await talk.say({"type": "ping"})
+
+        assert (error["type"], codes(error)) == ("error", ["INTERNAL"])
+        assert "object" not in error["payload"][0]["message"]
+        assert await talk.message() == {"type": "pong"}
+
+
+async def test_when_the_client_goes_away_its_subscriptions_end(house: House) -> None:
+    await house.stocked("WH-01", 7)
+    async with talking(house.app) as talk:
+        await talk.event()
+        await talk.introduce()
+        await talk.subscribe("w", WATCH, skus=[SKU])
+        await talk.message()
+        assert "gateway_open_sockets 1.0" in (await house.get("/metrics")).text
+
+    left = [task.get_name() for task in asyncio.all_tasks()]
+    assert [name for name in left if name.startswith("operation")] == []
+    assert "gateway_open_sockets 0.0" in (await house.get("/metrics")).text
