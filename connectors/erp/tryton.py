@@ -1,0 +1,110 @@
+"""Tryton 8 as ERP with tills: one configured backend, with the roles it plays, and its health.
+
+Each role has a module of its own beside this one; nothing is asked of the server before it is used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import httpx2
+
+from connectors.erp.tryton_adjustments import Adjustments
+from connectors.erp.tryton_catalog import Catalog
+from connectors.erp.tryton_company import CompanyBooks
+from connectors.erp.tryton_health import TrytonHealth
+from connectors.erp.tryton_orders import Orders
+from connectors.erp.tryton_rpc import TrytonClient
+from connectors.erp.tryton_sale_terms import SaleTerms
+from connectors.erp.tryton_sales import Sales
+from connectors.erp.tryton_stock import Stock
+from connectors.erp.tryton_writing import Writer
+from resolvers.domain.locations import Channel
+from resolvers.ports import Backend, Capabilities, Idempotency, Role
+
+VENDOR = "tryton"
+
+PARTY = "party"
+"""Name of the option with the code of the party that our sales are booked for."""
+
+PARTY_DEFAULT = "ONLINE"
+
+LOCALE = "locale"
+"""Name of the option with the language of product names (``zh-CN``); default: the user's."""
+
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+CREATE_SECONDS = 40.0
+"""How long Tryton may go on making a sale whose caller has gone: 6 tries of 5 s for its turn to
+write to SQLite, and the work itself. The steps after it may be pressed twice without harm."""
+
+
+def wall_clock() -> datetime:
+    """The time, aware UTC."""
+    return datetime.now(UTC)
+
+
+def backend(
+    *,
+    code: str,
+    url: str,
+    database: str,
+    user: str,
+    password: str,
+    channels: Sequence[Channel],
+    timeout_seconds: float = 10.0,
+    poll_seconds: float = 2.0,
+    options: Mapping[str, str] = NO_OPTIONS,
+    clock: Callable[[], datetime] = wall_clock,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> Backend:
+    """One Tryton database. ``timeout_seconds`` bounds one question to it.
+
+    Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
+    sales), ``locale`` (language of product names).
+    """
+    client = TrytonClient(
+        code=code,
+        url=url,
+        database=database,
+        user=user,
+        password=password,
+        timeout_seconds=timeout_seconds,
+        clock=clock,
+        transport=transport,
+    )
+    books = CompanyBooks(client, clock)
+    terms = SaleTerms(client, books, clock, options.get(PARTY, PARTY_DEFAULT))
+    steps_seconds = 2 * timeout_seconds  # of the eight or so steps that a write takes together
+    write_seconds = timeout_seconds + steps_seconds  # the first is the wait for its turn
+    writer = Writer(client, steps_seconds)
+    return Backend(
+        code,
+        VENDOR,
+        Capabilities(
+            roles=(
+                Role.CATALOG_SOURCE,
+                Role.LOCATION_SOURCE,
+                Role.STOCK_FEED,
+                Role.STOCK_SINK,
+                Role.ORDER_SOURCE,
+                Role.ORDER_SINK,
+            ),
+            idempotency=Idempotency.EXTERNAL_REFERENCE,
+            stock_meaning="on hand in all zones; what is sold there comes apart",
+            delta="changed since, with an overlap; stock read whole",
+            cancels=True,
+            sales_per_call=1,
+            write_seconds_max=write_seconds + CREATE_SECONDS,
+        ),
+        health=TrytonHealth(client, terms),
+        poll_seconds=poll_seconds,
+        timeout_seconds=write_seconds,
+        catalog=Catalog(client, books, clock, channels, options.get(LOCALE)),
+        locations=books,
+        stock=Stock(client, books, clock),
+        stock_sink=Adjustments(writer, books, clock),
+        order_source=Orders(client, clock, channels, options),
+        order_sink=Sales(writer, terms),
+        close=client.close,
+    )

@@ -1,0 +1,192 @@
+"""What Tryton's JSON-RPC says: values that JSON does not have, packed bodies, and errors as ours.
+
+No network and no trade here: the client is in ``tryton_rpc``, the meaning of rows in the rest.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from resolvers.domain.errors import (
+    BackendRefused,
+    BackendTimedOut,
+    BackendUnavailable,
+    CommerceError,
+    UnknownOutcome,
+)
+
+Row = Mapping[str, Any]
+"""One record as Tryton gives it: fields by name, those of another record under ``"<field>."``."""
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""Largest answer, unpacked. The largest of all is the stock report: about 80 bytes an SKU."""
+
+_KIND = "__class__"
+_GZIP = b"\x1f\x8b"
+_MESSAGE_MAX = 160
+_E_MAIL = re.compile(r"[^\s@\"']+@[^\s@\"']+")
+_MANY_DIGITS = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){6,}")
+
+
+_DENIED = {
+    403: ("it does not offer this", "PERMANENT"),
+    404: ("it has no such database", "NOT_FOUND"),
+}
+
+
+class Intent(Enum):
+    """What a call is for: a read may be repeated at will, a write must be looked up first."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class LockedOut(BackendUnavailable):
+    """Tryton takes no login for a while, not even a right one."""
+
+
+def encoded(call: int, method: str, params: Sequence[object]) -> bytes:
+    """The body of a call. With other keys than these three Tryton answers in another manner."""
+    body = {"id": call, "method": method, "params": params}
+    return json.dumps(body, default=_to_wire, ensure_ascii=False).encode()
+
+
+def decoded(body: bytes) -> Any:
+    """The values of an answer; instants come as aware UTC.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    return json.loads(body, object_hook=_from_wire)
+
+
+def unpacked(body: bytes) -> bytes:
+    """The body as JSON.
+
+    Whether it is packed is told by its first bytes: Tryton labels every longer answer ``gzip``,
+    also one that is not.
+
+    Raises:
+        ValueError: damaged, or larger than ``ANSWER_BYTES_MAX``.
+    """
+    if not body.startswith(_GZIP):
+        return body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = unpacker.decompress(body, ANSWER_BYTES_MAX)
+    except zlib.error as error:
+        raise ValueError("the packed body is damaged") from error
+    if not unpacker.eof:
+        raise ValueError("the packed body is cut off or too large")
+    return plain
+
+
+def result(answer: Any, method: str, backend: str) -> Any:
+    """What a call gave: HTTP 200 also carries refusals.
+
+    Raises:
+        BackendRefused, BackendUnavailable: it was refused.
+        ValueError: it is no answer to a call.
+    """
+    if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
+        raise ValueError("it is no answer to a call")
+    if "error" in answer:
+        raise _refusal(answer["error"], method, backend)
+    return answer["result"]
+
+
+def status_error(status: int, method: str, intent: Intent, backend: str) -> CommerceError:
+    """An HTTP status other than 200 and 401 (which the client mends) as one of our errors."""
+    if status == 504 and intent is Intent.READ:
+        return BackendTimedOut(f"{backend}: {method} took too long there", backend=backend)
+    if status == 429:
+        return locked_out(backend)
+    if status == 503:  # Tryton has rolled back, or a proxy had nobody to pass it to
+        return BackendUnavailable(f"{backend}: busy, nothing was done", backend=backend)
+    if status >= 500 and intent is Intent.WRITE:
+        return unknown_outcome(method, f"HTTP {status}", backend)
+    if 400 <= status < 500:
+        why, kind = _DENIED.get(status, (f"it answered HTTP {status}", "PERMANENT"))
+        return refused(f"{method}: {why}", kind, backend)
+    return BackendUnavailable(f"{backend}: {method}: HTTP {status}", backend=backend)
+
+
+def locked_out(backend: str) -> LockedOut:
+    """The login is not looked at for a while."""
+    why = "too many wrong passwords; the login is locked for about 5 minutes"
+    return LockedOut(f"{backend}: {why}", backend=backend)
+
+
+def refused(message: str, kind: str, backend: str) -> BackendRefused:
+    """A refusal, with the backend's name before its message."""
+    return BackendRefused(f"{backend}: {message}", backend=backend, kind=kind)
+
+
+def unknown_outcome(method: str, why: str, backend: str) -> UnknownOutcome:
+    """A write of which nobody knows whether it was done."""
+    return UnknownOutcome(f"{backend}: {method} may have been done: {why}", backend=backend)
+
+
+def _refusal(error: Any, method: str, backend: str) -> CommerceError:
+    kind = "PERMANENT"
+    match error:
+        case ["RateLimitException", *_]:
+            return locked_out(backend)
+        case ["UserError", [message, *_]]:
+            said, kind = f"UserError: {_short(message)}", "INVALID"
+        case ["UserWarning", [_, message, *_]]:
+            said, kind = f"UserWarning: {_short(message)}", "CONFLICT"
+        case ["ConcurrencyException", *_]:
+            said, kind = "ConcurrencyException: changed by somebody else", "CONFLICT"
+        case ["LoginException", *_]:
+            said, kind = "LoginException: it asks for more than a password", "AUTH"
+        case [str(what), *_]:
+            said = f"{method} failed inside the server: {_short(what)}"
+        case _:
+            said = f"{method} failed inside the server"
+    return refused(said, kind, backend)
+
+
+def _short(message: object) -> str:
+    """A message on one line that names nobody: a record's name may hold a phone number or mail."""
+    text = " ".join(str(message).split())
+    text = _MANY_DIGITS.sub("…", _E_MAIL.sub("…", text))
+    return text if len(text) <= _MESSAGE_MAX else f"{text[: _MESSAGE_MAX - 1]}…"
+
+
+def _to_wire(value: object) -> Any:
+    match value:
+        case Decimal():
+            return {_KIND: "Decimal", "decimal": str(value)}
+        case datetime():
+            assert value.utcoffset() == timedelta(0), "Tryton's instants are UTC"
+            time = {part: getattr(value, part) for part in ("hour", "minute", "second")}
+            return {
+                **_to_wire(value.date()),
+                **time,
+                "microsecond": value.microsecond,
+                _KIND: "datetime",
+            }
+        case date():
+            return {_KIND: "date", "year": value.year, "month": value.month, "day": value.day}
+        case Mapping() | set() | frozenset() | Sequence():
+            return dict(value) if isinstance(value, Mapping) else list(value)
+        case _:
+            raise TypeError(f"no form on the wire for {type(value).__name__}")
+
+
+def _from_wire(value: dict[str, Any]) -> Any:
+    match value:
+        case {"__class__": "Decimal", "decimal": number}:
+            return Decimal(number)
+        case {"__class__": "datetime", **parts}:
+            return datetime(**parts, tzinfo=UTC)
+        case {"__class__": "date", **parts}:
+            return date(**parts)
+        case _:
+            return value

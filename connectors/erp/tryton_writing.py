@@ -1,0 +1,67 @@
+"""How anything is written to Tryton: in the one writer's turn, in time, and button by button.
+
+What is written stands in ``tryton_sales`` and ``tryton_adjustments``. A button that was pressed by
+an earlier try answers with a refusal, so after each refusal the record's state decides.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from connectors.erp.tryton_rpc import TrytonClient
+from connectors.erp.tryton_wire import unknown_outcome
+from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable
+from resolvers.ports import WriteResult
+
+_OF_THIS_RECORD = ("INVALID", "CONFLICT")
+"""Kinds of refusal that concern this one write, not the login or the server."""
+
+
+class CannotBook(Exception):
+    """Tryton cannot take this as it is; the message is for people."""
+
+
+class Writer:
+    """Does one write after another, each of several steps."""
+
+    def __init__(self, client: TrytonClient, seconds: float) -> None:
+        """``seconds`` is the longest that one write may take once it has its turn."""
+        self.client = client
+        self._seconds = seconds
+
+    async def answered(
+        self, reference: str, work: Callable[[], Awaitable[WriteResult]]
+    ) -> WriteResult:
+        """Does the work; that Tryton or its people do not want it is an answer too.
+
+        Raises:
+            BackendRefused: the login or the server is not as it has to be.
+            BackendUnavailable: nothing of it is under way.
+            UnknownOutcome: a step of it may have been done.
+        """
+        try:
+            async with self.client.writing(), asyncio.timeout(self._seconds):
+                return await work()
+        except TimeoutError:
+            why = f"not through after {self._seconds:g} s"
+            raise unknown_outcome(reference, why, self.client.code) from None
+        except BackendTimedOut as error:  # a question was not answered, so nothing is under way
+            raise BackendUnavailable(error.message, backend=self.client.code) from error
+        except CannotBook as error:
+            return WriteResult(reference, error=str(error))
+        except BackendRefused as error:
+            if error.kind not in _OF_THIS_RECORD:
+                raise
+            return WriteResult(reference, error=error.message)
+
+    async def press(self, model: str, button: str, id: int, before: Sequence[str]) -> None:
+        """Presses a button that leads out of some states; does nothing if another try was faster.
+
+        Raises:
+            BackendRefused: it was refused, and the record is still in one of those states.
+        """
+        try:
+            await self.client.write(f"model.{model}.{button}", [id])
+        except BackendRefused as error:
+            still = [["id", "=", id], ["state", "in", before]]
+            if error.kind not in _OF_THIS_RECORD or await self.client.rows(model, still, ["state"]):
+                raise
