@@ -1,5 +1,6 @@
 """Ids that nobody has used: the time in milliseconds, then 80 random bits, in base 32 without the
-signs that people confuse (Crockford's)."""
+signs that people confuse (Crockford's).
+"""
 
 import secrets
 from datetime import UTC, datetime

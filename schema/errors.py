@@ -13,6 +13,8 @@ import logging
 from typing import Any
 
 from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, ValueNode
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from resolvers.domain.errors import Denied, Refused, Several, Unready
 
@@ -20,6 +22,9 @@ PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 INTERNAL = "INTERNAL"
+
+_OF_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+"""What the library raises when a request has no operation, or none that may run there."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +95,8 @@ def _about_input(error: GraphQLError, cause: Exception) -> bool:
 
     Whatever else it raises on its own is about our answer, and may quote what nobody should see.
     """
+    if isinstance(cause, _OF_THE_REQUEST):
+        return True
     if not isinstance(cause, GraphQLError):
         return False
     if error.path is None:

@@ -1,8 +1,8 @@
 """The house itself: its backends, how fresh each is, and what waits for them."""
 
-from dataclasses import asdict
 from datetime import datetime
 
+import msgspec
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
@@ -40,7 +40,7 @@ class EntityLagType:
 
 
 def _capabilities(view: BackendView) -> dict[str, object]:
-    declared = asdict(view.backend.capabilities)
+    declared: dict[str, object] = msgspec.to_builtins(view.backend.capabilities)
     return {to_camel_case(name): value for name, value in declared.items()}
 
 

@@ -98,7 +98,14 @@ class OrderType(NodeType):
     channel: str = strawberry.field(description="Code of the channel that sold.")
     status: OrderStatus = strawberry.field(description="Where it stands at the time of the answer.")
     lines: list[OrderLineType] = strawberry.field(description="What was bought.")
-    subtotal: MoneyType = plain("total", "The sum of the lines, tax included.")
+    subtotal: MoneyType = strawberry.field(description="The sum of the lines, tax included.")
+    discounts: MoneyType = strawberry.field(
+        description="What the selling system took off the whole order, 0 or more."
+    )
+    shipping: MoneyType = strawberry.field(description="What the buyer pays for the way.")
+    tax: MoneyType = strawberry.field(
+        description="Tax on top of prices that include none; 0 where prices include theirs."
+    )
     total: MoneyType = strawberry.field(description="What the buyer owes in full, tax included.")
     paid: MoneyType = strawberry.field(description="What was captured of it so far.")
     payment_due_at: datetime | None = strawberry.field(

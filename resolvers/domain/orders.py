@@ -114,13 +114,37 @@ class Order:
     system: str = "gateway"
     external: tuple[Provenance, ...] = ()
     departed: tuple[tuple[str, int], ...] = ()
+    discounts_minor: int = 0
+    shipping_minor: int = 0
+    tax_minor: int = 0
     version: int = 0
+
+    @property
+    def subtotal(self) -> Money:
+        """The sum of the lines."""
+        zero = Money(0, self.currency)
+        return sum((line.unit_price.times(line.quantity) for line in self.lines), zero)
+
+    @property
+    def discounts(self) -> Money:
+        """What the selling system took off the whole order."""
+        return Money(self.discounts_minor, self.currency)
+
+    @property
+    def shipping(self) -> Money:
+        """What the buyer pays for the way."""
+        return Money(self.shipping_minor, self.currency)
+
+    @property
+    def tax(self) -> Money:
+        """Tax on top of prices that include none; where they do, nothing."""
+        return Money(self.tax_minor, self.currency)
 
     @property
     def total(self) -> Money:
         """What the buyer owes in full."""
-        zero = Money(0, self.currency)
-        return sum((line.unit_price.times(line.quantity) for line in self.lines), zero)
+        added = self.shipping_minor + self.tax_minor - self.discounts_minor
+        return self.subtotal + Money(added, self.currency)
 
     @property
     def paid(self) -> Money:

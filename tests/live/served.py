@@ -1,4 +1,4 @@
-"""Gateway processes on a real ERP, as an operator would start them, and a caller that talks to them."""
+"""Gateway processes on a real ERP, as an operator would start them, and a caller to ask them."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -103,7 +103,7 @@ class Caller:
         limits = httpx2.Limits(max_connections=100)
         self._client = httpx2.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits)
 
-    async def __aenter__(self) -> "Caller":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

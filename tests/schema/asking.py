@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from resolvers.access import Principal
 from schema.info import RequestContext
 from schema.operations import Operation, Schema, run, watch
@@ -54,7 +56,7 @@ schema_of = cache(build_schema)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer: its data, its formatted errors, and what it warns of."""
+    """One answer as a client reads it: its data, its errors, and what it warns of."""
 
     data: Any
     errors: list[dict[str, Any]]
@@ -92,8 +94,9 @@ async def states(
 
 
 def _read(body: Mapping[str, Any]) -> Answered:
-    extensions = body.get("extensions", {})
-    return Answered(body.get("data"), body.get("errors", []), extensions.get("warnings", []))
+    told = msgspec.json.decode(msgspec.json.encode(body))
+    warnings = told.get("extensions", {}).get("warnings", [])
+    return Answered(told.get("data"), told.get("errors", []), warnings)
 
 
 async def hold(shop: Shop, key: str, caller: Principal = SHOPPER, **more: Any) -> Any:

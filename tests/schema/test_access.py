@@ -70,7 +70,7 @@ async def test_only_a_shopper_may_hold(shop: Shop, caller: Principal, code: str 
 async def test_only_a_manager_may_correct_stock(
     shop: Shop, caller: Principal, code: str | None
 ) -> None:
-    """The sandbox's shop is the ERP's, which takes no corrections here: that is data, not denial."""
+    """The shop is the ERP's, which is not connected here: that is data, not denial."""
     asked = {
         "idempotencyKey": "k",
         "sku": SKU,

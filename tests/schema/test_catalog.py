@@ -19,7 +19,8 @@ PRODUCT = """query ($by: ProductBy!) { product(by: $by) {
 VARIANT = """query ($by: VariantBy!) { variant(by: $by) {
   id sku barcodes title(locale: "en") options { name value } components { quantity }
   product { handle }
-  sold: price(channel: "mini-program") { amount currencyCode } unsold: price(channel: "none") { amount }
+  sold: price(channel: "mini-program") { amount currencyCode }
+  unsold: price(channel: "none") { amount }
 } }"""
 
 AMBER = {

@@ -176,6 +176,19 @@ async def test_a_request_that_cannot_be_meant_says_what_is_wrong_with_it(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("document", ["", "query { channels { code } }", "subscription { none }"])
+async def test_what_cannot_be_watched_is_not_taken_for_a_bug(
+    shop: Shop, document: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [answer async for answer in states(shop, document)]
+
+    assert [answer.code for answer in answers] in (
+        ["BAD_USER_INPUT"],
+        ["GRAPHQL_VALIDATION_FAILED"],
+    )
+    assert caplog.records == []
+
+
 async def test_a_refusal_is_not_logged_as_if_it_were_a_bug(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

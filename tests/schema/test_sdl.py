@@ -1,6 +1,7 @@
 """The published schema as text: committed as it is, described throughout, and what was agreed."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from graphql import (
@@ -11,6 +12,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     Undefined,
+    build_schema,
     parse,
     print_ast,
     specified_scalar_types,
@@ -27,7 +29,6 @@ from gateway.schema_text import sdl
 from resolvers.domain import errors
 from schema.access import ACCESS
 from schema.enums import UserErrorCode
-from tests.schema.asking import schema_of
 
 HERE = Path(__file__).parent
 COMMITTED = HERE.parents[1] / "schema" / "schema.graphql"
@@ -36,8 +37,9 @@ AGREED = HERE / "contract.graphql"
 WITH_FIELDS = (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType)
 
 
+@cache
 def published() -> GraphQLSchema:
-    return schema_of()._schema
+    return build_schema(sdl())
 
 
 def own_types() -> Iterator[GraphQLNamedType]:
