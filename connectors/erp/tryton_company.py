@@ -43,7 +43,7 @@ class Company:
     """Who sells.
 
     ``currency_id`` is the currency's record; ``line_rounding`` says that taxes are rounded on every
-    line, not once a sale.
+    line, not once a sale; ``processes_later`` that a confirmed sale waits before it is shipped.
     """
 
     id: int
@@ -51,6 +51,7 @@ class Company:
     currency_id: int
     time_zone: ZoneInfo
     line_rounding: bool
+    processes_later: bool
 
     @property
     def unit(self) -> Decimal:
@@ -127,15 +128,22 @@ class CompanyBooks:
         )
         if not rows:
             raise refused("the user works for no company", "AUTH", self._client.code)
-        settings = await self._client.rows("account.configuration", [], ["tax_rounding"], limit=1)
+        accounts = await self._client.rows("account.configuration", [], ["tax_rounding"], limit=1)
+        sales = await self._client.rows("sale.configuration", [], ["sale_process_after"], limit=1)
         [row] = rows
         try:
             zone = ZoneInfo(row["timezone"] or NO_ZONE)
         except (ZoneInfoNotFoundError, ValueError):
             zone = ZoneInfo(NO_ZONE)
         currency = row["currency."]
-        line_rounding = any(setting["tax_rounding"] == "line" for setting in settings)
-        return Company(row["id"], currency["code"], currency["id"], zone, line_rounding)
+        return Company(
+            row["id"],
+            currency["code"],
+            currency["id"],
+            zone,
+            line_rounding=any(row["tax_rounding"] == "line" for row in accounts),
+            processes_later=any(row["sale_process_after"] for row in sales),
+        )
 
     async def _ask_warehouses(self) -> Mapping[str, Warehouse]:
         rows = await self._client.every(

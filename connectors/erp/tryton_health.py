@@ -2,6 +2,7 @@
 
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
+from connectors.erp.tryton_wire import NoDatabase
 from resolvers.domain.errors import BackendRefused, CommerceError
 from resolvers.ports import Probe
 
@@ -25,6 +26,9 @@ _NEEDED = {
     "sale.line": (_READ, _CREATE),
     "party.party": (_READ,),
     "account.tax": (_READ,),
+    "account.configuration": (_READ,),
+    "sale.configuration": (_READ,),
+    "company.company": (_READ,),
 }
 """What the gateway does with which model."""
 
@@ -89,8 +93,8 @@ class TrytonHealth:
 def _let_in(error: CommerceError, here: str) -> str:
     """What to do when the login failed."""
     match error:
-        case BackendRefused(kind="NOT_FOUND"):
-            return f"compare {here}.database with the databases of that server"
+        case NoDatabase():
+            return f"compare {here}.database with the databases of that server; see its log"
         case BackendRefused(kind="AUTH"):
             return (
                 f"compare {here}.user, and the password in the variable or file that"

@@ -73,7 +73,7 @@ class TrytonClient:
     ) -> None:
         """``code`` is for errors; ``timeout_seconds`` bounds every call, and the wait for it."""
         self.code = code
-        self.user = user
+        self._user = user
         self._url = url.rstrip("/")
         self._database = database
         self._password = password
@@ -239,7 +239,7 @@ class TrytonClient:
         method, secret = "common.db.login", {"password": self._password}
         try:
             answer = await self._ask(
-                self._rpc, method, [self.user, secret, "en"], None, Intent.READ
+                self._rpc, method, [self._user, secret, "en"], None, Intent.READ
             )
         except LockedOut:  # each try would lock it for longer
             raise self._paused(lambda: locked_out(self.code)) from None
@@ -248,7 +248,7 @@ class TrytonClient:
         if not answer:
             raise self._paused(lambda: refused("user or password is wrong", "AUTH", self.code))
         user_id, token, *_ = answer
-        session = f"{self.user}:{user_id}:{token}".encode()
+        session = f"{self._user}:{user_id}:{token}".encode()
         authorization = f"Session {base64.b64encode(session).decode()}"
         method = "model.res.user.get_preferences"
         try:
@@ -277,7 +277,7 @@ class TrytonClient:
         if status != 200:
             raise status_error(status, method, intent, self.code)
         try:
-            return result(decoded(unpacked(answer)), method, self.code)
+            return result(decoded(unpacked(answer)), method, intent, self.code)
         except ValueError as error:
             self._broken(method, f"its answer makes no sense: {error}"[:120], intent)
 

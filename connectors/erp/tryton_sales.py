@@ -10,6 +10,7 @@ from connectors.erp.tryton_prices import STEP
 from connectors.erp.tryton_sale_terms import SaleTerms, wanted_total
 from connectors.erp.tryton_wire import Row, refused
 from connectors.erp.tryton_writing import CannotBook, Writer
+from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.outbox import Sale
 from resolvers.ports import WriteResult
 
@@ -68,12 +69,20 @@ class Sales:
             values = await self._terms.values(sale)
             await self._client.write("model.sale.sale.create", [values])
             found = await self._alive(sale)
+        elif await self._is_stuck(found[0]):
+            await self._writer.press("sale.sale", "draft", found[0]["id"], ("confirmed",))
+            found = await self._alive(sale)
         if found and _place_of(found[0]) == sale.location and found[0]["state"] in _OPEN:
             await self._confirmed(sale, found[0])
             found = await self._alive(sale)
         if not found:
             return WriteResult(sale.reference, error="somebody canceled it while it was made")
         error = await self._wrong_with(sale, found[0], found[1:])
+        if error is None and await self._is_stuck(found[0]):
+            raise BackendUnavailable(
+                f"{self._client.code}: sale {_name(found[0])} has no shipment yet",
+                backend=self._client.code,
+            )
         return WriteResult(sale.reference, _name(found[0]), error)
 
     async def _confirmed(self, sale: Sale, opened: Row) -> None:
@@ -81,6 +90,14 @@ class Sales:
             await self._corrected(sale, opened)
             await self._writer.press("sale.sale", "quote", opened["id"], ("draft",))
         await self._writer.press("sale.sale", "confirm", opened["id"], _OPEN)
+
+    async def _is_stuck(self, row: Row) -> bool:
+        """Says whether a sale was confirmed, but not processed as it should have been at once.
+
+        Tryton does that in a second transaction, and if it is stopped between the two nobody goes
+        on. We may not press *process*, but confirming the sale anew processes it.
+        """
+        return row["state"] == "confirmed" and not (await self._terms.company()).processes_later
 
     async def _found(self, sale: Sale) -> list[Row]:
         """Sales of the reference that are not canceled, the eldest first."""

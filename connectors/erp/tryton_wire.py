@@ -6,7 +6,7 @@ No network and no trade here: the client is in ``tryton_rpc``, the meaning of ro
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -33,17 +33,15 @@ _E_MAIL = re.compile(r"[^\s@\"']+@[^\s@\"']+")
 _MANY_DIGITS = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){6,}")
 
 
-_DENIED = {
-    403: ("it does not offer this", "PERMANENT"),
-    404: ("it has no such database", "NOT_FOUND"),
-}
-
-
 class Intent(Enum):
     """What a call is for: a read may be repeated at will, a write must be looked up first."""
 
     READ = "read"
     WRITE = "write"
+
+
+class NoDatabase(BackendUnavailable):
+    """Tryton has no database of this name, or cannot open it now."""
 
 
 class LockedOut(BackendUnavailable):
@@ -86,7 +84,7 @@ def unpacked(body: bytes) -> bytes:
     return plain
 
 
-def result(answer: Any, method: str, backend: str) -> Any:
+def result(answer: Any, method: str, intent: Intent, backend: str) -> Any:
     """What a call gave: HTTP 200 also carries refusals.
 
     Raises:
@@ -96,30 +94,45 @@ def result(answer: Any, method: str, backend: str) -> Any:
     if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
         raise ValueError("it is no answer to a call")
     if "error" in answer:
-        raise _refusal(answer["error"], method, backend)
+        raise _refusal(answer["error"], method, intent, backend)
     return answer["result"]
 
 
 def status_error(status: int, method: str, intent: Intent, backend: str) -> CommerceError:
     """An HTTP status other than 200 and 401 (which the client mends) as one of our errors."""
-    if status == 504 and intent is Intent.READ:
-        return BackendTimedOut(f"{backend}: {method} took too long there", backend=backend)
-    if status == 429:
-        return locked_out(backend)
-    if status == 503:  # Tryton has rolled back, or a proxy had nobody to pass it to
-        return BackendUnavailable(f"{backend}: busy, nothing was done", backend=backend)
+    if status in _UNDONE:
+        return _UNDONE[status](backend)
+    if 400 <= status < 500:
+        why = "it does not offer this" if status == 403 else f"it answered HTTP {status}"
+        return refused(f"{method}: {why}", "PERMANENT", backend)
     if status >= 500 and intent is Intent.WRITE:
         return unknown_outcome(method, f"HTTP {status}", backend)
-    if 400 <= status < 500:
-        why, kind = _DENIED.get(status, (f"it answered HTTP {status}", "PERMANENT"))
-        return refused(f"{method}: {why}", kind, backend)
+    if status == 504:
+        return BackendTimedOut(f"{backend}: {method} took too long there", backend=backend)
     return BackendUnavailable(f"{backend}: {method}: HTTP {status}", backend=backend)
+
+
+def no_database(backend: str) -> NoDatabase:
+    """HTTP 404: also when SQLite is locked while somebody logs in, so it may pass."""
+    return NoDatabase(f"{backend}: it cannot open this database", backend=backend)
 
 
 def locked_out(backend: str) -> LockedOut:
     """The login is not looked at for a while."""
     why = "too many wrong passwords; the login is locked for about 5 minutes"
     return LockedOut(f"{backend}: {why}", backend=backend)
+
+
+def _busy(backend: str) -> BackendUnavailable:
+    """HTTP 503: Tryton has rolled back, or a proxy had nobody to pass the call to."""
+    return BackendUnavailable(f"{backend}: busy, nothing was done", backend=backend)
+
+
+_UNDONE: Mapping[int, Callable[[str], CommerceError]] = {
+    404: no_database,
+    429: locked_out,
+    503: _busy,
+}
 
 
 def refused(message: str, kind: str, backend: str) -> BackendRefused:
@@ -132,8 +145,7 @@ def unknown_outcome(method: str, why: str, backend: str) -> UnknownOutcome:
     return UnknownOutcome(f"{backend}: {method} may have been done: {why}", backend=backend)
 
 
-def _refusal(error: Any, method: str, backend: str) -> CommerceError:
-    kind = "PERMANENT"
+def _refusal(error: Any, method: str, intent: Intent, backend: str) -> CommerceError:
     match error:
         case ["RateLimitException", *_]:
             return locked_out(backend)
@@ -144,11 +156,13 @@ def _refusal(error: Any, method: str, backend: str) -> CommerceError:
         case ["ConcurrencyException", *_]:
             said, kind = "ConcurrencyException: changed by somebody else", "CONFLICT"
         case ["LoginException", *_]:
-            said, kind = "LoginException: it asks for more than a password", "AUTH"
-        case [str(what), *_]:
-            said = f"{method} failed inside the server: {_short(what)}"
+            said, kind = "LoginException: it wants more than a password", "AUTH"
         case _:
-            said = f"{method} failed inside the server"
+            what = _short(error[0]) if isinstance(error, list) and error else "it says no why"
+            said, kind = f"{method} failed inside the server: {what}", "PERMANENT"
+    if kind == "PERMANENT" and intent is Intent.WRITE:
+        # Rolled back, so nothing was done; a server that is just starting fails so, too.
+        return BackendUnavailable(f"{backend}: {said}", backend=backend)
     return refused(said, kind, backend)
 
 

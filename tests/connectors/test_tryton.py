@@ -46,6 +46,7 @@ def well() -> Scripted:
             ACCESS: allowed,
             "model.company.company.search_read": search(company["company"]),
             "model.account.configuration.search_read": search(company["configuration"]),
+            "model.sale.configuration.search_read": search(company["sales"]),
             "model.stock.location.search_read": search(company["warehouses"]),
             "model.party.party.search_read": search(
                 [{"id": 2, "addresses": [6], "customer_payment_term": None}]
@@ -157,7 +158,7 @@ LACKING = {"read": 1, "create": 0, "write": 0, "delete": 0}
         ),
         (
             {"common.db.login": failing(Status(404))},
-            "erp: common.db.login: it has no such database",
+            "erp: it cannot open this database",
             "backends.erp.database",
         ),
         (

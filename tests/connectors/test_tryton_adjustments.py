@@ -30,6 +30,7 @@ class Floor:
             {
                 "model.company.company.search_read": search(company["company"]),
                 "model.account.configuration.search_read": search(company["configuration"]),
+                "model.sale.configuration.search_read": search(company["sales"]),
                 "model.stock.location.search_read": search(company["warehouses"]),
                 "model.product.product.search_read": search([{"id": 1, "default_uom": 1}]),
                 f"{MODEL}.create": self.create,

@@ -14,6 +14,7 @@ from tests.connectors.tryton_desk import (
     CANCEL,
     CONFIRM,
     CREATE,
+    DRAFT,
     FIND,
     QUOTE,
     VAT,
@@ -89,6 +90,41 @@ async def test_a_sale_is_carried_on_from_where_it_is(state, steps):
 
     assert (result.external_id, result.error) == ("101", None)
     assert desk.written() == steps
+
+
+async def test_a_sale_that_was_confirmed_but_never_processed_is_confirmed_anew():
+    """Tryton was stopped between the two: nobody goes on, and nothing would ever be shipped."""
+    desk = Desk()
+    desk.there("confirmed")
+
+    [result] = await desk.desk.place([SALE], second_try=True)
+
+    assert (result.external_id, result.error) == ("101", None)
+    assert (desk.states(), desk.written()) == (["processing"], [DRAFT, QUOTE, CONFIRM])
+
+
+async def test_a_sale_without_its_shipment_is_not_taken_for_placed():
+    desk = Desk()
+    desk.server.answers[CONFIRM] = desk.moves_on("quotation", "confirmed")
+
+    with pytest.raises(BackendUnavailable, match="sale 101 has no shipment yet"):
+        await place(desk)
+
+    assert desk.states() == ["confirmed"]
+
+
+async def test_where_confirmed_sales_wait_before_they_are_processed_that_is_enough():
+    desk = Desk()
+    later = {"__class__": "timedelta", "seconds": 3600.0}
+    settings = [{"id": 1, "sale_process_after": later}]
+    desk.server.answers["model.sale.configuration.search_read"] = search(settings)
+    desk.server.answers[CONFIRM] = desk.moves_on("quotation", "confirmed")
+
+    [first] = await desk.desk.place([SALE], second_try=False)
+    [again] = await desk.desk.place([SALE], second_try=True)
+
+    assert first == again
+    assert (first.external_id, first.error, desk.states()) == ("101", None, ["confirmed"])
 
 
 async def test_of_two_sales_of_a_reference_the_eldest_stays():
@@ -332,7 +368,7 @@ async def test_a_sale_whose_shipments_were_never_made_goes_back_and_is_canceled(
     result = await desk.desk.cancel(SALE)
 
     assert (result.error, desk.states()) == (None, ["cancelled"])
-    assert desk.written() == ["model.sale.sale.draft", CANCEL]
+    assert desk.written() == [DRAFT, CANCEL]
 
 
 @pytest.mark.parametrize("state", ["picked", "packed", "shipped", "done"])

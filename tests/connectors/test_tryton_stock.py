@@ -41,6 +41,7 @@ class Warehouse:
             {
                 "model.company.company.search_read": search(company["company"]),
                 "model.account.configuration.search_read": search(company["configuration"]),
+                "model.sale.configuration.search_read": search(company["sales"]),
                 "model.stock.location.search_read": search(company["warehouses"]),
                 "model.ir.date.today": lambda _: self.told["today"],
                 MOVES: self._moves,
@@ -118,6 +119,7 @@ async def test_numbers_are_asked_last_so_that_they_hold_what_was_told_before():
 _COMPANY = (
     "model.company.company.search_read",
     "model.account.configuration.search_read",
+    "model.sale.configuration.search_read",
     "model.stock.location.search_read",
 )
 

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.erp.tryton_wire import (
     Intent,
+    NoDatabase,
     decoded,
     encoded,
     result,
@@ -81,7 +82,7 @@ def told(label: str, intent: Intent = Intent.WRITE) -> CommerceError:
     if said["status"] != 200:
         return status_error(said["status"], "model.x.y", intent, "erp")
     with pytest.raises(CommerceError) as raised:
-        result(decoded(said["body"].encode()), "model.x.y", "erp")
+        result(decoded(said["body"].encode()), "model.x.y", intent, "erp")
     return raised.value
 
 
@@ -95,10 +96,8 @@ def told(label: str, intent: Intent = Intent.WRITE) -> CommerceError:
         ),
         ("no right", "INVALID", 'erp: UserError: You are not allowed to access "Sale".'),
         ("stale", "CONFLICT", "erp: ConcurrencyException: changed by somebody else"),
-        ("no such field", "PERMANENT", "erp: model.x.y failed inside the server: 'nosuch'"),
         ("no such method", "PERMANENT", "erp: model.x.y: it does not offer this"),
-        ("unknown database", "NOT_FOUND", "erp: model.x.y: it has no such database"),
-        ("no password", "AUTH", "erp: LoginException: it asks for more than a password"),
+        ("no password", "AUTH", "erp: LoginException: it wants more than a password"),
     ],
 )
 def test_a_refusal_keeps_its_class_and_a_short_message(label, kind, message):
@@ -106,6 +105,22 @@ def test_a_refusal_keeps_its_class_and_a_short_message(label, kind, message):
 
     assert isinstance(error, BackendRefused)
     assert (error.kind, error.message, error.backend) == (kind, message, "erp")
+
+
+def test_a_failure_inside_the_server_may_pass_for_a_write_but_ends_a_question():
+    """What was written is rolled back; what cannot be read must not end the whole pass."""
+    asked, written = told("no such field", Intent.READ), told("no such field", Intent.WRITE)
+
+    message = "erp: model.x.y failed inside the server: 'nosuch'"
+    assert isinstance(asked, BackendRefused)
+    assert (asked.kind, asked.message) == ("PERMANENT", message)
+    assert isinstance(written, BackendUnavailable)
+    assert written.message == message
+
+
+def test_a_database_that_cannot_be_opened_may_be_there_in_a_moment():
+    """SQLite that is locked while somebody logs in is answered in the same way."""
+    assert isinstance(told("unknown database"), NoDatabase)
 
 
 def test_a_question_back_is_cut_to_one_short_line():
@@ -149,7 +164,7 @@ def test_a_status_says_whether_a_write_may_have_been_done(status, intent, expect
 )
 def test_a_message_names_no_phone_and_no_mail_address(message):
     with pytest.raises(BackendRefused) as raised:
-        result({"error": ["UserError", [message, "", None]]}, "m", "erp")
+        result({"error": ["UserError", [message, "", None]]}, "m", Intent.READ, "erp")
 
     assert "…" in raised.value.message
     assert "138" not in raised.value.message
@@ -159,4 +174,4 @@ def test_a_message_names_no_phone_and_no_mail_address(message):
 @pytest.mark.parametrize("answer", [None, [], {}, {"id": 1}])
 def test_what_is_neither_result_nor_error_is_no_answer(answer):
     with pytest.raises(ValueError, match="no answer"):
-        result(answer, "m", "erp")
+        result(answer, "m", Intent.READ, "erp")

@@ -21,6 +21,7 @@ from tests.connectors.tryton_scripted import (
 
 CREATE = "model.sale.sale.create"
 FIND = "model.sale.sale.search_read"
+DRAFT = "model.sale.sale.draft"
 QUOTE, CONFIRM = "model.sale.sale.quote", "model.sale.sale.confirm"
 CANCEL = "model.sale.sale.cancel"
 SHIPMENTS = "model.stock.shipment.out.search_read"
@@ -41,6 +42,7 @@ class Desk:
             {
                 "model.company.company.search_read": search(company["company"]),
                 "model.account.configuration.search_read": search(company["configuration"]),
+                "model.sale.configuration.search_read": search(company["sales"]),
                 "model.stock.location.search_read": search(company["warehouses"]),
                 "model.party.party.search_read": search(
                     [{"id": 2, "addresses": [6, 7], "customer_payment_term": 10}]
@@ -53,7 +55,7 @@ class Desk:
                 QUOTE: self.moves_on("draft", "quotation"),
                 CONFIRM: self.moves_on("quotation", "processing"),
                 CANCEL: self.cancel,
-                "model.sale.sale.draft": lambda _: None,
+                DRAFT: self.moves_on("confirmed", "draft"),
                 "model.sale.line.create": self.correct,
                 SHIPMENTS: lambda _: [{"id": 5, "number": "5", "state": self.shipment}],
                 CALL_BACK: self.call_back,

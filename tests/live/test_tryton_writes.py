@@ -110,6 +110,20 @@ async def test_a_sale_whose_answer_was_lost_is_there_once(own_tryton, witness, s
     assert booked["state"] == "processing"
 
 
+async def test_a_sale_that_tryton_left_confirmed_when_it_was_stopped_is_processed(erp, witness):
+    """It processes in a second transaction; the state in between is written by hand here."""
+    placed = sale("UC1-STUCK", ("BT0103-01", 1, 11_300))
+    id = sell(witness, "BT0103-01", 1, "CW01", "UC1-STUCK", buyer="ONLINE")
+    witness.call("sale.sale", "quote", [id])
+    witness.call("sale.sale", "write", [id], {"state": "confirmed"})
+
+    [result] = await erp.sink.place([placed], second_try=True)
+
+    [booked] = witness.sales("UC1-STUCK")
+    assert result.error is None
+    assert (booked["state"], booked["shipment_state"]) == ("processing", "waiting")
+
+
 async def test_two_sales_of_one_reference_become_one(erp, witness):
     placed = sale("UC1-TWICE", ("BT0103-01", 1, 11_300))
     eldest = sell(witness, "BT0103-01", 1, "CW01", "UC1-TWICE", buyer="ONLINE")
@@ -171,6 +185,17 @@ async def test_an_order_that_moves_on_to_another_place_keeps_its_reference(erp, 
     places = [(row["warehouse"], row["shipment_state"]) for row in witness.sales("UC1-MOVED")]
     assert result.error is None
     assert places == [("SH01", "none"), ("SH02", "waiting")]
+
+
+async def test_a_sale_that_tryton_left_confirmed_is_called_off_too(erp, witness):
+    id = sell(witness, "BT0103-01", 1, "CW01", "UC1-STUCK-OFF", buyer="ONLINE")
+    witness.call("sale.sale", "quote", [id])
+    witness.call("sale.sale", "write", [id], {"state": "confirmed"})
+
+    result = await erp.sink.cancel(sale("UC1-STUCK-OFF", ("BT0103-01", 1, 11_300)))
+
+    assert result.error is None
+    assert [row["state"] for row in witness.sales("UC1-STUCK-OFF")] == ["cancelled"]
 
 
 async def test_what_is_on_its_way_is_not_called_off(erp, witness):

@@ -29,7 +29,7 @@ read_order = decoder(Order)
 read_reservation = decoder(Reservation)
 
 POSITION = "sku, location, on_hand, soft, hard, elsewhere, incoming"
-UNSEEN = "id, sku, location, on_hand, acknowledged"
+UNSEEN = "id, sku, location, on_hand, acknowledged, sent"
 PIN = "reservation, sku, location, quantity, until, tentative"
 
 
@@ -37,6 +37,12 @@ def pin_from(row: tuple[str, str, str, int, int | None, int]) -> Pin:
     """A pin from its row."""
     reservation, sku, location, quantity, until, tentative = row
     return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative))
+
+
+def unseen_from(row: tuple[str, str, str, int, int | None, int]) -> Unseen:
+    """A movement from its row."""
+    id, sku, location, on_hand, acknowledged, sent = row
+    return Unseen(id, sku, location, on_hand, acknowledged, bool(sent))
 
 
 def known_for(
@@ -98,7 +104,7 @@ def streams_of(
             pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
     unseen: dict[str, dict[str, Unseen]] = {}
     for row in rows_for(connection, f"SELECT {UNSEEN} FROM unseen WHERE sku IN", skus):
-        movement = Unseen(*row)
+        movement = unseen_from(row)
         unseen.setdefault(movement.sku, {})[movement.id] = movement
     return now, {
         sku: Stream(
@@ -175,8 +181,12 @@ def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
         "DELETE FROM unseen WHERE id = ?", [(u.id,) for u in batch.unseen if not u.on_hand]
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO unseen VALUES (?, ?, ?, ?, ?)",
-        [(u.id, u.sku, u.location, u.on_hand, u.acknowledged) for u in batch.unseen if u.on_hand],
+        "INSERT OR REPLACE INTO unseen VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (u.id, u.sku, u.location, u.on_hand, u.acknowledged, u.sent)
+            for u in batch.unseen
+            if u.on_hand
+        ],
     )
 
 

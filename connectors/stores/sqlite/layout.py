@@ -25,7 +25,7 @@ LAYOUT = (
     CREATE INDEX pins_by_reservation ON pins (reservation);
     CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
-        on_hand INTEGER NOT NULL, acknowledged INTEGER) WITHOUT ROWID;
+        on_hand INTEGER NOT NULL, acknowledged INTEGER, sent INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);
     CREATE INDEX unseen_by_location ON unseen (location, id);
     CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,

@@ -15,6 +15,7 @@ from connectors.stores.sqlite.append import (
     read_order,
     read_reservation,
     streams_of,
+    unseen_from,
 )
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.questions import Where, marks, rows_for
@@ -86,7 +87,7 @@ class SqliteStock:
         rows = await self._database.read(
             lambda connection: connection.execute(sql, (location,)).fetchall()
         )
-        return [Unseen(*row) for row in rows]
+        return [unseen_from(row) for row in rows]
 
     async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None:
         """A reservation with its live pins."""
