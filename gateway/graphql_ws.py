@@ -85,6 +85,7 @@ class _Connection:
     websocket: WebSocket
     desk: Desk
     caller: Principal = NOBODY
+    authorization: str | None = None
     operations: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def talk(self, init_seconds: float) -> None:
@@ -138,12 +139,17 @@ class _Connection:
                 raise _Closing(4401, "Unauthorized")
             await self._take(message)
             message = await self._message()
+        self.authorization = self._authorization(message.get("payload"))
+        self._recognize()
+        await self._send({"type": "connection_ack"})
+
+    def _recognize(self) -> None:
+        """Says who calls, now: a connection does not outlive the token that it came with."""
         try:
-            self.caller = self.desk.caller(self._authorization(message.get("payload")))
+            self.caller = self.desk.caller(self.authorization)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
             raise _Closing(4403, "Forbidden") from refusal
-        await self._send({"type": "connection_ack"})
 
     def _authorization(self, payload: object) -> str | None:
         """The token that came with the introduction, else the one of the handshake.
@@ -188,6 +194,7 @@ class _Connection:
             operation = operation_of(message.get("payload"), "the payload")
         except TurnedAway as wrong:
             raise _invalid(wrong.message[:100]) from wrong
+        self._recognize()
         if len(self.operations) >= OPERATIONS_MAX:
             told = f"{OPERATIONS_MAX} operations are under way on this connection"
             request_id = self.desk.runtime.new_id()

@@ -78,8 +78,13 @@ def principal_of(
     locations: Sequence[str] = (),
     channels: Sequence[str] = (),
 ) -> Principal:
-    """A principal whose subject is the same over all of its tokens: member, associate, or role."""
+    """A principal whose subject is the same over all of its tokens: member, associate, or role.
+
+    Partners of different channels are different partners.
+    """
     subject = str(role)
+    if role is Role.PARTNER and channels:
+        subject = f"{role}:{','.join(sorted(channels))}"
     if associate is not None:
         subject = f"associate:{associate}"
     if member is not None:

@@ -35,6 +35,7 @@ TRIM_EVERY = 60
 KEYS_KEPT = timedelta(hours=48)
 EVENTS_KEPT = 10_000
 TRIM_MAX = 5_000
+TRIM_BITES_MAX = 200
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ Work = Callable[[_Turn], Awaitable[float]]
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Runs every worker of this process until the block ends, then gives their turns back."""
     owner = runtime.new_id()
-    tasks = [asyncio.create_task(runtime.watch.tail(), name="tail")]
+    tasks = [asyncio.create_task(_tail(runtime), name="tail")]
     for backend in runtime.backends.values():
         works = {"sync": (_follow(runtime, backend), LEASE_SECONDS)}
         if backend.order_sink is not None or backend.stock_sink is not None:
@@ -135,6 +136,16 @@ async def _in_turn(turn: _Turn, work: Work) -> None:
             await turn.runtime.store.house.release_lease(turn.lease)
 
 
+async def _tail(runtime: Runtime) -> None:
+    """Wakes this process's watchers, whatever happens to the store in between."""
+    while True:
+        try:
+            await runtime.watch.tail()
+        except Exception:
+            log.exception("following the store's events failed; trying again")
+            await asyncio.sleep(TAKE_AGAIN_SECONDS)
+
+
 def _house(runtime: Runtime) -> Context:
     return runtime.context(principal_of(Role.ADMIN))
 
@@ -172,13 +183,20 @@ def _sweep(runtime: Runtime) -> Work:
     async def work(_: _Turn) -> float:
         nonlocal sweeps
         sweeps += 1
-        expired = await expire_due(_house(runtime), SWEEP_MAX)
         if sweeps % TRIM_EVERY == 1:
-            before = runtime.clock() - KEYS_KEPT
-            await runtime.store.house.trim(before, EVENTS_KEPT, TRIM_MAX)
+            await _trim(runtime)
+        expired = await expire_due(_house(runtime), SWEEP_MAX)
         return 0.0 if expired == SWEEP_MAX else SWEEP_PAUSE_SECONDS
 
     return work
+
+
+async def _trim(runtime: Runtime) -> None:
+    """Drops keys and events past their retention, in bites that hold nobody up for long."""
+    before = runtime.clock() - KEYS_KEPT
+    for _ in range(TRIM_BITES_MAX):
+        if await runtime.store.house.trim(before, EVENTS_KEPT, TRIM_MAX) < TRIM_MAX:
+            return
 
 
 async def sync_once(runtime: Runtime, code: str) -> bool:

@@ -102,10 +102,10 @@ class Principal:
 
     def owns(self, subject: str, member_id: str | None, channel: str) -> bool:
         """Says whether a hold or an order of this subject, member and channel is the caller's."""
-        if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
-            return True
         if self.channels and channel not in self.channels:
             return False
+        if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
+            return True
         return self.may(Scope.ORDERS_ALL)
 
 

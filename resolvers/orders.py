@@ -375,7 +375,7 @@ def _narrowed(ctx: Context, asked: OrderFilter) -> OrderFilter:
     caller = ctx.principal
     if caller.channels:
         both = tuple(code for code in asked.channels or caller.channels if code in caller.channels)
-        return replace(asked, channels=both or ("",))
+        asked = replace(asked, channels=both or ("",))
     if caller.may(Right.ORDERS_ALL):
         return asked
     if caller.member_id is not None:

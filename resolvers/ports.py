@@ -288,8 +288,7 @@ class Departed:
 class StockReading:
     """What one location's system says: every SKU it has (absent: none), at its own watermark.
 
-    ``departed`` was read before the numbers, so the numbers hold it. ``seen_references`` are
-    adjustments of ours that the numbers hold.
+    ``departed`` was read before the numbers, so the numbers hold it.
     """
 
     location: str

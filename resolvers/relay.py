@@ -20,7 +20,7 @@ from resolvers.domain.errors import (
     BackendUnavailable,
     UnknownOutcome,
 )
-from resolvers.domain.outbox import Write, WriteAction, WriteStatus
+from resolvers.domain.outbox import Adjustment, Write, WriteAction, WriteStatus
 from resolvers.engine import Command
 from resolvers.ports import Backend, Lease, WriteResult
 
@@ -71,6 +71,9 @@ async def _try(ctx: Context, backend: Backend, lease: Lease, writes: Sequence[Wr
     for write in begun:
         if not await ctx.store.outbox.save_write(write, lease):
             return 0
+    for adjustment in (write.adjustment for write in begun):
+        if adjustment is not None:
+            await _mark_sent(ctx, adjustment)
     try:
         results = await _call(backend, begun)
     except Exception as error:  # noqa: BLE001  # a bug in one connector must not stop the outbox
@@ -109,6 +112,10 @@ async def _call(backend: Backend, writes: Sequence[Write]) -> Sequence[WriteResu
         return [await backend.stock_sink.adjust(first.adjustment, second_try=second_try)]
     error = f"{backend.code} takes no {first.action.lower().replace('_', ' ')}"
     return [WriteResult(reference_of(write), error=error) for write in writes]
+
+
+async def _mark_sent(ctx: Context, adjustment: Adjustment) -> None:
+    await _post(ctx, adjustment.sku, lambda books: facts.sent(books, adjustment))
 
 
 async def _settled(

@@ -109,6 +109,7 @@ async def hold_of(ctx: Context, channel: str, lines: Sequence[Line]) -> holds.Ho
         tuple((await ctx.directory.locations()).values()),
         bundles=bundles_of(variants),
         asked_at=tuple(first_at.values()),
+        in_shop=ctx.principal.may(Right.TRUSTED_TERMS),
     )
 
 

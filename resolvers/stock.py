@@ -174,16 +174,24 @@ async def browse_levels(
         InvalidInput: a page size or cursor that cannot be meant.
     """
     checked_first(first)
-    rows = await ctx.store.stock.levels(asked, _level_cursor(after), first + 1)
-    skus = list(dict.fromkeys(row.sku for row in rows))
-    await ctx.loaders.variants_by_sku.load_many(skus)
-    await ctx.loaders.streams_by_sku.load_many(skus)
-    edges = []
-    for row in rows:
-        level = await level_at(ctx, row.sku, row.location)
-        if level is not None:
-            edges.append((f"{row.sku}\x1f{row.location}", level))
+    edges: list[tuple[str, Level]] = []
+    start = _level_cursor(after)
+    for _ in range(_READS_MAX):  # what a backend counts and the catalogue lacks is passed over
+        rows = await ctx.store.stock.levels(asked, start, first + 1)
+        skus = list(dict.fromkeys(row.sku for row in rows))
+        await ctx.loaders.variants_by_sku.load_many(skus)
+        await ctx.loaders.streams_by_sku.load_many(skus)
+        for row in rows:
+            level = await level_at(ctx, row.sku, row.location)
+            if level is not None:
+                edges.append((f"{row.sku}\x1f{row.location}", level))
+        if len(edges) > first or len(rows) < first + 1:
+            break
+        start = (rows[-1].sku, rows[-1].location)
     return page_of(edges, first, after)
+
+
+_READS_MAX = 1000
 
 
 def _level_cursor(after: str | None) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ the pass. Everything here may be done twice, or by two processes, and comes to t
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,12 @@ from zoneinfo import ZoneInfo
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Scope
-from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError
+from resolvers.domain.errors import (
+    BackendTimedOut,
+    BackendUnavailable,
+    CommerceError,
+    Overloaded,
+)
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import WriteAction
@@ -32,6 +38,8 @@ LOCATIONS_EVERY = timedelta(seconds=60)
 
 READS_AT_ONCE = 4
 """Most questions that one backend is asked at a time."""
+
+log = logging.getLogger(__name__)
 
 _SKUS_PER_COMMAND = 200
 _LEVELS_PER_READ = 2000
@@ -62,6 +70,17 @@ class _Pass:
         key = (self.backend.code, entity, location)
         return self._known.get(key) or Feed(*key)
 
+    def goods_are_known(self) -> bool:
+        """Says whether every source of places and goods has been read: an order that is placed
+        elsewhere can only then be given its goods.
+        """
+        return all(
+            (feed := self._known.get((code, entity, ""))) is not None and feed.observed_at
+            for code, backend in self.ctx.backends.items()
+            for entity, source in ((LOCATIONS, backend.locations), (CATALOG, backend.catalog))
+            if source is not None
+        )
+
     async def save(self, *feeds: Feed) -> None:
         """Writes down how far reading came."""
         await self.ctx.store.house.save_feeds(feeds)
@@ -77,6 +96,10 @@ class _Pass:
             await self.save(replace(feed, error=str(error)[:_ERROR_CHARS]))
             if isinstance(error, BackendUnavailable | BackendTimedOut):
                 raise
+        except Exception:
+            self.good = False
+            log.exception("reading %s of %s failed in our own code", entity, self.backend.code)
+            await self.save(replace(feed, error="internal error; see the log"))
 
 
 async def sync_backend(
@@ -190,6 +213,8 @@ async def follow(
         await _departures(ctx, backend, reading)
     unseen = {movement.sku for movement in await ctx.store.stock.unseen(reading.location)}
     changed = unseen | await _differing(ctx, reading, last)
+    if last is not None:  # a count that held a departure before it was told is made again
+        changed |= {gone.sku for gone in set(reading.departed) - set(last.departed)}
     skus = sorted(changed)
     commands = [
         _count(feed, reading, skus[at : at + _SKUS_PER_COMMAND])
@@ -284,6 +309,8 @@ def _departure(order: Order, gone: Departed, sold: int, location: str, system: s
 async def _orders(this: _Pass, *, whole: bool) -> None:
     assert this.backend.order_source is not None
     async with this.noting(ORDERS) as feed:
+        if this.backend.stock is None and not this.goods_are_known():
+            raise Overloaded("waits until places and goods have been read for the first time")
         cursor = "" if whole else feed.cursor
         async for orders, after in this.backend.order_source.orders(cursor):
             await take_orders(this.ctx, this.backend, orders)
@@ -326,7 +353,7 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
     order = replace(
         placed,
         id=id,
-        number=f"{ctx.terms.number_prefix}{day:%y%m%d}-{digest[:10].upper()}",
+        number=f"{ctx.terms.number_prefix}{day:%y%m%d}-{digest[:16].upper()}",
         lines=lines,
     )
     units = needed(

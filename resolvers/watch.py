@@ -20,6 +20,7 @@ class Watch:
 
     def __init__(self, store: HouseStore) -> None:
         self._store = store
+        self._last: int | None = None
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
 
     async def changes(self, keys: Iterable[tuple[str, str]]) -> AsyncIterator[set[tuple[str, str]]]:
@@ -43,12 +44,16 @@ class Watch:
                     del self._waiting[key]
 
     async def tail(self) -> None:
-        """Follows the store's events for ever and wakes whoever waits for them."""
-        last = await self._store.last_event()
+        """Follows the store's events for ever and wakes whoever waits for them.
+
+        Called again after it failed, it goes on where it stood.
+        """
+        if self._last is None:
+            self._last = await self._store.last_event()
         while True:
-            events = await self._store.events(last, _EVENTS_MAX)
+            events = await self._store.events(self._last, _EVENTS_MAX)
             for event in events:
-                last = event.sequence
+                self._last = event.sequence
                 for waiting in self._waiting.get((event.topic, event.key), ()):
                     waiting.set()
             if len(events) < _EVENTS_MAX:

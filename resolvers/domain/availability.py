@@ -50,7 +50,7 @@ def safety_of(location: Location, channel: Channel, *, here: bool) -> int:
 
 
 def promise(position: Position, location: Location, channel: Channel, *, here: bool = False) -> int:
-    """Units that a channel may promise from one location; ``here``: exactly it was asked for."""
+    """Units that a channel may promise from one location; ``here``: to somebody in the place."""
     return max(0, position.unpromised - safety_of(location, channel, here=here))
 
 

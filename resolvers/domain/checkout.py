@@ -9,10 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from resolvers.domain.books import Books, Change
-from resolvers.domain.errors import InvalidInput, NotFound, ReservationNotHeld
-from resolvers.domain.holds import Hold, pinned
+from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen, ReservationNotHeld
+from resolvers.domain.holds import Hold, backed, pinned
 from resolvers.domain.locations import able, in_pool
-from resolvers.domain.orders import Order, OrderStatus, Payment, cancel, confirm, pay, reduced
+from resolvers.domain.orders import (
+    HOUSE,
+    Order,
+    OrderStatus,
+    Payment,
+    cancel,
+    confirm,
+    pay,
+    reduced,
+)
 from resolvers.domain.outbox import WriteAction
 from resolvers.domain.reservation import (
     Action,
@@ -25,7 +34,7 @@ from resolvers.domain.reservation import (
     release_entries,
     step,
 )
-from resolvers.domain.sales import writes_of
+from resolvers.domain.sales import references_of, writes_of
 from resolvers.domain.stock import Pin, StockEntry, apply
 
 _RESERVATION = ("input", "reservationId")
@@ -73,7 +82,7 @@ def place(books: Books, ask: Checkout) -> Change:
         )
     else:
         reservation = _holdable(books, ask)
-        old = books.pins_of(reservation, books.streams)
+        old = backed(books, reservation)
 
     order = replace(
         ask.order,
@@ -115,6 +124,8 @@ def record_payment(
         return Change(orders=(paid,))
     reservation = books.reservations[order.reservation_id or ""]
     pins = books.pins_of(reservation, books.streams)
+    if not pins:
+        raise OrderNotOpen(f"order {order.number} has lost its units; give the money back")
     change = Change(pins=tuple(pins), reservations=(reservation,), orders=(paid,))
     return _firm(books, change, sinks)
 
@@ -174,14 +185,20 @@ def call_off_lines(books: Books, order_id: str, cut: Mapping[str, int], by: str)
 
 
 def known(books: Books, order_id: str) -> Order:
-    """An order of the books.
+    """An order of the books that is ours to change.
 
     Raises:
         NotFound: there is none.
+        OrderNotOpen: it was placed in another system, which owns its terms.
     """
     order = books.orders.get(order_id)
     if order is None:
         raise NotFound("there is no such order", field=("input", "orderId"))
+    if order.system != HOUSE:
+        raise OrderNotOpen(
+            f"order {order.number} was placed in {order.system}; change it there",
+            field=("input", "orderId"),
+        )
     return order
 
 
@@ -197,11 +214,13 @@ def _firm(books: Books, change: Change, sinks: Mapping[str, str]) -> Change:
         version=reservation.version + 1,
     )
     gone = tuple(pin for pin in change.pins if not pin.quantity)
+    order = replace(order, sales=references_of(order, hard))
     return replace(
         change,
         entries=(*change.entries, *entries),
         pins=(*gone, *hard),
         reservations=(committed,),
+        orders=(order,),
         writes=tuple(writes_of(order, hard, sinks, WriteAction.PLACE_SALE, books.now)),
     )
 
@@ -233,7 +252,10 @@ def _pinned_for(
     books: Books, ask: Checkout, old: Sequence[Pin], due: datetime
 ) -> tuple[list[StockEntry], list[Pin]]:
     """The hold's pins until ``due``: as they are where the delivery can be served, else anew."""
-    if old and all(_serves(pin, ask.hold, books.now) for pin in old):
+    has: dict[str, int] = {}
+    for pin in old:
+        has[pin.sku] = has.get(pin.sku, 0) + pin.quantity
+    if has == ask.hold.units and all(_serves(pin, ask.hold, books.now) for pin in old):
         return [], [replace(pin, until=due) for pin in old]
     given_back, gone = release_entries(old, books.now)
     streams = dict(books.streams)

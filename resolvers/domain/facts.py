@@ -27,7 +27,7 @@ from resolvers.domain.reservation import (
     place_pins,
     release_entries,
 )
-from resolvers.domain.sales import writes_of
+from resolvers.domain.sales import references_of, writes_of
 from resolvers.domain.stock import EntryKind, Pin, StockEntry, Unseen, counted
 
 
@@ -167,6 +167,14 @@ def correct(books: Books, told: Correction) -> Change:
 _DELTA = ("input", "delta")
 
 
+def sent(books: Books, adjustment: Adjustment) -> Change:
+    """Notes that a correction of ours is on its way: from now on its system may have it."""
+    movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
+    if movement is None or movement.sent:
+        return Change()
+    return Change(unseen=(replace(movement, sent=True),))
+
+
 def acknowledged(books: Books, adjustment: Adjustment, sequence: int | None) -> Change:
     """Notes at which of its own sequence a system has taken a correction of ours.
 
@@ -181,9 +189,13 @@ def acknowledged(books: Books, adjustment: Adjustment, sequence: int | None) -> 
 
 
 def undone(books: Books, adjustment: Adjustment, system: str) -> Change:
-    """Takes a correction back that the location's system has refused."""
+    """Takes a correction back that the location's system has refused.
+
+    Units that it had added are gone at once; units that it had taken away come back with the
+    system's next word, which counts the SKU anew whatever it says.
+    """
     movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
-    if movement is None:
+    if movement is None or movement.acknowledged is not None:
         return Change()
     entry = StockEntry(
         EntryKind.ADJUSTMENT,
@@ -194,7 +206,8 @@ def undone(books: Books, adjustment: Adjustment, system: str) -> Change:
         books.now,
         on_hand=-adjustment.delta,
     )
-    return Change((entry,), unseen=(replace(movement, on_hand=0),))
+    refused = replace(movement, acknowledged=0)
+    return Change((entry,) if adjustment.delta > 0 else (), unseen=(refused,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,35 +232,36 @@ def take(books: Books, told: Taken) -> Change:
     stands below what it owes.
     """
     before = books.orders.get(told.order.id)
-    if before is not None and _says_nothing_new(before, told.order):
-        return Change()
     order = told.order
+    waits = order.status is OrderStatus.CONFIRMED and told.channel is not None
+    unbacked = waits and (before is None or before.reservation_id is None)
+    if before is not None and not unbacked and not _is_later(before, order):
+        return Change()
     if before is not None:
         order = replace(
             order,
             number=before.number,
             reservation_id=before.reservation_id,
             departed=before.departed,
+            sales=before.sales,
             lines=before.lines if before.departed else order.lines,
+            status=before.status if before.departed and waits else order.status,
             version=before.version + 1,
         )
     if order.status is OrderStatus.CANCELED:
         return _given_up(books, order, told.sinks)
-    if before is not None or told.channel is None or order.status is not OrderStatus.CONFIRMED:
+    if not unbacked or told.channel is None:
         return Change(orders=(order,))
     return _committed(books, replace(order, reservation_id=told.hold_id), told, told.channel)
 
 
-def _says_nothing_new(before: Order, told: Order) -> bool:
-    """Their word is older than what is known, or the same; what has left here is ours to say."""
+def _is_later(before: Order, told: Order) -> bool:
+    """Says whether a system's word comes after the one that is known, by that system's own stamps;
+    a cancellation is its last.
+    """
     if before.status is OrderStatus.CANCELED:
-        return True
-    same = (before.lines, before.updated_at) == (told.lines, told.updated_at)
-    return (
-        same
-        or told.updated_at < before.updated_at
-        or bool(before.departed and told.status is OrderStatus.CONFIRMED)
-    )
+        return False
+    return told.external[0].observed_at > before.external[0].observed_at
 
 
 def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Change:
@@ -289,6 +303,7 @@ def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Cha
     if short:
         event = OrderEvent("OVERSOLD", books.now, "gateway")
         order = replace(order, history=(*order.history, event))
+    order = replace(order, sales=references_of(order, hard))
     writes = writes_of(order, hard, told.sinks, WriteAction.PLACE_SALE, books.now)
     return Change(
         (*held, *firm),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from resolvers.domain.books import Books, Change
 from resolvers.domain.catalog import Component
-from resolvers.domain.errors import NotFound, ReservationNotHeld
+from resolvers.domain.errors import NotFound, ReservationExpired, ReservationNotHeld
 from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.orders import OrderStatus, lapse
 from resolvers.domain.reservation import (
@@ -36,7 +36,8 @@ class Hold:
     """A hold that is asked for, one line a SKU; ``asked_at`` is where each stood in the input.
 
     ``locations`` are all that there are; the channel's pool and the method narrow them.
-    ``bundles`` has the components of every line that is one.
+    ``bundles`` has the components of every line that is one. ``in_shop``: the place's own people
+    ask, and may have what is kept for whoever stands there.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Hold:
     method: Method | None = None
     bundles: Mapping[str, Sequence[Component]] = field(default_factory=dict)
     asked_at: tuple[int, ...] = ()
+    in_shop: bool = False
 
     @property
     def units(self) -> dict[str, int]:
@@ -90,7 +92,7 @@ def pinned(ask: Hold, streams: Mapping[str, Stream], until: datetime, now: datet
     Raises:
         NoEligibleLocation, InsufficientStock (one a line).
     """
-    terms = Terms(ask.channel, ask.locations, ask.method, ask.exactly, until)
+    terms = Terms(ask.channel, ask.locations, ask.method, ask.exactly, until, ask.in_shop)
     pins, short = place_pins(ask.id, ask.units, streams, terms, now)
     refuse_short(ask.lines, short, ask.bundles, ask.asked_at)
     return pins
@@ -150,7 +152,21 @@ def held(books: Books, id: str, action: Action) -> Reservation:
             "the reservation belongs to an order; cancel the order to give its units back",
             field=_ID,
         )
+    backed(books, reservation)
     return reservation
+
+
+def backed(books: Books, reservation: Reservation) -> list[Pin]:
+    """The pins of a live reservation. One without any has been given back as expired, whatever the
+    clock says now.
+
+    Raises:
+        ReservationExpired.
+    """
+    pins = books.pins_of(reservation, books.streams)
+    if not pins:
+        raise ReservationExpired("the hold's time is over; reserve again", field=_ID)
+    return pins
 
 
 def expire(books: Books, id: str) -> Change:

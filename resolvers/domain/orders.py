@@ -14,6 +14,9 @@ from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen
 from resolvers.domain.locations import GeoPoint, Method
 from resolvers.domain.values import Money
 
+HOUSE = "gateway"
+"""The system of orders that were placed here."""
+
 
 class OrderStatus(StrEnum):
     """Where an order stands."""
@@ -91,7 +94,8 @@ class Order:
     """One order.
 
     ``system`` is where it was placed; ``external`` its ids in other systems; ``departed`` the
-    units of each stocked SKU that have left for it.
+    units of each stocked SKU that have left for it, ``sales`` the reference under which each
+    location's part was told to its backend.
     """
 
     id: str
@@ -111,9 +115,10 @@ class Order:
     history: tuple[OrderEvent, ...] = ()
     associate_code: str | None = None
     origin_location: str | None = None
-    system: str = "gateway"
+    system: str = HOUSE
     external: tuple[Provenance, ...] = ()
     departed: tuple[tuple[str, int], ...] = ()
+    sales: tuple[tuple[str, str], ...] = ()
     discounts_minor: int = 0
     shipping_minor: int = 0
     tax_minor: int = 0

@@ -150,13 +150,17 @@ def backing(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a hold asks for beside its units: from where, how, and until when."""
+    """What a hold asks for beside its units: from where, how, and until when.
+
+    ``in_shop`` says that the place's own people ask, for somebody who stands there.
+    """
 
     channel: Channel
     locations: tuple[Location, ...]
     method: Method | None
     exactly: str | None
     until: datetime | None
+    in_shop: bool = False
 
 
 Short = Mapping[str, tuple[int, int]]
@@ -231,7 +235,7 @@ def _spread(
     quantity: int, positions: Mapping[str, Position], places: Sequence[Location], terms: Terms
 ) -> dict[str, int]:
     """Units by location: one place for all if one can, warehouses before shops, deepest first."""
-    here = terms.exactly is not None
+    here = terms.exactly is not None and terms.in_shop
     offers = [
         (
             at.kind not in _KINDS_FIRST,

@@ -4,7 +4,7 @@ Backends speak of stocked SKUs, so a bundle is told as its components, its price
 the last minor unit. Pure.
 """
 
-from collections import Counter
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -15,24 +15,43 @@ from resolvers.domain.stock import Pin
 from resolvers.domain.values import Money, shares
 
 
-def sales_of(order: Order, pins: Iterable[Pin]) -> list[Sale]:
-    """The order's sales, by location.
+def references_of(order: Order, pins: Iterable[Pin]) -> tuple[tuple[str, str], ...]:
+    """The reference of each location's sale, settled once, when the order is made firm.
 
-    A single one bears the order's number; of several, each bears the number and its location.
+    A single sale bears the order's number; of several, each bears the number and its location.
     """
+    places = sorted({pin.location for pin in pins})
+    if len(places) == 1:
+        return ((places[0], order.number),)
+    return tuple((at, f"{order.number}/{at}") for at in places)
+
+
+def sales_of(order: Order, pins: Iterable[Pin]) -> list[Sale]:
+    """The order's sales, by location."""
+    references = dict(order.sales)
     units = _units(order.lines)
     places: dict[str, list[Pin]] = {}
     for pin in sorted(pins, key=lambda pin: (pin.location, pin.sku)):
         places.setdefault(pin.location, []).append(pin)
     sales: list[Sale] = []
     for location, pinned in places.items():
-        lines: list[SaleLine] = []
-        for pin in pinned:
-            taken = [units[pin.sku].pop(0) for _ in range(min(pin.quantity, len(units[pin.sku])))]
-            lines += [SaleLine(pin.sku, count, price) for price, count in Counter(taken).items()]
-        reference = order.number if len(places) == 1 else f"{order.number}/{location}"
-        sales.append(Sale(reference, location, order.placed_at, tuple(lines)))
+        lines = tuple(line for pin in pinned for line in _dealt(pin, units[pin.sku]))
+        sales.append(Sale(references[location], location, order.placed_at, lines))
     return sales
+
+
+def _dealt(pin: Pin, runs: deque[tuple[Money, int]]) -> list[SaleLine]:
+    """Units of a pin at the prices that are next; each run is consumed as far as it is needed."""
+    counted: dict[Money, int] = {}
+    left = pin.quantity
+    while left and runs:
+        price, count = runs.popleft()
+        units = min(left, count)
+        counted[price] = counted.get(price, 0) + units
+        left -= units
+        if count > units:
+            runs.appendleft((price, count - units))
+    return [SaleLine(pin.sku, units, price) for price, units in counted.items()]
 
 
 def number_of(reference: str) -> str:
@@ -67,14 +86,14 @@ def writes_of(
     ]
 
 
-def _units(lines: Sequence[OrderLine]) -> dict[str, list[Money]]:
-    """The price of every single unit that is sold, by stocked SKU, in the order of the lines."""
-    units: dict[str, list[Money]] = {}
+def _units(lines: Sequence[OrderLine]) -> dict[str, deque[tuple[Money, int]]]:
+    """Runs of units at one price, by stocked SKU, in the order of the lines."""
+    runs: dict[str, deque[tuple[Money, int]]] = {}
     for line in lines:
         parts = line.components or (Component(line.sku, 1),)
         of_unit = [part.sku for part in parts for _ in range(part.quantity)]
         prices = shares(line.unit_price.minor, [1] * len(of_unit))
         for sku, minor in zip(of_unit, prices, strict=True):
             each = Money(minor, line.unit_price.currency)
-            units.setdefault(sku, []).extend([each] * line.quantity)
-    return units
+            runs.setdefault(sku, deque()).append((each, line.quantity))
+    return runs

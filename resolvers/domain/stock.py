@@ -104,7 +104,8 @@ class Pin:
 class Unseen:
     """A local movement that the location's system may not have counted yet.
 
-    ``acknowledged`` is the system's own sequence of taking it; None while in flight.
+    ``acknowledged`` is the system's own sequence of taking it; None while in flight. Once ``sent``,
+    it may be there or not until then.
     """
 
     id: str
@@ -112,6 +113,15 @@ class Unseen:
     location: str
     on_hand: int
     acknowledged: int | None = None
+    sent: bool = False
+
+    def missing_at(self, watermark: int) -> int:
+        """Units of it that a count at a watermark lacks. In doubt it promises less: units that may
+        be in the count already are not added, units that may not be are taken off.
+        """
+        if self.acknowledged is not None:
+            return self.on_hand if self.acknowledged > watermark else 0
+        return min(0, self.on_hand) if self.sent else self.on_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +205,13 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
 ) -> StockEntry | None:
     """The correction after a system says: on hand was ``quantity`` at my ``watermark``.
 
-    The position becomes that plus every local movement which the system had not seen then: one in
-    flight, or acknowledged after the watermark. None when nothing differs.
+    The position becomes that plus every local movement which the system had not seen then: one that
+    has not been sent, or was acknowledged after the watermark. None when nothing differs.
     """
     unseen = sum(
-        movement.on_hand
+        movement.missing_at(watermark)
         for movement in stream.unseen.values()
         if movement.location == location
-        and (movement.acknowledged is None or movement.acknowledged > watermark)
     )
     position = stream.position(location)
     on_hand = quantity + unseen - position.on_hand

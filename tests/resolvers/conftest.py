@@ -1,6 +1,7 @@
 """A whole house without its process: the sandbox retailer, a store in memory, a clock to turn."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,10 +17,11 @@ from gateway.tokens import principal_of
 from resolvers import stock
 from resolvers.access import Principal, Role
 from resolvers.context import Context
+from resolvers.domain.feeds import Feed
 from resolvers.domain.values import utc
-from resolvers.ports import Lease
+from resolvers.ports import Lease, StockReading
 from resolvers.relay import push_due
-from resolvers.sync import Memory, sync_backend
+from resolvers.sync import Memory, follow, sync_backend
 
 
 class House:
@@ -45,6 +47,13 @@ class House:
             for code in codes or self.runtime.backends
         ]
         return all(good)
+
+    async def follow(self, reading: StockReading) -> None:
+        """Lets the books follow one reading of the ERP after the last."""
+        feed = Feed("erp", "stock", reading.location, reading.watermark, self.clock())
+        last = self.memories["erp"].readings.get(reading.location)
+        await follow(self(ADMIN), self.runtime.backends["erp"], reading, feed, last)
+        self.memories["erp"].readings[reading.location] = reading
 
     async def push(self, code: str = "erp") -> int:
         """Sends what one backend waits for."""
@@ -83,16 +92,23 @@ PARTNER = principal_of(Role.PARTNER, channels=("mini-program",))
 MANAGER = principal_of(Role.MANAGER, locations=("ST-01",))
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """The house after its first reading."""
+@asynccontextmanager
+async def opened(data: Path) -> AsyncIterator[House]:
+    """The house before it has read anything."""
     clock = Clock(utc(2026, 3, 2, 12))
     settings = replace(Settings(), store=Storage(engine="memory"))
-    runtime = bootstrap_demo(settings, tmp_path, clock)
-    house = House(runtime, tmp_path, clock)
-    assert await house.sync()
+    runtime = bootstrap_demo(settings, data, clock)
+    house = House(runtime, data, clock)
     yield house
     house.erp.close()
     house.tills.close()
     house.marketplace.close()
     await runtime.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """The house after its first reading."""
+    async with opened(tmp_path) as house:
+        assert await house.sync()
+        yield house

@@ -1,11 +1,14 @@
 """Hold, place, pay, cancel: one buyer's way, and every way in which it is refused (S4, O1, O7)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from gateway.tokens import principal_of
 from resolvers import orders, reservations
-from resolvers.access import NOBODY
+from resolvers.access import NOBODY, Role
+from resolvers.domain.catalog import Component
 from resolvers.domain.errors import (
     Forbidden,
     IdempotencyKeyReused,
@@ -28,7 +31,7 @@ from resolvers.domain.values import Money
 from resolvers.orders import AskedLine, AskedPayment, PlaceOrder
 from resolvers.ports import OrderFilter
 from resolvers.reservations import ReserveStock
-from tests.resolvers.conftest import OTHER, PARTNER, SHOPPER, House
+from tests.resolvers.conftest import MANAGER, OTHER, PARTNER, SHOPPER, House
 
 SKU = "BT-0001-30ML"
 SET = "BT-0313-SET"
@@ -355,6 +358,74 @@ async def test_a_hold_of_an_order_is_not_released_or_extended_by_itself(house: H
     ):
         with pytest.raises(ReservationNotHeld):
             await attempt
+
+
+async def test_a_token_bound_to_a_channel_opens_no_more_than_its_own_orders(
+    house: House,
+) -> None:
+    await orders.place_order(house(SHOPPER), order_of("p", lines=(AskedLine(SKU, 1),)))
+    bound = principal_of(Role.SHOPPER, member="M-2", channels=("mini-program",))
+    elsewhere = principal_of(Role.PARTNER, channels=("marketplace-a",))
+
+    assert (await orders.browse_orders(house(bound), OrderFilter(), 10, None)).nodes == []
+    assert (await orders.browse_orders(house(elsewhere), OrderFilter(), 10, None)).nodes == []
+    assert len((await orders.browse_orders(house(PARTNER), OrderFilter(), 10, None)).nodes) == 1
+    assert elsewhere.subject != PARTNER.subject
+
+
+async def test_only_the_shops_own_people_sell_what_is_kept_for_whoever_stands_there(
+    house: House,
+) -> None:
+    there = await house.on_hand(SKU, "ST-04")
+    ask = ReserveStock("k", "store", (Line(SKU, there),), location="ST-04")
+
+    with pytest.raises(InsufficientStock) as refusal:
+        await reservations.reserve_stock(house(SHOPPER), ask)
+    held, _ = await reservations.reserve_stock(house(MANAGER), ask)
+
+    assert refusal.value.available == there - 1
+    assert held.reservation.lines == (Line(SKU, there),)
+
+
+async def test_a_hold_that_was_given_back_stays_so_when_the_clock_is_set_back(
+    house: House,
+) -> None:
+    held, _ = await reservations.reserve_stock(house(SHOPPER), asked("k", 2, ttl_seconds=60))
+    house.clock.turn(seconds=60)
+    await reservations.reserve_stock(house(SHOPPER), asked("touches the stream"))
+    house.clock.turn(seconds=-1)
+
+    for attempt in (
+        reservations.extend_reservation(house(SHOPPER), "x", held.reservation.id, 600),
+        orders.place_order(house(SHOPPER), order_of("p", held.reservation.id)),
+    ):
+        with pytest.raises(ReservationExpired):
+            await attempt
+
+
+async def test_a_bundle_whose_recipe_changed_during_its_hold_is_pinned_anew(
+    house: House,
+) -> None:
+    ask = ReserveStock("k", "mini-program", (Line(SET, 1),))
+    held, _ = await reservations.reserve_stock(house(SHOPPER), ask)
+    catalog = house.runtime.store.catalog
+    variant = (await catalog.variants([SET]))[SET]
+    product = (await catalog.products([variant.product]))[variant.product]
+    other = (Component("BT-0001-30ML", 1), Component("BT-0002-30ML", 2))
+    changed = replace(product, variants=(replace(variant, components=other),))
+    await catalog.save_products([changed], house.clock())
+
+    placed, _ = await orders.place_order(house(SHOPPER), order_of("p", held.reservation.id))
+    payment = AskedPayment("WECHAT", placed.total)
+    paid, _ = await orders.record_payment(house(PARTNER), "pay", placed.id, payment)
+    await house.push()
+
+    assert paid.status is OrderStatus.CONFIRMED
+    sold = [(line.sku, line.quantity) for sale in await house.erp.sales() for line in sale.lines]
+    units: dict[str, int] = {}
+    for sku, quantity in sold:
+        units[sku] = units.get(sku, 0) + quantity
+    assert units == {"BT-0001-30ML": 1, "BT-0002-30ML": 2}
 
 
 async def test_money_that_is_not_owed_is_refused(house: House) -> None:
