@@ -28,7 +28,7 @@ def test_a_token_is_all_that_stands_on_stdout(tmp_path: Path) -> None:
     assert (answer.exit_code, answer.stderr) == (0, "")
     assert answer.stdout.count("\n") == 1
     tokens = Tokens(SigningKey.of(tmp_path), "unified-commerce-gateway", lambda: datetime.now(UTC))
-    caller = Principal(Role.PARTNER, "partner", channels=("live-stream",))
+    caller = Principal(Role.PARTNER, "partner:live-stream", channels=("live-stream",))
     assert tokens.verify(answer.stdout.strip()) == caller
 
 
