@@ -37,7 +37,8 @@ Data = Annotated[Path, typer.Option(help="Directory that holds the state; made i
 Config = Annotated[Path, typer.Option(help="TOML file of settings.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-_DATA = Path("var")
+_DEMO = Path("var/demo")
+_DATA = Path("var/shop")
 _CONFIG = Path("gateway.toml")
 
 
@@ -45,14 +46,14 @@ class DataUnwritable(Exception):
     """The data directory takes no writes: it is read-only, full, or no directory."""
 
 
-@app.command(epilog="Example: gateway demo --port 8000 --data var")
-def demo(port: Port = 8000, data: Data = _DATA, host: Host = _LOOPBACK) -> None:
+@app.command(epilog="Example: gateway demo --port 8000 --data var/demo")
+def demo(port: Port = 8000, data: Data = _DEMO, host: Host = _LOOPBACK) -> None:
     """Serve a make-believe retailer, with nothing to configure."""
     with _told():
         serving.serve_demo(port, _ready(data), host)
 
 
-@app.command(epilog="Example: gateway serve --config gateway.toml --port 8000 --data var")
+@app.command(epilog="Example: gateway serve --config gateway.toml --port 8000 --data var/shop")
 def serve(
     config: Config = _CONFIG,
     data: Data = _DATA,
@@ -78,7 +79,7 @@ def schema() -> None:
 @app.command(epilog="Example: gateway token --role associate --location ST-01 --associate A-007")
 def token(  # noqa: PLR0917  # one parameter an option; typer passes them by name
     role: Annotated[Role, typer.Option(help="What the caller is to the retailer.")],
-    data: Data = _DATA,
+    data: Data = _DEMO,
     member: Annotated[str | None, typer.Option(help="Member that the caller is.")] = None,
     associate: Annotated[str | None, typer.Option(help="Code of the associate.")] = None,
     location: Annotated[
@@ -115,7 +116,7 @@ def token(  # noqa: PLR0917  # one parameter an option; typer passes them by nam
         sys.stdout.write(tokens.issue(caller, ttl or auth.token_ttl_seconds) + "\n")
 
 
-@app.command(epilog="Example: gateway sync main-erp --config gateway.toml --data var")
+@app.command(epilog="Example: gateway sync main-erp --config gateway.toml --data var/shop")
 def sync(
     backend: Annotated[str, typer.Argument(help="Code of the backend.")],
     config: Config = _CONFIG,
@@ -131,7 +132,7 @@ def sync(
         serving.sync_now(settings, _ready(data), backend)
 
 
-@app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var")
+@app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var/shop")
 def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
     """Try the settings and each backend, and say what is wrong and what to do."""
     with _told():
@@ -143,7 +144,8 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line. What it writes is its owner's alone: orders have addresses in them."""
+    os.umask(0o077)
     app()
 
 

@@ -19,7 +19,7 @@ from structlog.typing import BindableLogger, Processor
 DISTRIBUTION = "unified-commerce-gateway"
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_QUIET = ("uvicorn", "uvicorn.error", "websockets", "asyncio")
+_QUIET = ("uvicorn", "uvicorn.error", "websockets", "asyncio", "httpx2", "httpcore2")
 """Libraries that are heard only when something is wrong: their lines hold whole request paths."""
 
 

@@ -143,7 +143,7 @@ class Tokens:
         except jwt.InvalidSignatureError as error:
             raise Unauthenticated("the token was not signed here") from error
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise Unauthenticated("this is not a token") from error
+            raise Unauthenticated("this is not a token; make one with: gateway token") from error
 
         self._require_time(claims)
         return _principal(claims)

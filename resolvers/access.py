@@ -4,7 +4,7 @@ A scope is what a caller may do; a role is a set of scopes. Which scope a GraphQ
 stands in ``schema/access.py``; object rules (own orders, own location, own channels) stand here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,7 +88,7 @@ class Principal:
             return
         if self is NOBODY:
             raise Unauthenticated("send a token: Authorization: Bearer …")
-        raise Forbidden(f"a {self.role} may not do this; it asks for {scope}")
+        raise Forbidden(f"the role {self.role} may not do this; it asks for {scope}")
 
     def require_channel(self, channel: str) -> None:
         """Refuses a partner that acts in a channel it is not bound to."""
@@ -100,13 +100,21 @@ class Principal:
         if self.locations and location not in self.locations:
             raise Forbidden(f"this token is not for location {location}")
 
-    def owns(self, subject: str, member_id: str | None, channel: str) -> bool:
-        """Says whether a hold or an order of this subject, member and channel is the caller's."""
+    def works_at(self, location: str | None) -> bool:
+        """Says whether a place is one that the caller is bound to; who is bound to none, to all."""
+        return not self.locations or location in self.locations
+
+    def owns(
+        self, subject: str, member_id: str | None, channel: str, places: Collection[str | None]
+    ) -> bool:
+        """Says whether a hold or an order of this subject, member, channel and places is the
+        caller's to see and change: its own, or its shop's, or its channel's.
+        """
         if self.channels and channel not in self.channels:
             return False
         if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
             return True
-        return self.may(Scope.ORDERS_ALL)
+        return self.may(Scope.ORDERS_ALL) and any(map(self.works_at, places))
 
 
 NOBODY = Principal(Role.GUEST, "nobody")

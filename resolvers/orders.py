@@ -5,68 +5,36 @@ What an order may become stands in ``domain/orders``; what each command decides 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from resolvers.access import Scope as Right
-from resolvers.catalog import variant_by_sku
 from resolvers.commands import Decide, run
 from resolvers.context import Context
 from resolvers.domain import checkout
 from resolvers.domain.books import Books, Change, Scope
-from resolvers.domain.catalog import Variant, title_of
 from resolvers.domain.errors import (
     Forbidden,
     InvalidInput,
-    NoEligibleLocation,
     NotFound,
-    Refused,
-    refuse,
 )
-from resolvers.domain.locations import Channel, able
-from resolvers.domain.orders import Delivery, Order, OrderLine, OrderStatus, Payment
+from resolvers.domain.orders import Order, OrderStatus, Payment
 from resolvers.domain.reservation import Line
-from resolvers.domain.values import LINES_MAX, Money
 from resolvers.engine import Outcome
 from resolvers.paging import Page, checked_first, page_of
+from resolvers.placing import (
+    AskedPayment,
+    PlaceOrder,
+    asked_lines,
+    check_delivery,
+    check_terms,
+    number_of,
+    priced,
+)
 from resolvers.ports import OrderFilter
-from resolvers.reservations import hold_of, own_member, reservation, scope_of
+from resolvers.reservations import hold_of, own_member, sells_in
 
 _ORDER = ("input", "orderId")
-
-
-@dataclass(frozen=True, slots=True)
-class AskedLine:
-    """So many units of one SKU; a price only from a caller that may set it."""
-
-    sku: str
-    quantity: int
-    unit_price: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AskedPayment:
-    """Money that a trusted caller says it has captured."""
-
-    method: str
-    amount: Money
-    reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceOrder:
-    """An order as a caller asks for it: from a reservation, or of lines."""
-
-    key: str
-    channel: str
-    delivery: Delivery
-    reservation_id: str | None = None
-    lines: tuple[AskedLine, ...] | None = None
-    member_id: str | None = None
-    payments: tuple[AskedPayment, ...] = ()
-    associate_code: str | None = None
-    origin_location: str | None = None
 
 
 async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
@@ -82,23 +50,24 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
     member_id = own_member(ctx, asked.member_id)
 
     async def prepare() -> tuple[Scope, Decide]:
-        _check_terms(ctx, asked)
+        check_terms(ctx, asked)
         channel = ctx.directory.channel(asked.channel)
-        scope, lines = await _asked_lines(ctx, asked)
+        scope, lines = await asked_lines(ctx, asked)
         hold = replace(
             await hold_of(ctx, asked.channel, [Line(line.sku, line.quantity) for line in lines]),
             member_id=member_id,
             exactly=asked.delivery.location,
             method=asked.delivery.method,
+            in_shop=sells_in(ctx, asked.delivery.location),
         )
-        await _check_delivery(ctx, asked)
+        await check_delivery(ctx, asked)
         order_id = ctx.new_id()
         order = Order(
             order_id,
             number_of(ctx, order_id),
             channel.code,
             OrderStatus.PENDING,
-            await _priced(ctx, order_id, lines, channel),
+            await priced(ctx, order_id, lines, channel),
             channel.currency,
             ctx.now,
             ctx.now,
@@ -129,110 +98,6 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
 
     outcome = await run(ctx, "placeOrder", asked.key, asked, prepare)
     return await _after(ctx, outcome), outcome.replayed
-
-
-def number_of(ctx: Context, order_id: str) -> str:
-    """An order's number: the prefix, the business day, and the end of its id."""
-    day = ctx.now.astimezone(ZoneInfo(ctx.terms.time_zone))
-    return f"{ctx.terms.number_prefix}{day:%y%m%d}-{order_id[-10:].upper()}"
-
-
-def _check_terms(ctx: Context, asked: PlaceOrder) -> None:
-    """Refuses prices and payments from a caller that may not name them."""
-    if ctx.principal.may(Right.TRUSTED_TERMS):
-        return
-    refusals: list[Refused] = []
-    message = "only a till, a marketplace or a partner may send this; leave it out"
-    if asked.payments:
-        refusals.append(InvalidInput(message, field=("input", "payments")))
-    for at, line in enumerate(asked.lines or ()):
-        if line.unit_price is not None:
-            field = ("input", "lines", at, "unitPrice")
-            refusals.append(InvalidInput(message, field=field))
-    refuse(refusals)
-
-
-async def _check_delivery(ctx: Context, asked: PlaceOrder) -> None:
-    """Refuses a place that does not exist, or that cannot hand goods over in this way."""
-    delivery = asked.delivery
-    if delivery.location is not None:
-        field = ("input", "delivery", delivery.method.lower(), "locationCode")
-        place = await ctx.directory.location(delivery.location, field)
-        if not able(place, delivery.method):
-            raise NoEligibleLocation(
-                f"{place.code} does not offer {delivery.method.lower()}", field=field
-            )
-    if asked.origin_location is not None:
-        await ctx.directory.location(asked.origin_location, ("input", "originLocationCode"))
-
-
-async def _asked_lines(ctx: Context, asked: PlaceOrder) -> tuple[Scope, tuple[AskedLine, ...]]:
-    """What is ordered, and what the reservation behind it touches."""
-    if asked.reservation_id is None:
-        if not asked.lines:
-            raise InvalidInput("give a reservationId or lines", field=("input", "lines"))
-        return Scope(), _merged(asked.lines)
-    scope = await scope_of(ctx, asked.reservation_id)
-    held = await reservation(ctx, asked.reservation_id)
-    assert held is not None, "it was found a moment ago"
-    if asked.lines is not None:
-        return scope, _merged(asked.lines)
-    return scope, tuple(AskedLine(line.sku, line.quantity) for line in held.reservation.lines)
-
-
-def _merged(lines: Sequence[AskedLine]) -> tuple[AskedLine, ...]:
-    """Lines of the same SKU and price as one."""
-    if len(lines) > LINES_MAX:
-        raise InvalidInput(f"1 to {LINES_MAX} lines at a time", field=("input", "lines"))
-    for at, line in enumerate(lines):
-        if line.quantity < 1:
-            field = ("input", "lines", at, "quantity")
-            raise InvalidInput("a quantity is at least 1", field=field)
-    merged: dict[tuple[str, Money | None], int] = {}
-    for line in lines:
-        key = (line.sku, line.unit_price)
-        merged[key] = merged.get(key, 0) + line.quantity
-    return tuple(AskedLine(sku, quantity, price) for (sku, price), quantity in merged.items())
-
-
-async def _priced(
-    ctx: Context, order_id: str, lines: Sequence[AskedLine], channel: Channel
-) -> tuple[OrderLine, ...]:
-    """The order's lines, at the channel's price now where the caller named none."""
-    priced: list[OrderLine] = []
-    refusals: list[Refused] = []
-    for at, line in enumerate(lines):
-        field = ("input", "lines", at)
-        variant = await variant_by_sku(ctx, line.sku)
-        assert variant is not None, "unknown SKUs were refused before"
-        price = _price(variant, line, channel)
-        if price is None:
-            refusals.append(InvalidInput(f"{line.sku} is not sold in {channel.code}", field=field))
-        elif price.currency != channel.currency or price.minor < 0:
-            refusals.append(
-                InvalidInput(
-                    f"a price in {channel.code} is in {channel.currency}, 0 or more",
-                    field=(*field, "unitPrice"),
-                )
-            )
-        else:
-            title = title_of(variant.titles, None)
-            priced.append(
-                OrderLine(
-                    f"{order_id}.{at + 1}",
-                    line.sku,
-                    title,
-                    line.quantity,
-                    price,
-                    components=variant.components,
-                )
-            )
-    refuse(refusals)
-    return tuple(priced)
-
-
-def _price(variant: Variant, line: AskedLine, channel: Channel) -> Money | None:
-    return line.unit_price or variant.prices.get(channel.code)
 
 
 async def sinks(ctx: Context) -> Mapping[str, str]:
@@ -333,7 +198,10 @@ async def _after(ctx: Context, outcome: Outcome) -> Order:
 
 def visible(ctx: Context, order: Order | None) -> Order | None:
     """An order as it is now, if this caller may see it."""
-    if order is None or not ctx.principal.owns(order.subject, order.member_id, order.channel):
+    if order is None:
+        return None
+    places = (order.delivery.location if order.delivery else None, order.origin_location)
+    if not ctx.principal.owns(order.subject, order.member_id, order.channel, places):
         return None
     return order.seen_at(ctx.now)
 
@@ -377,12 +245,25 @@ def _narrowed(ctx: Context, asked: OrderFilter) -> OrderFilter:
         both = tuple(code for code in asked.channels or caller.channels if code in caller.channels)
         asked = replace(asked, channels=both or ("",))
     if caller.may(Right.ORDERS_ALL):
-        return asked
+        return _of_the_shop(ctx, asked) if caller.locations else asked
     if caller.member_id is not None:
         if asked.member_id not in (None, caller.member_id):
             raise Forbidden("a member sees its own orders only; leave memberId out")
         return replace(asked, member_id=caller.member_id)
     return replace(asked, subject=caller.subject)
+
+
+def _of_the_shop(ctx: Context, asked: OrderFilter) -> OrderFilter:
+    """The filter of somebody who works in a shop: that shop's orders."""
+    own = ctx.principal.locations
+    if asked.location is not None:
+        ctx.principal.require_location(asked.location)
+        return asked
+    if len(own) > 1:
+        raise InvalidInput(
+            f"name one of your locations: {', '.join(own)}", field=("filter", "locationCode")
+        )
+    return replace(asked, location=own[0])
 
 
 def _cursor(after: str | None) -> tuple[datetime, str] | None:

@@ -69,6 +69,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
             member_id=member_id,
             exactly=asked.location,
             method=asked.method,
+            in_shop=sells_in(ctx, asked.location),
         )
 
         def decide(books: Books) -> tuple[Change, str]:
@@ -109,8 +110,14 @@ async def hold_of(ctx: Context, channel: str, lines: Sequence[Line]) -> holds.Ho
         tuple((await ctx.directory.locations()).values()),
         bundles=bundles_of(variants),
         asked_at=tuple(first_at.values()),
-        in_shop=ctx.principal.may(Right.TRUSTED_TERMS),
     )
+
+
+def sells_in(ctx: Context, location: str | None) -> bool:
+    """Says whether the caller is one of a place's own people, and may sell what is kept there for
+    whoever stands before them.
+    """
+    return ctx.principal.may(Right.TRUSTED_TERMS) and ctx.principal.works_at(location)
 
 
 def own_member(ctx: Context, member_id: str | None) -> str | None:
@@ -208,7 +215,8 @@ async def reservation(ctx: Context, id: str) -> Held | None:
     if found is None:
         return None
     known, pins = found
-    if not ctx.principal.owns(known.subject, known.member_id, known.channel):
+    places = (known.location,)
+    if not ctx.principal.owns(known.subject, known.member_id, known.channel, places):
         return None
     now = ctx.now
     return Held(known.seen_at(now), tuple(pin for pin in pins if not pin.due(now)))

@@ -291,7 +291,9 @@ def _check_adjustment(asked: AdjustStock) -> None:
     if recount == (asked.delta is not None):
         raise InvalidInput("give exactly one of delta and recount", field=("input",))
     if asked.delta is not None and not 0 < abs(asked.delta) <= QUANTITY_MAX:
-        raise InvalidInput(f"a delta is 1 to {QUANTITY_MAX}, or less", field=("input", "delta"))
+        raise InvalidInput(
+            f"a delta is not 0, and at most {QUANTITY_MAX} either way", field=("input", "delta")
+        )
     if asked.on_hand is not None and not 0 <= asked.on_hand <= QUANTITY_MAX:
         raise InvalidInput(
             f"a recount is 0 to {QUANTITY_MAX}", field=("input", "recount", "onHand")

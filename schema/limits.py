@@ -14,6 +14,8 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -29,8 +31,17 @@ FIELDS_MAX = 2_000
 """Most fields of an operation, each fragment counted wherever it is spread; entries of lists are
 not counted. A thousand words cannot ask for as many without fragments."""
 
-Size = tuple[int, int]
-"""Depth, and number of fields."""
+LEAVES_MAX = 200_000
+"""Most fields of an answer, every list as long as it is asked for: each costs some microseconds."""
+
+PAGE_UNKNOWN = 100
+"""Length of a list that a variable says: the longest that is allowed."""
+
+LISTS_OF_TERMS = {"explain": 40, "pickup": 20, "availability": 1}
+"""Length of lists that nobody asks a length for, by their field."""
+
+Size = tuple[int, int, int]
+"""Depth, number of fields, and number of fields of the answer with its lists."""
 
 
 class Limits(SchemaExtension):
@@ -62,7 +73,10 @@ class Bounded(ASTValidationRule):
         measure = _Measure(document)
         for node in document.definitions:
             if isinstance(node, OperationDefinitionNode):
-                depth, fields = measure.of(node.selection_set)
+                depth, fields, leaves = measure.of(node.selection_set)
+                if fields <= FIELDS_MAX and leaves > LEAVES_MAX:
+                    told = f"the answer may have {leaves:,} fields; {LEAVES_MAX:,} are allowed: "
+                    self.report_error(GraphQLError(f"{told}ask for shorter pages", node))
                 if depth > DEPTH_MAX:
                     self.report_error(
                         GraphQLError(f"fields go {depth} deep; {DEPTH_MAX} are allowed", node)
@@ -85,24 +99,39 @@ class _Measure:
         self._known: dict[str, Size] = {}
 
     def of(self, selections: SelectionSetNode | None) -> Size:
-        """Depth and fields of a selection. Introspection is bounded by the library itself."""
-        deepest = total = 0
+        """The size of a selection. Introspection is bounded by the library itself."""
+        deepest = total = answer = 0
         for node in selections.selections if selections is not None else ():
             if isinstance(node, FieldNode):
                 if node.name.value.startswith("__"):
                     continue
-                depth, fields = self.of(node.selection_set)
-                depth, fields = depth + 1, fields + 1
+                depth, fields, leaves = self.of(node.selection_set)
+                depth, fields, leaves = depth + 1, fields + 1, (leaves + 1) * _length(node)
             elif isinstance(node, FragmentSpreadNode):
-                depth, fields = self._of_fragment(node.name.value)
+                depth, fields, leaves = self._of_fragment(node.name.value)
             else:
                 assert isinstance(node, InlineFragmentNode), "a selection is nothing else"
-                depth, fields = self.of(node.selection_set)
-            deepest, total = max(deepest, depth), total + fields
-        return deepest, total
+                depth, fields, leaves = self.of(node.selection_set)
+            deepest, total, answer = max(deepest, depth), total + fields, answer + leaves
+        return deepest, total, answer
 
     def _of_fragment(self, name: str) -> Size:
         if name not in self._known:
-            self._known[name] = 0, 0  # a fragment in a circle is refused by another rule
+            self._known[name] = 0, 0, 0  # a fragment in a circle is refused by another rule
             self._known[name] = self.of(self._fragments.get(name))
         return self._known[name]
+
+
+def _length(field: FieldNode) -> int:
+    """How long a field's list may be, by what it is asked with; 1 if it is none."""
+    length = LISTS_OF_TERMS.get(field.name.value, 1)
+    for argument in field.arguments or ():
+        if argument.name.value == "first":
+            value = argument.value
+            if isinstance(value, IntValueNode) and len(value.value) <= len(str(PAGE_UNKNOWN)):
+                return int(value.value)
+            return PAGE_UNKNOWN  # a longer one is refused by the list itself
+        if argument.name.value in ("skus", "ids"):
+            listed = argument.value
+            length = len(listed.values) if isinstance(listed, ListValueNode) else PAGE_UNKNOWN
+    return max(1, length)

@@ -10,9 +10,9 @@ from resolvers.domain.catalog import Provenance
 from resolvers.domain.orders import Order, OrderLine
 from resolvers.domain.outbox import Write
 from resolvers.house import ORDERS
-from schema.enums import OrderStatus, WriteStatus
+from schema.enums import Method, OrderStatus, WriteStatus
 from schema.fields import instances_of, plain
-from schema.ids import NodeType, identity
+from schema.ids import NodeType, identity, seal
 from schema.info import Info
 from schema.values import MoneyType, ProvenanceType
 
@@ -33,6 +33,10 @@ class OrderLineType:
     total: MoneyType = plain(_line_total, "Price of all units of the line, tax included.")
     fulfilled_quantity: int = plain("fulfilled", "Units of it that have left for the buyer.")
     returned_quantity: int = plain("returned", "Units of it that came back.")
+
+
+def _reservation_id(order: Order) -> str | None:
+    return None if order.reservation_id is None else seal("Reservation", order.reservation_id)
 
 
 @strawberry.type(name="Payment", description="Money that a trusted caller says it has captured.")
@@ -81,6 +85,33 @@ class BackendWriteType:
     )
 
 
+@strawberry.type(name="Address", description="Where goods are shipped to.")
+class AddressType:
+    """Read from the domain's address; whoever sees the order sees it whole."""
+
+    recipient: str = strawberry.field(description="Who receives it.")
+    phone: str = strawberry.field(description="Telephone number for the carrier.")
+    country_code: str = strawberry.field(description="Country, ISO 3166 alpha-2.")
+    region: str = strawberry.field(description="Province or state.")
+    city: str = strawberry.field(description="City.")
+    district: str | None = strawberry.field(description="District; null where there is none.")
+    street: str = strawberry.field(description="Street, number and whatever else finds the door.")
+    postal_code: str | None = strawberry.field(description="Postal code; null if nobody said.")
+
+
+@strawberry.type(name="Delivery", description="How an order's goods reach the buyer.")
+class DeliveryType:
+    """Read from the domain's delivery."""
+
+    method: Method = strawberry.field(description="How.")
+    location_code: str | None = plain(
+        "location", "Where they are handed over; null when they are shipped."
+    )
+    address: AddressType | None = strawberry.field(
+        description="Where they are shipped to; null when they are not, or nobody said."
+    )
+
+
 @strawberry.type(
     name="Order",
     description="What a buyer bought. The selling system owns its terms, this gateway where its "
@@ -107,13 +138,31 @@ class OrderType(NodeType):
         description="Tax on top of prices that include none; 0 where prices include theirs."
     )
     total: MoneyType = strawberry.field(description="What the buyer owes in full, tax included.")
-    paid: MoneyType = strawberry.field(description="What was captured of it so far.")
+    paid: MoneyType = strawberry.field(
+        description="What was captured of it so far. Of a canceled order, whoever captured it gives "
+        "it back."
+    )
     payment_due_at: datetime | None = strawberry.field(
         description="Until when an unpaid order keeps its units; at that instant it is canceled. "
         "Null once it is confirmed."
     )
     updated_at: datetime = strawberry.field(description="When it last changed.")
     placed_at: datetime = strawberry.field(description="When it was placed.")
+    delivery: DeliveryType | None = strawberry.field(
+        description="How its goods reach the buyer; null where the selling system does not say."
+    )
+    member_id: strawberry.ID | None = strawberry.field(
+        description="The member who bought; null if nobody is known."
+    )
+    reservation_id: strawberry.ID | None = plain(
+        _reservation_id, "The reservation that holds its units; null where its own system has them."
+    )
+    associate_code: str | None = strawberry.field(
+        description="Code of the associate who sold it; null if nobody did."
+    )
+    origin_location_code: str | None = plain(
+        "origin_location", "Code of the shop where it was sold; null when it was in none."
+    )
     payments: list[PaymentType] = strawberry.field(description="What was captured, oldest first.")
     history: list[OrderEventType] = strawberry.field(
         description="What happened to it, oldest first."

@@ -106,8 +106,11 @@ def step(reservation: Reservation, action: Action, now: datetime) -> Status:
     if after is not None:
         return after
     if status is Status.EXPIRED:
-        raise ReservationExpired("the hold's time is over; reserve again")
-    raise ReservationNotHeld(f"the reservation is {status}; {action.lower()} is not possible")
+        raise ReservationExpired("the hold's time is over; reserve again", field=_ID)
+    raise ReservationNotHeld(f"the reservation is {status}; reserve again", field=_ID)
+
+
+_ID = ("input", "reservationId")
 
 
 def needed(lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]]) -> dict[str, int]:

@@ -293,3 +293,14 @@ def test_a_directory_that_may_not_be_written_is_told():
     assert "cannot be opened: permission denied" in new
     assert "see that its directory is there and takes writes" in new
     assert "may only be read; give this user the right to write it" in old
+
+
+async def test_no_cursor_leaves_the_thread_that_reads_it(tmp_path: Path) -> None:
+    """It would be let go in another thread, in the middle of that thread's next statement."""
+    database = Database(tmp_path / "store.sqlite")
+
+    for run in (database.read, database.write):
+        with pytest.raises(AssertionError, match="where the cursor is"):
+            await run(lambda connection: connection.execute("SELECT 1"))
+
+    await database.close()

@@ -272,7 +272,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     (tmp_path / "digits.toml").write_text("[server]\nport = " + "9" * 5000)
     for path, told in (
-        ("absent.toml", "(file): expected a TOML file, found no such file or directory"),
+        ("absent.toml", "--config), found no such file or directory"),
         ("shop.toml", "(file): expected a TOML file in UTF-8, found other bytes"),
     ):
         with pytest.raises(SettingsError) as refused:

@@ -58,9 +58,9 @@ def test_a_token_from_the_future_is_refused_past_the_skew() -> None:
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        ("", "this is not a token"),
-        ("a.b.c", "this is not a token"),
-        ("é.é.é", "this is not a token"),
+        ("", "this is not a token; make one with: gateway token"),
+        ("a.b.c", "this is not a token; make one with: gateway token"),
+        ("é.é.é", "this is not a token; make one with: gateway token"),
         ("x" * 4097, "the token is longer than any that is signed here"),
         (jwt.encode({"sub": "x"}, "", algorithm="none"), "the token is not signed with HS256"),
         (

@@ -6,6 +6,8 @@ The ERP is installed and seeded on the first run. Its database and the gateway's
 """
 
 import argparse
+import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -21,7 +23,10 @@ ROLES = (
     ("guest", ()),
     ("shopper", ("--member", "M-1")),
     ("partner", ("--channel", "mini-program")),
+    ("associate", ("--location", "SH01", "--associate", "A-1")),
+    ("manager", ("--location", "SH01")),
     ("operator", ()),
+    ("admin", ()),
 )
 
 
@@ -39,6 +44,27 @@ def environment(erp: RunningTryton) -> dict[str, str]:
     }
 
 
+def ready(port: int, serving: "subprocess.Popen[bytes]", ended: threading.Event) -> bool:
+    """Waits until the gateway has read the ERP for the first time."""
+    while not ended.wait(0.2):
+        if serving.poll() is not None:
+            return False
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return True
+    return False
+
+
+def question(port: int) -> str:
+    """A query to paste, of a SKU that this ERP has."""
+    asked = '{ availability(skus: [\\"BT0101-01\\"], channel: \\"mini-program\\")'
+    asked += " { sku availableToPromise explain { kind quantity locationCode } } }"
+    head = f"curl -s http://127.0.0.1:{port}/graphql -H 'Content-Type: application/json'"
+    return f'{head} -d \'{{"query": "{asked}"}}\''
+
+
 def serve(port: int, data: Path) -> int:
     """Runs both until one ends or somebody ends them."""
     ended = threading.Event()
@@ -48,6 +74,8 @@ def serve(port: int, data: Path) -> int:
         command = [gateway(), "serve", "--config", str(CONFIG), "--data", str(data)]
         serving = subprocess.Popen([*command, "--port", str(port)], env=environment(erp))
         try:
+            if not ready(port, serving, ended):
+                return 1
             print(f"ERP         {erp.url}/{erp.database}/ (passwords in {erp.house.password_file})")
             print(f"GraphQL     http://127.0.0.1:{port}/graphql")
             print(f"GraphiQL    http://127.0.0.1:{port}/graphiql")
@@ -56,6 +84,8 @@ def serve(port: int, data: Path) -> int:
                 token = [gateway(), "token", "--data", str(data), "--role", role, *options]
                 made = subprocess.run(token, check=True, capture_output=True, text=True)
                 print(f"{role:<11} {made.stdout.strip()}", flush=True)
+            print(f"\nWhat can be promised of one SKU:\n\n  {question(port)}\n\nStop with Ctrl-C.")
+            sys.stdout.flush()
             while not ended.wait(1):
                 if serving.poll() is not None or not erp.alive:
                     return 1

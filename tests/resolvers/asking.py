@@ -5,7 +5,7 @@ from resolvers.domain.locations import Method
 from resolvers.domain.orders import Address, Delivery, Order
 from resolvers.domain.reservation import Line
 from resolvers.domain.values import Money
-from resolvers.orders import AskedLine, AskedPayment, PlaceOrder
+from resolvers.placing import AskedLine, AskedPayment, PlaceOrder
 from resolvers.reservations import ReserveStock
 from tests.resolvers.conftest import PARTNER, House
 

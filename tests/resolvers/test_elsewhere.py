@@ -10,7 +10,7 @@ from resolvers import orders, stock
 from resolvers.domain.errors import Forbidden, InvalidInput, OrderNotOpen, StockMoved
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money
-from resolvers.orders import AskedPayment
+from resolvers.placing import AskedPayment
 from resolvers.stock import AdjustStock
 from tests.resolvers.asking import SKU, paid_order
 from tests.resolvers.conftest import ADMIN, MANAGER, SHOPPER, House, opened

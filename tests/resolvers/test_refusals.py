@@ -25,10 +25,10 @@ from resolvers.domain.locations import Method
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.reservation import Line
 from resolvers.domain.values import Money
-from resolvers.orders import AskedLine, AskedPayment
+from resolvers.placing import AskedLine, AskedPayment, PlaceOrder
 from resolvers.ports import OrderFilter
 from resolvers.reservations import ReserveStock
-from tests.resolvers.asking import SET, SKU, asked, order_of, state_of
+from tests.resolvers.asking import PICKUP, SET, SHIP, SKU, asked, order_of, state_of
 from tests.resolvers.conftest import MANAGER, OTHER, PARTNER, SHOPPER, House
 
 
@@ -152,15 +152,60 @@ async def test_a_token_bound_to_a_channel_opens_no_more_than_its_own_orders(
 async def test_only_the_shops_own_people_sell_what_is_kept_for_whoever_stands_there(
     house: House,
 ) -> None:
-    there = await house.on_hand(SKU, "ST-04")
-    ask = ReserveStock("k", "store", (Line(SKU, there),), location="ST-04")
+    there = await house.on_hand(SKU, "ST-01")
+    ask = ReserveStock("k", "store", (Line(SKU, there),), location="ST-01")
+    colleague = principal_of(Role.MANAGER, locations=("ST-02",))
 
-    with pytest.raises(InsufficientStock) as refusal:
-        await reservations.reserve_stock(house(SHOPPER), ask)
+    for stranger in (SHOPPER, colleague):
+        with pytest.raises(InsufficientStock) as refusal:
+            await reservations.reserve_stock(house(stranger), ask)
     held, _ = await reservations.reserve_stock(house(MANAGER), ask)
 
     assert refusal.value.available == there - 1
     assert held.reservation.lines == (Line(SKU, there),)
+
+
+async def test_people_of_a_shop_see_pay_and_cancel_what_is_their_shops(house: House) -> None:
+    here, _ = await orders.place_order(
+        house(SHOPPER), order_of("h", delivery=PICKUP, lines=(AskedLine(SKU, 1),))
+    )
+    there, _ = await orders.place_order(house(SHOPPER), order_of("t", lines=(AskedLine(SKU, 1),)))
+    payment = AskedPayment("CASH", here.total)
+
+    page = await orders.browse_orders(house(MANAGER), OrderFilter(), 10, None)
+    assert [order.id for order in page.nodes] == [here.id]
+    assert await orders.order_by_id(house(MANAGER), there.id) is None
+    for attempt in (
+        orders.record_payment(house(MANAGER), "p", there.id, payment),
+        orders.cancel_order(house(MANAGER), "c", there.id),
+    ):
+        with pytest.raises(NotFound):
+            await attempt
+    paid, _ = await orders.record_payment(house(MANAGER), "ok", here.id, payment)
+    assert paid.status is OrderStatus.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("channel", "origin"), [("marketplace-a", "ST-01"), ("store", "ST-02"), ("store", None)]
+)
+async def test_people_of_a_shop_name_prices_for_its_own_sales_only(
+    house: House, channel: str, origin: str | None
+) -> None:
+    ask = PlaceOrder(
+        "p",
+        channel,
+        SHIP,
+        lines=(AskedLine(SKU, 1, Money(1, "CNY")),),
+        payments=(AskedPayment("CASH", Money(1, "CNY")),),
+        origin_location=origin,
+    )
+
+    with pytest.raises(Refused):
+        await orders.place_order(house(MANAGER), ask)
+
+    sold = replace(ask, channel="store", origin_location="ST-01")
+    order, _ = await orders.place_order(house(MANAGER), sold)
+    assert order.status is OrderStatus.CONFIRMED
 
 
 async def test_a_hold_that_was_given_back_stays_so_when_the_clock_is_set_back(

@@ -11,7 +11,7 @@ from gateway.bootstrap import closed
 from resolvers.access import Principal
 from resolvers.domain.feeds import Feed
 from tests.schema.asking import PAY, ask, place
-from tests.support import ASSOCIATE, OPERATOR, PARTNER, SHOPPER, SKU, Shop, open_shop
+from tests.support import OPERATOR, PARTNER, SHOPPER, SKU, Shop, open_shop
 
 BACKENDS = """{ backends {
   code vendor roles status breaker lag { entity lastSyncedAt seconds }
@@ -95,7 +95,7 @@ async def test_a_backend_that_fails_says_why(shop: Shop) -> None:
     assert (pos["status"], pos["lag"], pos["lastError"]) == ("DOWN", [], "not heard of yet")
 
 
-@pytest.mark.parametrize(("caller", "told"), [(SHOPPER, None), (ASSOCIATE, "till is locked")])
+@pytest.mark.parametrize(("caller", "told"), [(SHOPPER, None), (OPERATOR, "till is locked")])
 async def test_what_a_backend_said_is_told_to_staff_and_not_to_buyers(
     shop: Shop, caller: Principal, told: str | None
 ) -> None:

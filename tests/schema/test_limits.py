@@ -48,6 +48,11 @@ async def test_a_document_that_goes_as_deep_as_is_allowed_runs(shop: Shop) -> No
         (nested(5), f"fields go 17 deep; {DEPTH_MAX} are allowed"),
         (nested(60), f"fields go 182 deep; {DEPTH_MAX} are allowed"),
         (doubling(30), f"{FIELDS_MAX} fields are allowed; split the document"),
+        (
+            "query($n: Int!) { products(first: 100) { nodes { variants(first: $n) { nodes {"
+            " stockLevels(first: 30) { nodes { onHand } } } } } } }",
+            "the answer may have 920,200 fields; 200,000 are allowed: ask for shorter pages",
+        ),
     ],
 )
 async def test_a_document_that_asks_for_too_much_is_refused_before_it_runs(

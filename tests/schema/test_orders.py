@@ -18,6 +18,7 @@ from tests.support import (
     CHANNEL,
     MANAGER,
     NOON,
+    OPERATOR,
     OTHER_SHOPPER,
     PARTNER,
     SHOPPER,
@@ -343,7 +344,7 @@ async def test_an_order_of_another_system_is_found_by_what_it_calls_it(shop: Sho
     await shop.engine.run(Command(None, "", Scope(orders=frozenset(["x1"])), decide))
     by = {"external": {"system": "marketplace-a", "id": "A-77"}}
 
-    answer = await ask(shop, ORDER, MANAGER, by=by)
+    answer = await ask(shop, ORDER, OPERATOR, by=by)
 
     assert answer.data["order"]["number"] == "UC-X1"
     assert answer.data["order"]["provenance"] == [{"system": "marketplace-a", "externalId": "A-77"}]

@@ -49,11 +49,7 @@ class SqliteCatalog:
         differing = [location for location in locations if known.get(location.code) != location]
         rows = [(location.code, encode(location)) for location in differing]
         if rows:
-            await self._database.write(
-                lambda connection: connection.executemany(
-                    "INSERT OR REPLACE INTO locations VALUES (?, ?)", rows
-                )
-            )
+            await self._database.write(partial(_put_locations, rows=rows))
         return len(rows)
 
     async def locations(self) -> Sequence[Location]:
@@ -190,3 +186,7 @@ def _save_variants(connection: sqlite3.Connection, product: Product) -> None:
         "INSERT OR IGNORE INTO barcodes VALUES (?, ?)",
         [(barcode, v.sku) for v in product.variants for barcode in v.barcodes],
     )
+
+
+def _put_locations(connection: sqlite3.Connection, rows: Sequence[tuple[str, bytes]]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO locations VALUES (?, ?)", rows)

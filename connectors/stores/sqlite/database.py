@@ -156,13 +156,13 @@ class Database:
         with self._told():
             connection = self._connect()
             with self._turn(), self._transaction(connection, "BEGIN IMMEDIATE"):
-                return work(connection)
+                return _held(work(connection))
 
     def _seen(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._told():
             connection = self._connect()
             with self._transaction(connection, "BEGIN"):
-                return work(connection)
+                return _held(work(connection))
 
     def _prepare(self) -> None:
         """Makes the tables, or proves that they are ours and take writes."""
@@ -197,3 +197,11 @@ class Database:
                 " run the newer program"
             )
         return int(found)
+
+
+def _held(result: T) -> T:
+    """What some work found, which is its caller's now: a cursor would be let go in another thread
+    while its own goes on with the same statement.
+    """
+    assert not isinstance(result, sqlite3.Cursor), "read the rows where the cursor is"
+    return result

@@ -57,7 +57,11 @@ class SqliteHouse:
             " SET watermark = excluded.watermark, body = excluded.body"
             " WHERE watermark <= excluded.watermark"
         )
-        await self._database.write(lambda connection: connection.executemany(sql, _rows(feeds)))
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(sql, _rows(feeds))
+
+        await self._database.write(work)
 
     async def lease(self, name: str, owner: str, seconds: float, now: datetime) -> Lease | None:
         """Takes or renews a lease."""
