@@ -115,7 +115,7 @@ class OrdersMutation:
     @strawberry.mutation(
         graphql_type=PaymentPayload,
         description="Records money that was captured for an order; paid in full it is confirmed "
-        "and its backends are told. For partners, and for a shop's people where it is their shop's order.",
+        "and its backends are told. For partners, and a shop's people.",
     )
     @staticmethod
     async def record_payment(

@@ -75,7 +75,7 @@ class OrderLineInput:
     sku: str = strawberry.field(description="The SKU, compared exactly; a bundle's own, too.")
     quantity: int = strawberry.field(description="Units, 1 to 1,000,000.")
     unit_price: MoneyInput | None = strawberry.field(
-        description="Price of one unit, tax included: only from partners, and from a shop's people in its own channel. "
+        description="Price of one unit, tax included: only from partners and a shop's people. "
         "Absent: the channel's price now."
     )
 
@@ -189,7 +189,7 @@ class PlaceOrderInput:
     )
     delivery: DeliveryInput = strawberry.field(description="How it reaches the buyer.")
     payments: list[PaymentInput] | None = strawberry.field(
-        description="What was captured already: only from partners, and from a shop's people in its own channel. An "
+        description="What was captured already: only from partners and a shop's people. An "
         "order that is paid in full is confirmed at once; any other waits for `recordPayment`."
     )
     associate_code: str | None = strawberry.field(

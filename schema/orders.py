@@ -139,7 +139,7 @@ class OrderType(NodeType):
     )
     total: MoneyType = strawberry.field(description="What the buyer owes in full, tax included.")
     paid: MoneyType = strawberry.field(
-        description="What was captured of it so far. Of a canceled order, whoever captured it gives "
+        description="What was captured of it so far. Of a canceled order whoever captured it gives "
         "it back."
     )
     payment_due_at: datetime | None = strawberry.field(
