@@ -171,9 +171,7 @@ class _Connection:
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "ping":
-                payload = message.get("payload")
-                echo = {"payload": payload} if isinstance(payload, dict) else {}
-                await self._send({"type": "pong", **echo})
+                await self._send({"type": "pong"})  # without the payload: who knows how deep it is
             case "pong":
                 pass  # it answers no ping of ours: the transport looks after dead clients
             case "subscribe":
@@ -230,6 +228,7 @@ class _Connection:
             if kind is Kind.SUBSCRIPTION:
                 async with aclosing(self.desk.states(operation, self.caller, request_id)) as states:
                     async for answer in states:
+                        self._recognize()
                         refused = await self._tell(id, answer)
             else:
                 answer = await self.desk.answer(operation, kind, self.caller, request_id)
@@ -239,6 +238,10 @@ class _Connection:
             return _refusal(id, refusal.error(request_id))
         except WebSocketDisconnect:
             raise
+        except _Closing as reason:  # nothing more may be told on this connection
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await self.websocket.close(reason.code, reason.reason)
+            return None
         except Exception:  # the outermost place of an operation: its connection goes on
             log.exception("an operation failed in our own code")
             return _refusal(id, internal(request_id))

@@ -142,7 +142,7 @@ def read_source(path: Path | None) -> Source:
             content = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         reason = (error.strerror or "no file").lower()
-        expected = "a TOML file (begin with a copy of examples/tryton.toml, and name it: --config)"
+        expected = "a TOML file (begin with a copy from examples/, and name it: --config)"
         raise SettingsError([Problem("(file)", expected, reason, name)]) from error
     if len(content) > _FILE_BYTES_MAX:
         raise SettingsError([Problem("(file)", "at most 1 MiB", "more", name)])

@@ -8,7 +8,7 @@ from resolvers.domain.catalog import Component, Product, Variant
 from resolvers.domain.errors import InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Capability, Location, LocationKind
 from resolvers.domain.values import LINES_MAX
-from resolvers.paging import Page, checked_first, page_of, slice_of
+from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
 from resolvers.ports import ProductFilter, ProductSort
 
 _TEXT_MAX = 200
@@ -29,6 +29,7 @@ async def browse_products(
         NotFound: no such channel.
     """
     checked_first(first)
+    checked_lists(brand=asked.brands, category=asked.categories)
     if asked.search is not None and len(asked.search) > _TEXT_MAX:
         raise InvalidInput(f"a search has at most {_TEXT_MAX} characters", field=("filter",))
     if asked.channel is not None:
@@ -89,7 +90,12 @@ class LocationFilter:
 async def browse_locations(
     ctx: Context, asked: LocationFilter, first: int, after: str | None
 ) -> Page[Location]:
-    """A page of locations, by code."""
+    """A page of locations, by code.
+
+    Raises:
+        InvalidInput: a page size or filter that cannot be meant.
+    """
+    checked_lists(region=asked.regions, kind=asked.kinds, capability=asked.capabilities)
     found = [
         at
         for at in (await ctx.directory.locations()).values()

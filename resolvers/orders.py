@@ -21,7 +21,7 @@ from resolvers.domain.errors import (
 from resolvers.domain.orders import Order, OrderStatus, Payment
 from resolvers.domain.reservation import Line
 from resolvers.engine import Outcome
-from resolvers.paging import Page, checked_first, page_of
+from resolvers.paging import Page, checked_first, checked_lists, page_of
 from resolvers.placing import (
     AskedPayment,
     PlaceOrder,
@@ -54,7 +54,12 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
         channel = ctx.directory.channel(asked.channel)
         scope, lines = await asked_lines(ctx, asked)
         hold = replace(
-            await hold_of(ctx, asked.channel, [Line(line.sku, line.quantity) for line in lines]),
+            await hold_of(
+                ctx,
+                asked.channel,
+                [Line(line.sku, line.quantity) for line in lines],
+                [line.at for line in lines],
+            ),
             member_id=member_id,
             exactly=asked.delivery.location,
             method=asked.delivery.method,
@@ -154,6 +159,11 @@ async def cancel_order(
     async def prepare() -> tuple[Scope, Decide]:
         scope = await _scope_of_order(ctx, order_id)
         takers = await sinks(ctx)
+        if cut is not None and not cut:
+            raise InvalidInput(
+                "name the lines, or leave lines out to cancel the whole order",
+                field=("input", "lines"),
+            )
         if cut is not None and len({id for id, _ in cut}) != len(cut):
             raise InvalidInput("name each line once", field=("input", "lines"))
 
@@ -191,9 +201,10 @@ async def _after(ctx: Context, outcome: Outcome) -> Order:
     """The order as the command left it, or as it is now if the command was a replay."""
     if outcome.change is not None and outcome.change.orders:
         return outcome.change.orders[0]
-    order = (await ctx.store.stock.orders([outcome.answer])).get(outcome.answer)
-    assert order is not None, "a command never loses the order that it was about"
-    return order.seen_at(ctx.now)
+    order = await order_by_id(ctx, outcome.answer)
+    if order is None:  # a replay by a token that may see less
+        raise NotFound("there is no such order", field=_ORDER)
+    return order
 
 
 def visible(ctx: Context, order: Order | None) -> Order | None:
@@ -231,6 +242,7 @@ async def browse_orders(
     """
     ctx.principal.require(Right.ORDERS_OWN)
     checked_first(first)
+    checked_lists(channel=asked.channels, status=asked.statuses)
     narrowed = _narrowed(ctx, asked)
     now = ctx.now
     rows = await ctx.store.stock.order_page(narrowed, _cursor(after), first + 1, now)

@@ -39,6 +39,17 @@ def checked_first(first: int) -> int:
     return first
 
 
+def checked_lists(**lists: Sequence[object]) -> None:
+    """Refuses filter lists that are longer than a page.
+
+    Raises:
+        InvalidInput: naming the first of them.
+    """
+    for name, values in lists.items():
+        if len(values) > PAGE_MAX:
+            raise InvalidInput(f"{name} names at most {PAGE_MAX} values", field=("filter", name))
+
+
 def page_of(rows: Sequence[tuple[str, T]], first: int, after: str | None) -> Page[T]:
     """A page from one row more than was asked for, which only says that there is more."""
     return Page(tuple(rows[:first]), len(rows) > first, after is not None)

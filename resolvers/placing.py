@@ -1,7 +1,7 @@
 """What an order asks for: its lines, prices, delivery and terms, checked before it is decided."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from zoneinfo import ZoneInfo
 
 from resolvers.access import Scope as Right
@@ -16,18 +16,28 @@ from resolvers.domain.errors import (
     refuse,
 )
 from resolvers.domain.locations import Channel, ChannelKind, able
-from resolvers.domain.orders import Delivery, OrderLine
+from resolvers.domain.orders import Address, Delivery, OrderLine
 from resolvers.domain.values import LINES_MAX, Money
 from resolvers.reservations import reservation, scope_of
+
+TEXT_MAX = 200
+"""Longest part of an address: longer ones fit on no label."""
+
+PAYMENTS_MAX = 20
+"""Most payments of one order when it is placed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskedLine:
-    """So many units of one SKU; a price only from a caller that may set it."""
+    """So many units of one SKU; a price only from a caller that may set it.
+
+    ``at`` is where it stood in the input.
+    """
 
     sku: str
     quantity: int
     unit_price: Money | None = None
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ def check_terms(ctx: Context, asked: PlaceOrder) -> None:
     """Refuses prices and payments from a caller that may not name them: people of a shop may, for
     what is sold in it.
     """
+    if len(asked.payments) > PAYMENTS_MAX:
+        raise InvalidInput(f"{PAYMENTS_MAX} payments at a time", field=("input", "payments"))
     caller, channel = ctx.principal, ctx.directory.channel(asked.channel)
     places = (asked.origin_location, asked.delivery.location)
     in_shop = channel.kind is ChannelKind.IN_STORE and any(map(caller.works_at, places))
@@ -81,8 +93,12 @@ def check_terms(ctx: Context, asked: PlaceOrder) -> None:
 
 
 async def check_delivery(ctx: Context, asked: PlaceOrder) -> None:
-    """Refuses a place that does not exist, or that cannot hand goods over in this way."""
+    """Refuses a place that does not exist, or that cannot hand goods over in this way; and an
+    address that nobody could deliver to, or print.
+    """
     delivery = asked.delivery
+    if delivery.address is not None:
+        _check_address(delivery.address)
     if delivery.location is not None:
         field = ("input", "delivery", delivery.method.lower(), "locationCode")
         place = await ctx.directory.location(delivery.location, field)
@@ -92,6 +108,24 @@ async def check_delivery(ctx: Context, asked: PlaceOrder) -> None:
             )
     if asked.origin_location is not None:
         await ctx.directory.location(asked.origin_location, ("input", "originLocationCode"))
+
+
+def _check_address(address: Address) -> None:
+    refusals: list[Refused] = []
+    for part in fields(address):
+        text = getattr(address, part.name)
+        if part.name == "geo" or text is None:
+            continue
+        if not text.strip() or len(text) > TEXT_MAX or not text.isprintable():
+            first, *rest = part.name.split("_")
+            name = first + "".join(word.capitalize() for word in rest)
+            refusals.append(
+                InvalidInput(
+                    f"1 to {TEXT_MAX} printable characters",
+                    field=("input", "delivery", "ship", name),
+                )
+            )
+    refuse(refusals)
 
 
 async def asked_lines(ctx: Context, asked: PlaceOrder) -> tuple[Scope, tuple[AskedLine, ...]]:
@@ -105,22 +139,26 @@ async def asked_lines(ctx: Context, asked: PlaceOrder) -> tuple[Scope, tuple[Ask
     assert held is not None, "it was found a moment ago"
     if asked.lines is not None:
         return scope, _merged(asked.lines)
-    return scope, tuple(AskedLine(line.sku, line.quantity) for line in held.reservation.lines)
+    return scope, tuple(
+        AskedLine(line.sku, line.quantity, at=at) for at, line in enumerate(held.reservation.lines)
+    )
 
 
 def _merged(lines: Sequence[AskedLine]) -> tuple[AskedLine, ...]:
     """Lines of the same SKU and price as one."""
     if len(lines) > LINES_MAX:
         raise InvalidInput(f"1 to {LINES_MAX} lines at a time", field=("input", "lines"))
+    refusals: list[Refused] = [
+        InvalidInput("a quantity is at least 1", field=("input", "lines", at, "quantity"))
+        for at, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    refuse(refusals)
+    merged: dict[tuple[str, Money | None], AskedLine] = {}
     for at, line in enumerate(lines):
-        if line.quantity < 1:
-            field = ("input", "lines", at, "quantity")
-            raise InvalidInput("a quantity is at least 1", field=field)
-    merged: dict[tuple[str, Money | None], int] = {}
-    for line in lines:
-        key = (line.sku, line.unit_price)
-        merged[key] = merged.get(key, 0) + line.quantity
-    return tuple(AskedLine(sku, quantity, price) for (sku, price), quantity in merged.items())
+        first = merged.get((line.sku, line.unit_price), replace(line, quantity=0, at=at))
+        merged[line.sku, line.unit_price] = replace(first, quantity=first.quantity + line.quantity)
+    return tuple(merged.values())
 
 
 async def priced(
@@ -129,8 +167,8 @@ async def priced(
     """The order's lines, at the channel's price now where the caller named none."""
     priced: list[OrderLine] = []
     refusals: list[Refused] = []
-    for at, line in enumerate(lines):
-        field = ("input", "lines", at)
+    for number, line in enumerate(lines, start=1):
+        field = ("input", "lines", line.at)
         variant = await variant_by_sku(ctx, line.sku)
         assert variant is not None, "unknown SKUs were refused before"
         price = _price(variant, line, channel)
@@ -147,7 +185,7 @@ async def priced(
             title = title_of(variant.titles, None)
             priced.append(
                 OrderLine(
-                    f"{order_id}.{at + 1}",
+                    f"{order_id}.{number}",
                     line.sku,
                     title,
                     line.quantity,

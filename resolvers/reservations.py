@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from resolvers.access import Role
 from resolvers.access import Scope as Right
 from resolvers.catalog import bundles_of, sold
 from resolvers.commands import Decide, run
@@ -81,8 +82,12 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
     return await _after(ctx, outcome), outcome.replayed
 
 
-async def hold_of(ctx: Context, channel: str, lines: Sequence[Line]) -> holds.Hold:
+async def hold_of(
+    ctx: Context, channel: str, lines: Sequence[Line], asked_at: Sequence[int] = ()
+) -> holds.Hold:
     """A hold of some lines, each SKU summed into the line where it stood first.
+
+    ``asked_at`` is where each line stood in the input, if not in this order.
 
     Raises:
         InvalidInput, NotFound: a channel, SKU or quantity that cannot be meant.
@@ -93,7 +98,7 @@ async def hold_of(ctx: Context, channel: str, lines: Sequence[Line]) -> holds.Ho
     refusals: list[Refused] = []
     summed: dict[str, int] = {}
     first_at: dict[str, int] = {}
-    for at, line in enumerate(lines):
+    for at, line in zip(asked_at or range(len(lines)), lines, strict=True):
         summed[line.sku] = summed.get(line.sku, 0) + line.quantity
         first_at.setdefault(line.sku, at)
         if line.quantity < 1 or summed[line.sku] > QUANTITY_MAX:
@@ -117,7 +122,9 @@ def sells_in(ctx: Context, location: str | None) -> bool:
     """Says whether the caller is one of a place's own people, and may sell what is kept there for
     whoever stands before them.
     """
-    return ctx.principal.may(Right.TRUSTED_TERMS) and ctx.principal.works_at(location)
+    caller = ctx.principal
+    staff = caller.may(Right.TRUSTED_TERMS) and caller.role is not Role.PARTNER
+    return caller.works_at(location) and (staff or location in caller.locations)
 
 
 def own_member(ctx: Context, member_id: str | None) -> str | None:
@@ -229,7 +236,8 @@ async def _after(ctx: Context, outcome: Outcome) -> Held:
         pins = tuple(pin for pin in change.pins if pin.quantity)
         return Held(change.reservations[0], pins)
     held = await reservation(ctx, outcome.answer)
-    assert held is not None, "a command never loses the reservation that it was about"
+    if held is None:  # a replay by a token that may see less
+        raise NotFound("there is no such reservation", field=_ID)
     return held
 
 

@@ -26,7 +26,7 @@ from resolvers.domain.locations import (
 )
 from resolvers.domain.stock import EntryKind, Position, Stream, as_of
 from resolvers.domain.values import QUANTITY_MAX
-from resolvers.paging import Page, checked_first, page_of, slice_of
+from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
 from resolvers.ports import LevelFilter
 
 HOUSE = "gateway"
@@ -174,6 +174,7 @@ async def browse_levels(
         InvalidInput: a page size or cursor that cannot be meant.
     """
     checked_first(first)
+    checked_lists(locationCode=asked.locations, sku=asked.skus)
     edges: list[tuple[str, Level]] = []
     start = _level_cursor(after)
     for _ in range(_READS_MAX):  # what a backend counts and the catalogue lacks is passed over

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from resolvers.domain.books import Books, Change
 from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen, ReservationNotHeld
-from resolvers.domain.holds import Hold, backed, pinned
+from resolvers.domain.holds import Hold, backed, pinned, whole
 from resolvers.domain.locations import able, in_pool
 from resolvers.domain.orders import (
     HOUSE,
@@ -92,7 +92,7 @@ def place(books: Books, ask: Checkout) -> Change:
         reservation_id=reservation.id,
     )
     payments = [replace(payment, recorded_at=books.now) for payment in ask.payments]
-    order = pay(order, payments, ask.by, books.now, field=("input", "payments"))
+    order = pay(order, payments, ask.by, books.now, field=("input", "payments"), numbered=True)
     if order.status is OrderStatus.PENDING and ask.confirm_unpaid:
         order = confirm(order, ask.by, books.now)
 
@@ -103,6 +103,7 @@ def place(books: Books, ask: Checkout) -> Change:
         expires_at=due,
         location=ask.hold.exactly,
         method=ask.hold.method,
+        units=tuple(ask.hold.units.items()),
         version=reservation.version + 1,
     )
     change = Change(tuple(entries), tuple(pins), reservations=(reservation,), orders=(order,))
@@ -124,7 +125,7 @@ def record_payment(
         return Change(orders=(paid,))
     reservation = books.reservations[order.reservation_id or ""]
     pins = books.pins_of(reservation, books.streams)
-    if not pins:
+    if not whole(reservation, pins):
         raise OrderNotOpen(f"order {order.number} has lost its units; give the money back")
     change = Change(pins=tuple(pins), reservations=(reservation,), orders=(paid,))
     return _firm(books, change, sinks)
@@ -180,7 +181,12 @@ def call_off_lines(books: Books, order_id: str, cut: Mapping[str, int], by: str)
             free[pin.sku] -= units
             entries += release_entries([replace(pin, quantity=units)], books.now)[0]
             pins.append(replace(pin, quantity=pin.quantity - units))
-    less = replace(reservation, lines=kept, version=reservation.version + 1)
+    less = replace(
+        reservation,
+        lines=kept,
+        units=tuple(needed(kept, bundles).items()),
+        version=reservation.version + 1,
+    )
     return Change(tuple(entries), tuple(pins), reservations=(less,), orders=(after,))
 
 

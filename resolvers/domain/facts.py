@@ -299,6 +299,7 @@ def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Cha
         order_id=order.id,
         method=method,
         location=exactly,
+        units=tuple(needed(lines, bundles).items()),
     )
     if short:
         event = OrderEvent("OVERSOLD", books.now, "gateway")

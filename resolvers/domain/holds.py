@@ -4,7 +4,7 @@ Each reads the books and answers with one change, or refuses and nothing changes
 themselves stand in ``reservation``. Pure: the time is the books'.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -77,6 +77,7 @@ def reserve(books: Books, ask: Hold) -> Change:
         member_id=ask.member_id,
         location=ask.exactly,
         method=ask.method,
+        units=tuple(ask.units.items()),
     )
     pins = pinned(ask, books.streams, until, books.now)
     return Change(
@@ -157,16 +158,24 @@ def held(books: Books, id: str, action: Action) -> Reservation:
 
 
 def backed(books: Books, reservation: Reservation) -> list[Pin]:
-    """The pins of a live reservation. One without any has been given back as expired, whatever the
-    clock says now.
+    """The pins of a live reservation. One that has lost a unit was given back as expired by whoever
+    touched that SKU, whatever the clock says now.
 
     Raises:
         ReservationExpired.
     """
     pins = books.pins_of(reservation, books.streams)
-    if not pins:
+    if not whole(reservation, pins):
         raise ReservationExpired("the hold's time is over; reserve again", field=_ID)
     return pins
+
+
+def whole(reservation: Reservation, pins: Iterable[Pin]) -> bool:
+    """Says whether every unit of a reservation is backed."""
+    backing: dict[str, int] = {}
+    for pin in pins:
+        backing[pin.sku] = backing.get(pin.sku, 0) + pin.quantity
+    return backing == dict(reservation.units)
 
 
 def expire(books: Books, id: str) -> Change:

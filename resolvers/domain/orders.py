@@ -168,9 +168,17 @@ class Order:
 
 
 def pay(
-    order: Order, payments: Sequence[Payment], by: str, now: datetime, field: tuple[str, ...] = ()
+    order: Order,
+    payments: Sequence[Payment],
+    by: str,
+    now: datetime,
+    *,
+    field: tuple[str, ...] = (),
+    numbered: bool = False,
 ) -> Order:
     """The order with more money on it: CONFIRMED once paid in full.
+
+    ``field`` is where the payments stood in the input; ``numbered`` if they were a list there.
 
     Raises:
         OrderNotOpen: canceled, overdue or already paid.
@@ -181,11 +189,12 @@ def pay(
         raise OrderNotOpen(f"order {order.number} is {seen.status}; there is nothing to pay")
     if seen.status in (OrderStatus.CANCELED, OrderStatus.RETURNED):
         raise OrderNotOpen(f"order {order.number} is {seen.status}; give the money back")
-    for payment in payments:
+    for at, payment in enumerate(payments):
+        blamed = (*field, str(at), "amount") if numbered else field
         if payment.amount.currency != order.currency:
-            raise InvalidInput(f"order {order.number} is in {order.currency}", field=field)
+            raise InvalidInput(f"order {order.number} is in {order.currency}", field=blamed)
         if payment.amount.minor <= 0:
-            raise InvalidInput("a payment is more than nothing", field=field)
+            raise InvalidInput("a payment is more than nothing", field=blamed)
     after = replace(
         order,
         payments=(*order.payments, *payments),

@@ -71,7 +71,7 @@ class Reservation:
     """One buyer's claim on units, all or nothing over its lines.
 
     ``location`` is set when exactly that place was asked for; ``subject`` is the caller that made
-    it.
+    it; ``units`` are the stocked SKUs behind its lines, as they were when it was backed.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Reservation:
     order_id: str | None = None
     location: str | None = None
     method: Method | None = None
+    units: tuple[tuple[str, int], ...] = ()
     version: int = 0
 
     def seen_at(self, now: datetime) -> "Reservation":

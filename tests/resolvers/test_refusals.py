@@ -156,7 +156,7 @@ async def test_only_the_shops_own_people_sell_what_is_kept_for_whoever_stands_th
     ask = ReserveStock("k", "store", (Line(SKU, there),), location="ST-01")
     colleague = principal_of(Role.MANAGER, locations=("ST-02",))
 
-    for stranger in (SHOPPER, colleague):
+    for stranger in (SHOPPER, colleague, principal_of(Role.PARTNER)):
         with pytest.raises(InsufficientStock) as refusal:
             await reservations.reserve_stock(house(stranger), ask)
     held, _ = await reservations.reserve_stock(house(MANAGER), ask)
@@ -211,8 +211,14 @@ async def test_people_of_a_shop_name_prices_for_its_own_sales_only(
 async def test_a_hold_that_was_given_back_stays_so_when_the_clock_is_set_back(
     house: House,
 ) -> None:
-    held, _ = await reservations.reserve_stock(house(SHOPPER), asked("k", 2, ttl_seconds=60))
-    house.clock.turn(seconds=60)
+    both = (Line(SKU, 2), Line("BT-0002-30ML", 1))
+    ask = ReserveStock("k", "mini-program", both, ttl_seconds=60)
+    held, _ = await reservations.reserve_stock(house(SHOPPER), ask)
+    unpaid, _ = await orders.place_order(
+        house(SHOPPER),
+        order_of("u", lines=tuple(AskedLine(line.sku, line.quantity) for line in both)),
+    )
+    house.clock.turn(seconds=1800)
     await reservations.reserve_stock(house(SHOPPER), asked("touches the stream"))
     house.clock.turn(seconds=-1)
 
@@ -222,6 +228,51 @@ async def test_a_hold_that_was_given_back_stays_so_when_the_clock_is_set_back(
     ):
         with pytest.raises(ReservationExpired):
             await attempt
+    payment = AskedPayment("WECHAT", unpaid.total)
+    with pytest.raises(OrderNotOpen):
+        await orders.record_payment(house(PARTNER), "pay", unpaid.id, payment)
+
+
+async def test_each_line_of_an_order_is_blamed_where_it_stood(house: House) -> None:
+    unknown = order_of("u", lines=(AskedLine(SKU, 1), AskedLine(SKU, 1), AskedLine("NO-SUCH", 1)))
+    negative = order_of("n", lines=(AskedLine(SKU, 0), AskedLine(SKU, -1)))
+
+    with pytest.raises(NotFound) as missing:
+        await orders.place_order(house(SHOPPER), unknown)
+    with pytest.raises(Several) as several:
+        await orders.place_order(house(SHOPPER), negative)
+
+    assert missing.value.field == ("input", "lines", "2", "sku")
+    assert [error.field[2] for error in several.value.refusals] == ["0", "1"]
+
+
+async def test_what_nobody_can_deliver_to_and_what_names_nothing_is_refused(
+    house: House,
+) -> None:
+    assert SHIP.address is not None
+    nowhere = replace(SHIP, address=replace(SHIP.address, street=" ", country_code="C" * 201))
+    order, _ = await orders.place_order(house(SHOPPER), order_of("p", lines=(AskedLine(SKU, 1),)))
+
+    with pytest.raises(Several) as several:
+        await orders.place_order(
+            house(SHOPPER), order_of("q", lines=(AskedLine(SKU, 1),), delivery=nowhere)
+        )
+    with pytest.raises(InvalidInput):
+        await orders.cancel_order(house(SHOPPER), "c", order.id, [])
+    many = OrderFilter(channels=("mini-program",) * 101)
+    with pytest.raises(InvalidInput):
+        await orders.browse_orders(house(PARTNER), many, 10, None)
+
+    assert [error.field[-1] for error in several.value.refusals] == ["countryCode", "street"]
+
+
+async def test_a_replay_by_a_token_that_may_see_less_finds_nothing(house: House) -> None:
+    held, _ = await reservations.reserve_stock(house(SHOPPER), asked("k"))
+    await reservations.release_reservation(house(SHOPPER), "r", held.reservation.id)
+    narrow = principal_of(Role.SHOPPER, member="M-1", channels=("store",))
+
+    with pytest.raises(NotFound):
+        await reservations.release_reservation(house(narrow), "r", held.reservation.id)
 
 
 async def test_a_bundle_whose_recipe_changed_during_its_hold_is_pinned_anew(
