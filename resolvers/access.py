@@ -36,6 +36,8 @@ class Scope(StrEnum):
     ORDERS_ALL = "orders:read"
     TRUSTED_TERMS = "orders:terms"
     PAY = "payments:record"
+    RULES_READ = "rules:read"
+    RULES = "rules:set"
     HOUSE = "house:read"
     OPERATE = "house:operate"
 
@@ -44,9 +46,9 @@ _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
 _ASSOCIATE = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS}
+_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS, Scope.RULES_READ}
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),

@@ -126,7 +126,7 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
         return Outcome(before.answer, replayed=True)
     try:
         change, answer = command.decide(books)
-        books.post(change)
+        books.post(change, key.id if key is not None else None)
     except CommerceError as refusal:
         return refusal
     except Exception as bug:  # noqa: BLE001  # one command's bug must not take the others with it

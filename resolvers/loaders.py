@@ -12,6 +12,7 @@ from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Stream
 from resolvers.ports import Clock, Store
 
@@ -37,12 +38,19 @@ class Loaders:
         )
         self._store = store
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
+        self._rules: asyncio.Future[RuleBook] | None = None
 
     async def feeds(self) -> Mapping[FeedKey, Feed]:
         """Every feed, read once for the request."""
         if self._feeds is None:
             self._feeds = asyncio.ensure_future(self._read_feeds())
         return await asyncio.shield(self._feeds)
+
+    async def rules(self) -> RuleBook:
+        """The rules that are set, read once for the request."""
+        if self._rules is None:
+            self._rules = asyncio.ensure_future(self._store.stock.rules())
+        return await asyncio.shield(self._rules)
 
     async def _read_feeds(self) -> Mapping[FeedKey, Feed]:
         return {feed.key: feed for feed in await self._store.house.feeds()}

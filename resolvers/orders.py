@@ -32,7 +32,7 @@ from resolvers.placing import (
     priced,
 )
 from resolvers.ports import OrderFilter
-from resolvers.reservations import hold_of, own_member, sells_in
+from resolvers.reservations import hold_of, own_member, seen_by, sells_in
 
 _ORDER = ("input", "orderId")
 
@@ -99,7 +99,7 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
         def decide(books: Books) -> tuple[Change, str]:
             return checkout.place(books, ask), order_id
 
-        return scope | Scope(skus=frozenset(hold.units)), decide
+        return scope | seen_by(hold), decide
 
     outcome = await run(ctx, "placeOrder", asked.key, asked, prepare)
     return await _after(ctx, outcome), outcome.replayed

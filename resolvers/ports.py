@@ -17,6 +17,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import Adjustment, Sale, Write
 from resolvers.domain.reservation import Reservation
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 
 Clock = Callable[[], datetime]
@@ -151,6 +152,9 @@ class StockStore(Protocol):
         now: datetime,
     ) -> Sequence[Order]:
         """Orders, newest first by (placed_at, id), after a given one; overdue ones are canceled."""
+
+    async def rules(self) -> RuleBook:
+        """The rules that are set now."""
 
     async def recorded_answer(self, key: Key) -> str | None: ...
 

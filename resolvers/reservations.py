@@ -21,6 +21,7 @@ from resolvers.domain.reservation import BackedLine, Line, Reservation, backing
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
 from resolvers.engine import Command, Outcome
+from resolvers.ruling import asked_by_rules
 
 _ID = ("input", "reservationId")
 _TTL = ("input", "ttlSeconds")
@@ -76,7 +77,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
         def decide(books: Books) -> tuple[Change, str]:
             return holds.reserve(books, ask), ask.id
 
-        return Scope(skus=frozenset(ask.units)), decide
+        return seen_by(ask), decide
 
     outcome = await run(ctx, "reserveStock", asked.key, asked, prepare)
     return await _after(ctx, outcome), outcome.replayed
@@ -107,6 +108,7 @@ async def hold_of(
     refuse(refusals)
     fields = [("input", "lines", at, "sku") for at in first_at.values()]
     variants = await sold(ctx, list(summed), fields)
+    asked = await asked_by_rules(ctx, variants.values())
     return holds.Hold(
         ctx.new_id(),
         ctx.principal.subject,
@@ -115,7 +117,16 @@ async def hold_of(
         tuple((await ctx.directory.locations()).values()),
         bundles=bundles_of(variants),
         asked_at=tuple(first_at.values()),
+        categories=asked.categories,
+        stale_hours=asked.stale_hours,
+        time_zone=ctx.terms.time_zone,
     )
+
+
+def seen_by(hold: holds.Hold) -> Scope:
+    """What a decision about a hold needs to see: its SKUs, and what its member has of them."""
+    members = [hold.member_id] if hold.member_id is not None else []
+    return Scope(skus=frozenset(hold.units), members=frozenset(members))
 
 
 def sells_in(ctx: Context, location: str | None) -> bool:

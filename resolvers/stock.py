@@ -17,6 +17,7 @@ from resolvers.domain.catalog import Provenance, Variant
 from resolvers.domain.errors import InvalidInput, NotAuthoritative
 from resolvers.domain.facts import Correction, correct
 from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.limits import business_day
 from resolvers.domain.locations import (
     GeoPoint,
     Location,
@@ -28,6 +29,7 @@ from resolvers.domain.stock import EntryKind, Position, Stream, as_of
 from resolvers.domain.values import QUANTITY_MAX
 from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
 from resolvers.ports import LevelFilter
+from resolvers.ruling import asked_by_rules
 
 HOUSE = "gateway"
 """The system that owns a quantity which no backend is the authority of."""
@@ -94,12 +96,20 @@ async def availability(
     feeds = await ctx.loaders.feeds()
     streams = await _streams(ctx, [found for found in variants if found is not None])
     now = ctx.now
+    asked = await asked_by_rules(ctx, [found for found in variants if found is not None])
+    pool = rules.Pool(
+        selling,
+        list(places.values()),
+        now,
+        method,
+        rules=asked.book,
+        categories=asked.categories,
+        stale_hours=asked.stale_hours,
+        day=business_day(now, ctx.terms.time_zone),
+    )
 
     def promised(variant: Variant) -> Promise:
-        parts = {
-            sku: rules.availability(streams[sku], list(places.values()), selling, now, method)
-            for sku in stocked(variant)
-        }
+        parts = {sku: rules.availability(streams[sku], pool) for sku in stocked(variant)}
         if variant.components:
             answer = rules.of_bundle(variant.sku, variant.components, parts)
         else:

@@ -366,6 +366,7 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
         ctx.directory.channels.get(order.channel) if backend.stock is None else None,
         tuple((await ctx.directory.locations()).values()),
         await sinks(ctx),
+        ctx.terms.time_zone,
     )
     scope = Scope(frozenset(units), frozenset([told.hold_id]), frozenset([id]))
     return Command(None, "", scope, lambda books: (facts.take(books, told), id))

@@ -17,6 +17,7 @@ from resolvers.domain.locations import Method as Method
 from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.reservation import Status as Status
+from resolvers.domain.rules import RuleKind
 from resolvers.house import BackendStatus as BackendStatus
 from resolvers.ports import ProductSort as ProductSort
 
@@ -64,6 +65,18 @@ class UserErrorCode(StrEnum):
     WRONG_PICKUP_CODE = "WRONG_PICKUP_CODE"
 
 
+_described(
+    RuleKind,
+    "StockRuleKind",
+    "What a stock rule does.",
+    SAFETY_STOCK="Keeps units at a location for people in the shop.",
+    PROTECTION="Keeps units for its channels, less what they have live; others leave them.",
+    CAP="Allows its channels together so many live units of a SKU, held and committed.",
+    DAILY_LIMIT="Allows its channels together so many units of a SKU a day, live and sold.",
+    MEMBER_LIMIT="Allows each member so many units of a SKU, live and sold; only known members.",
+    POOL_EXCLUDE="Takes locations out of a channel's pool.",
+    PICKUP_EXCLUDE="Takes locations out of pick-up.",
+)
 _described(
     ChannelKind,
     "ChannelKind",

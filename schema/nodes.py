@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import catalog, orders, reservations, stock
+from resolvers import catalog, orders, reservations, ruling, stock
 from resolvers.context import Context
 from resolvers.domain.errors import InvalidInput
 from resolvers.paging import PAGE_MAX
@@ -29,6 +29,7 @@ LOOK_UPS: Mapping[str, tuple[str, Callable[[Context, str], Awaitable[object]]]] 
     "Variant": ("Query.variant", catalog.variant_by_sku),
     "Location": ("Query.location", catalog.location_by_code),
     "StockLevel": ("Query.stockLevels", _level),
+    "StockRule": ("Query.stockRules", ruling.rule_by_code),
     "Reservation": ("Query.reservation", reservations.reservation),
     "Order": ("Query.order", _order),
 }

@@ -21,6 +21,7 @@ from schema.reservations import (
     ReservationsQuery,
     ReservationsSubscription,
 )
+from schema.rules import RulesMutation, RulesQuery
 from schema.scalars import SCALARS
 from schema.stock import StockMutation, StockQuery, StockSubscription
 
@@ -48,6 +49,7 @@ def build_schema() -> strawberry.Schema:
             LocationsQuery,
             AvailabilityQuery,
             StockQuery,
+            RulesQuery,
             ReservationsQuery,
             OrdersQuery,
             HouseQuery,
@@ -58,6 +60,7 @@ def build_schema() -> strawberry.Schema:
             "answers what was done before. A refusal is data, in `userErrors`.",
             ReservationsMutation,
             StockMutation,
+            RulesMutation,
             OrdersMutation,
         ),
         subscription=_root(

@@ -1,14 +1,17 @@
 """Available to promise: one function, and the terms that led to it.
 
-``promise`` is what one location may promise a channel; a channel's answer is the sum over its pool.
-``explain`` lists signed terms that sum to the answer. Pure; quantities are whole units.
+``offer`` says what every location, and all together, may promise a channel of one SKU: on hand less
+what is promised, less safety stock, less what is protected for other channels, and no more than the
+limits leave. Its terms are signed and sum to the answer. Pure; quantities are whole units.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil, floor
 
 from resolvers.domain.catalog import Component
+from resolvers.domain.limits import LIVE, Bound, bounds, taken_at
 from resolvers.domain.locations import (
     Channel,
     ChannelKind,
@@ -17,7 +20,8 @@ from resolvers.domain.locations import (
     able,
     in_pool,
 )
-from resolvers.domain.stock import Position, Stream, as_of
+from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose, matches
+from resolvers.domain.stock import Position, Stream, TakenKey, as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,59 @@ class Availability:
     terms: tuple[Term, ...]
 
 
-def safety_of(location: Location, channel: Channel, *, here: bool) -> int:
-    """Units kept for people in the shop; a channel in the shop itself may sell them."""
-    if here and channel.kind is ChannelKind.IN_STORE:
-        return 0
-    return location.safety_stock
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a promise is asked for: by which channel, from where, how, when, and under which rules.
+
+    ``exactly`` is the one location that was asked for, ``in_shop`` by its own people.
+    ``categories`` are each SKU's, ``stale_hours`` the age of each location's feed; what is absent
+    has none. ``day`` is the business day.
+    """
+
+    channel: Channel
+    locations: Sequence[Location]
+    now: datetime
+    method: Method | None = None
+    exactly: str | None = None
+    rules: RuleBook = field(default_factory=RuleBook)
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stale_hours: Mapping[str, float] = field(default_factory=dict)
+    day: str = ""
+    member: str | None = None
+    in_shop: bool = False
+
+    def asked(self, sku: str, location: Location | None = None) -> Asked:
+        """What a rule is looked up for."""
+        return Asked(sku, self.categories.get(sku, ()), self.channel.code, self.now, location)
 
 
-def promise(position: Position, location: Location, channel: Channel, *, here: bool = False) -> int:
-    """Units that a channel may promise from one location; ``here``: to somebody in the place."""
-    return max(0, position.unpromised - safety_of(location, channel, here=here))
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A part of what some locations have together that is kept for others, and what it leaves."""
+
+    locations: frozenset[str]
+    kept: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may be promised of one SKU: in all, by location, and under which fences and limits.
+
+    ``in_stock`` is what lies there for the channel before limits.
+    """
+
+    total: int
+    in_stock: int
+    by_location: Mapping[str, int]
+    fences: tuple[Fence, ...]
+    limits: tuple[Bound, ...]
+    terms: tuple[Term, ...]
+
+    def tightest(self) -> Bound | None:
+        """The limit that leaves least, if it leaves less than there is."""
+        bound = min(self.limits, key=lambda bound: bound.left, default=None)
+        return bound if bound is not None and bound.left < self.in_stock else None
 
 
 def eligible(
@@ -61,35 +108,153 @@ def eligible(
     return [at for at in locations if in_pool(at, channel, now) and able(at, method)]
 
 
-def availability(
-    stream: Stream,
-    locations: Sequence[Location],
-    channel: Channel,
-    now: datetime,
-    method: Method | None = None,
-) -> Availability:
-    """What a channel may promise of one SKU now, with the terms that sum to it."""
-    positions = as_of(stream, now)
+def open_to(pool: Pool, sku: str) -> list[Location]:
+    """Locations that a SKU may be promised from, exclusions heeded."""
+    found = eligible(pool.locations, pool.channel, pool.method, pool.now)
+    kinds = [RuleKind.POOL_EXCLUDE]
+    kinds += [RuleKind.PICKUP_EXCLUDE] if pool.method is Method.PICKUP else []
+    for kind in kinds:
+        excluding = pool.rules.by_kind[kind]
+        if excluding:
+            found = [at for at in found if choose(excluding, pool.asked(sku, at)) is None]
+    return found
+
+
+def safety_of(position: Position, location: Location, pool: Pool) -> tuple[int, str]:
+    """Units kept for people in the shop, and by which rule; a channel in the shop may sell them.
+
+    A rule's units are its quantity, or its percentage of what is on hand, rounded up; to which come
+    ``per_stale_hour`` units for each hour of the feed's age, rounded down.
+    """
+    here = pool.in_shop and pool.exactly == location.code
+    if here and pool.channel.kind is ChannelKind.IN_STORE:
+        return 0, ""
+    rule = choose(pool.rules.by_kind[RuleKind.SAFETY_STOCK], pool.asked(position.sku, location))
+    if rule is None:
+        return location.safety_stock, "location"
+    units = _amount(rule, position.on_hand)
+    age = pool.stale_hours.get(location.code, 0.0)
+    return units + floor((rule.per_stale_hour or 0.0) * age), rule.code
+
+
+def _amount(rule: StockRule, on_hand: int) -> int:
+    if rule.percent is not None:
+        return ceil(max(0, on_hand) * rule.percent / 100)
+    return rule.quantity or 0
+
+
+def offer(
+    sku: str, positions: Mapping[str, Position], taken: Mapping[TakenKey, int], pool: Pool
+) -> Offer:
+    """What may be promised of one SKU, from positions and counts that hold nothing due."""
     terms: list[Term] = []
-    by_location: dict[str, int] = {}
-    for location in eligible(locations, channel, method, now):
+    own: dict[str, int] = {}
+    for location in open_to(pool, sku):
         position = positions.get(location.code)
-        if position is None:
-            continue
-        at = location.code
-        by_location[at] = promise(position, location, channel)
-        own = [
-            Term("ON_HAND", position.on_hand, at),
-            Term("SOFT_RESERVED", -position.soft, at),
-            Term("HARD_RESERVED", -position.hard, at),
-            Term("SOLD_ELSEWHERE", -position.elsewhere, at),
-            Term("SAFETY_STOCK", -safety_of(location, channel, here=False), at, "location"),
+        if position is not None:
+            own[location.code], parts = _at(position, location, pool)
+            terms += parts
+    fences = _fences(sku, positions, taken, pool, own, terms)
+    kept = sum(fence.kept for fence in fences)
+    in_stock = max(0, sum(own.values()) - kept)
+    terms.append(Term("CLAMP", in_stock - sum(term.quantity for term in terms)))
+    limits = tuple(bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member))
+    total = in_stock
+    for bound in sorted(limits, key=lambda bound: bound.rule.code):
+        left = max(0, min(total, bound.left))
+        terms.append(Term(bound.rule.kind, left - total, None, bound.rule.code))
+        total = left
+    by_location = {
+        at: min([units, total, *(fence.left for fence in fences if at in fence.locations)])
+        for at, units in own.items()
+    }
+    shown = tuple(term for term in terms if term.quantity)
+    assert total == sum(term.quantity for term in shown), "terms sum to the answer"
+    return Offer(total, in_stock, by_location, fences, limits, shown)
+
+
+def _at(position: Position, location: Location, pool: Pool) -> tuple[int, list[Term]]:
+    """What one location may promise, and why."""
+    safety, rule = safety_of(position, location, pool)
+    units = max(0, position.unpromised - safety)
+    at = location.code
+    parts = [
+        Term("ON_HAND", position.on_hand, at),
+        Term("SOFT_RESERVED", -position.soft, at),
+        Term("HARD_RESERVED", -position.hard, at),
+        Term("SOLD_ELSEWHERE", -position.elsewhere, at),
+        Term("SAFETY_STOCK", -safety, at, rule),
+    ]
+    clamp = units - sum(part.quantity for part in parts)
+    return units, [part for part in (*parts, Term("CLAMP", clamp, at)) if part.quantity]
+
+
+def _fences(  # noqa: PLR0917  # the facts of one SKU, in the order that they are known
+    sku: str,
+    positions: Mapping[str, Position],
+    taken: Mapping[TakenKey, int],
+    pool: Pool,
+    own: Mapping[str, int],
+    terms: list[Term],
+) -> tuple[Fence, ...]:
+    """What protections for other channels leave; each one's term is what it keeps back.
+
+    A protection keeps its units less what its channels have live, wherever they lie in its places.
+    """
+    places = {at.code: at for at in pool.locations}
+    fences: list[Fence] = []
+    for rule in _protections(sku, pool):
+        inside = frozenset(at for at in own if _covers(rule, places[at]))
+        on_hand = sum(
+            position.on_hand for at, position in positions.items() if _covers(rule, places.get(at))
+        )
+        used = sum(taken.get((LIVE, channel), 0) for channel in rule.channels)
+        kept = max(0, _amount(rule, on_hand) - used)
+        there = sum(own[at] for at in inside)
+        kept = min(kept, there)
+        if kept:
+            fences.append(Fence(inside, kept, there - kept))
+            terms.append(Term("PROTECTION", -kept, None, rule.code))
+    return tuple(fences)
+
+
+def _protections(sku: str, pool: Pool) -> list[StockRule]:
+    """Protections of this SKU for channels other than the pool's: of those for the same channels
+    the one that goes before the others.
+    """
+    groups: dict[tuple[str, ...], list[StockRule]] = {}
+    for rule in pool.rules.by_kind[RuleKind.PROTECTION]:
+        lent = rule.lend_back_from is not None and rule.lend_back_from <= pool.now
+        if not lent and pool.channel.code not in rule.channels:
+            groups.setdefault(tuple(sorted(rule.channels)), []).append(rule)
+    chosen: list[StockRule] = []
+    for channels, rules in sorted(groups.items()):
+        asked = Asked(sku, pool.categories.get(sku, ()), channels[0], pool.now)
+        anywhere = [rule for rule in rules if not rule.locations and not rule.regions]
+        best = choose(anywhere, asked)
+        chosen += [best] if best is not None else []
+        chosen += [
+            rule
+            for rule in rules
+            if (rule.locations or rule.regions)
+            and any(matches(rule, replace(asked, location=at)) for at in pool.locations)
         ]
-        clamp = by_location[at] - sum(term.quantity for term in own)
-        terms += [term for term in (*own, Term("CLAMP", clamp, at)) if term.quantity]
-    total = sum(by_location.values())
-    assert total == sum(term.quantity for term in terms), "terms sum to the answer"
-    return Availability(stream.sku, channel.code, total, now, by_location, tuple(terms))
+    return chosen
+
+
+def _covers(rule: StockRule, location: Location | None) -> bool:
+    return location is not None and (
+        (not rule.locations or location.code in rule.locations)
+        and (not rule.regions or location.region in rule.regions)
+    )
+
+
+def availability(stream: Stream, pool: Pool) -> Availability:
+    """What a channel may promise of one SKU now, with the terms that sum to it."""
+    found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool)
+    return Availability(
+        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms
+    )
 
 
 def of_bundle(

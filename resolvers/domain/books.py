@@ -11,10 +11,21 @@ from hashlib import sha256
 from typing import TypeVar
 
 from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.limits import taken_by
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.reservation import Reservation
-from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen, apply, expire_due
+from resolvers.domain.rules import RuleBook, RuleChange
+from resolvers.domain.stock import (
+    Pin,
+    Position,
+    StockEntry,
+    Stream,
+    TakenKey,
+    Unseen,
+    apply,
+    expire_due,
+)
 from resolvers.domain.values import KEY_LENGTH_MAX
 
 K = TypeVar("K")
@@ -55,6 +66,7 @@ class Scope:
     reservations: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     feeds: frozenset[FeedKey] = frozenset()
+    members: frozenset[str] = frozenset()
 
     def __or__(self, other: "Scope") -> "Scope":
         return Scope(
@@ -62,6 +74,7 @@ class Scope:
             self.reservations | other.reservations,
             self.orders | other.orders,
             self.feeds | other.feeds,
+            self.members | other.members,
         )
 
 
@@ -70,7 +83,8 @@ class Known:
     """What a store found for a scope at an instant: never before a stream's own time.
 
     Streams of SKUs without history are left out. Their pins are those that are due at ``at`` and
-    those of the scope's reservations, and maybe others.
+    those of the scope's reservations, and maybe others; their counts those by channel, those of
+    recent days, and those of the scope's members.
     """
 
     at: datetime
@@ -79,6 +93,7 @@ class Known:
     orders: Mapping[str, Order] = field(default_factory=dict)
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     feeds: Mapping[FeedKey, Feed] = field(default_factory=dict)
+    rules: RuleBook = field(default_factory=RuleBook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,7 @@ class Change:
     orders: tuple[Order, ...] = ()
     writes: tuple[Write, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    rules: tuple[RuleChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,8 @@ class Batch:
     writes: tuple[Write, ...]
     recorded: tuple[Recorded, ...]
     feeds: tuple[Feed, ...]
+    taken: tuple[tuple[str, TakenKey, int], ...] = ()
+    rules: tuple[RuleChange, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -130,6 +148,7 @@ class Batch:
             or self.writes
             or self.recorded
             or self.feeds
+            or self.rules
         )
 
 
@@ -145,6 +164,7 @@ class Books:
         self.orders = dict(known.orders)
         self.recorded = dict(known.recorded)
         self.feeds = dict(known.feeds)
+        self.rules = known.rules
         self._read = dict(self.streams)
         self._entries: list[StockEntry] = []
         self._positions: dict[tuple[str, str], Position] = {}
@@ -155,6 +175,8 @@ class Books:
         self._writes: list[Write] = []
         self._fresh: list[Recorded] = []
         self._feeds: dict[FeedKey, Feed] = {}
+        self._taken: dict[tuple[str, TakenKey], int] = {}
+        self._rules: list[RuleChange] = []
         for stream in self._read.values():
             entries, pins = expire_due(stream, self.now)
             if entries:
@@ -173,8 +195,11 @@ class Books:
             if pin.reservation == reservation.id
         ]
 
-    def post(self, change: Change) -> None:
-        """Takes over what a command decided, whole: if an entry breaks a law of stock, nothing."""
+    def post(self, change: Change, key: str | None = None) -> None:
+        """Takes over what a command decided, whole: if an entry breaks a law of stock, nothing.
+
+        ``key`` is the command's own, written into its entries.
+        """
         touched: dict[str, Stream] = {}
         moved: dict[tuple[str, str], Position] = {}
         for entry in change.entries:
@@ -182,17 +207,24 @@ class Books:
             before = stream.position(entry.location)
             after = moved[entry.sku, entry.location] = apply(before, entry)
             put(stream.positions, entry.location, after, keep=True)
+            for of, count in taken_by(entry):
+                put(stream.taken, of, stream.taken.get(of, 0) + count, keep=True)
         for pin in change.pins:
-            key = (pin.reservation, pin.location)
             stream = _opened(touched, self.streams, pin.sku)
-            put(stream.pins, key, pin, keep=pin.quantity > 0)
+            put(stream.pins, (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
         for movement in change.unseen:
             stream = _opened(touched, self.streams, movement.sku)
             put(stream.unseen, movement.id, movement, keep=movement.on_hand != 0)
 
         self.streams.update(touched)
         self._positions.update(moved)
-        self._entries += change.entries
+        if key is None:
+            self._entries += change.entries
+        else:
+            self._entries += (replace(entry, key=key) for entry in change.entries)
+        for entry in change.entries:
+            for of, units in taken_by(entry):
+                self._taken[entry.sku, of] = self._taken.get((entry.sku, of), 0) + units
         self._pins.update({(pin.sku, pin.reservation, pin.location): pin for pin in change.pins})
         self._unseen.update({movement.id: movement for movement in change.unseen})
         for reservation in change.reservations:
@@ -202,6 +234,9 @@ class Books:
         self._writes += change.writes
         for feed in change.feeds:
             self.feeds[feed.key] = self._feeds[feed.key] = feed
+        for ruling in change.rules:
+            self.rules = ruling.applied(self.rules)
+        self._rules += change.rules
 
     def record(self, recorded: Recorded) -> None:
         """Binds a key to what was decided under it."""
@@ -224,6 +259,8 @@ class Books:
             tuple(self._writes),
             tuple(self._fresh),
             tuple(self._feeds.values()),
+            tuple((sku, of, units) for (sku, of), units in self._taken.items() if units),
+            tuple(self._rules),
         )
 
 
@@ -245,5 +282,6 @@ def _opened(touched: dict[str, Stream], streams: Mapping[str, Stream], sku: str)
             positions=dict(stream.positions),
             pins=dict(stream.pins),
             unseen=dict(stream.unseen),
+            taken=dict(stream.taken),
         )
     return touched[sku]

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from resolvers.domain.availability import Pool, open_to
 from resolvers.domain.books import Books, Change
 from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen, ReservationNotHeld
 from resolvers.domain.holds import Hold, backed, pinned, whole
-from resolvers.domain.locations import able, in_pool
+from resolvers.domain.limits import moved
 from resolvers.domain.orders import (
     HOUSE,
     Order,
@@ -35,7 +36,7 @@ from resolvers.domain.reservation import (
     step,
 )
 from resolvers.domain.sales import references_of, writes_of
-from resolvers.domain.stock import Pin, StockEntry, apply
+from resolvers.domain.stock import Pin, StockEntry
 
 _RESERVATION = ("input", "reservationId")
 
@@ -258,28 +259,23 @@ def _pinned_for(
     books: Books, ask: Checkout, old: Sequence[Pin], due: datetime
 ) -> tuple[list[StockEntry], list[Pin]]:
     """The hold's pins until ``due``: as they are where the delivery can be served, else anew."""
+    pool = ask.hold.pool(books.rules, books.now)
     has: dict[str, int] = {}
     for pin in old:
         has[pin.sku] = has.get(pin.sku, 0) + pin.quantity
-    if has == ask.hold.units and all(_serves(pin, ask.hold, books.now) for pin in old):
+    if has == ask.hold.units and all(_serves(pin, pool) for pin in old):
         return [], [replace(pin, until=due) for pin in old]
     given_back, gone = release_entries(old, books.now)
     streams = dict(books.streams)
     for entry in given_back:
-        stream = streams[entry.sku]
-        freed = apply(stream.position(entry.location), entry)
-        positions = {**stream.positions, entry.location: freed}
-        streams[entry.sku] = replace(stream, positions=positions)
+        streams[entry.sku] = moved(streams[entry.sku], entry)
     hold = replace(ask.hold, id=old[0].reservation) if old else ask.hold
-    pins = pinned(hold, streams, due, books.now)
+    pins = pinned(hold, streams, pool, due)
     return given_back + hold_entries(pins, books.now), gone + pins
 
 
-def _serves(pin: Pin, hold: Hold, now: datetime) -> bool:
-    """Says whether a pin's location can serve the hold's delivery."""
-    if hold.exactly is not None and pin.location != hold.exactly:
+def _serves(pin: Pin, pool: Pool) -> bool:
+    """Says whether a pin's location can serve the delivery."""
+    if pool.exactly is not None and pin.location != pool.exactly:
         return False
-    return any(
-        at.code == pin.location and in_pool(at, hold.channel, now) and able(at, hold.method)
-        for at in hold.locations
-    )
+    return any(at.code == pin.location for at in open_to(pool, pin.sku))

@@ -5,6 +5,7 @@
      │   ├─ InvalidInput         a value that cannot be meant; names the field
      │   ├─ NotFound             no such thing, or not the caller's to see
      │   ├─ InsufficientStock    fewer units can be promised than asked for, one a line
+     │   ├─ LimitReached         a limit of the channel, the day or the member is used up
      │   ├─ NoEligibleLocation   no place can do what was asked
      │   ├─ ReservationNotHeld   the step is not allowed from the reservation's state
      │   ├─ ReservationExpired   the hold's time is over
@@ -70,6 +71,18 @@ class InsufficientStock(Refused):
         self.sku = sku
         self.requested = requested
         self.available = available
+
+
+class LimitReached(Refused):
+    """A cap, a daily limit or a limit per member leaves fewer units than were asked for."""
+
+    code = "CHANNEL_LIMIT_REACHED"
+
+    def __init__(self, sku: str, left: int, rule: str, *, field: Sequence[str | int] = ()) -> None:
+        super().__init__(f"rule {rule} leaves {left} units of {sku}", field=field)
+        self.sku = sku
+        self.left = left
+        self.rule = rule
 
 
 class NoEligibleLocation(Refused):

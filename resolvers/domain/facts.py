@@ -8,10 +8,11 @@ the same thing however often it comes. Pure: the time is the books'.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from resolvers.domain.availability import eligible
+from resolvers.domain.availability import Pool, eligible
 from resolvers.domain.books import Books, Change
 from resolvers.domain.errors import InvalidInput, StockMoved
 from resolvers.domain.feeds import Feed
+from resolvers.domain.limits import business_day
 from resolvers.domain.locations import Channel, Location
 from resolvers.domain.orders import Order, OrderEvent, OrderStatus, shipped
 from resolvers.domain.outbox import Adjustment, Write, WriteAction
@@ -19,7 +20,6 @@ from resolvers.domain.reservation import (
     Line,
     Reservation,
     Status,
-    Terms,
     commit_entries,
     fulfill_entries,
     hold_entries,
@@ -28,7 +28,7 @@ from resolvers.domain.reservation import (
     release_entries,
 )
 from resolvers.domain.sales import references_of, writes_of
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Unseen, counted
+from resolvers.domain.stock import EntryKind, Pin, StockEntry, Taker, Unseen, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,7 @@ class Taken:
     channel: Channel | None
     locations: Sequence[Location]
     sinks: Mapping[str, str]
+    time_zone: str = "UTC"
 
 
 def take(books: Books, told: Taken) -> Change:
@@ -279,13 +280,19 @@ def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Cha
         return Change(
             orders=(replace(order, reservation_id=None, history=(*order.history, event)),)
         )
-    terms = Terms(channel, tuple(told.locations), method, exactly, books.now)
-    pins, short = place_pins(told.hold_id, needed(lines, bundles), books.streams, terms, books.now)
+    day = business_day(books.now, told.time_zone)
+    pool = Pool(
+        channel, told.locations, books.now, method, exactly, day=day, member=order.member_id
+    )  # and no rules: it has happened
+    units = needed(lines, bundles)
+    pins, short = place_pins(told.hold_id, units, books.streams, pool, books.now)
+    taker = Taker(channel.code, day, order.member_id)
     merged = {(pin.sku, pin.location): pin for pin in pins}
-    for sku, (asked, available) in short.items():
+    for sku, lack in short.items():
         at = places[0].code
-        known = merged.get((sku, at)) or Pin(told.hold_id, sku, at, 0, books.now)
-        merged[sku, at] = replace(known, quantity=known.quantity + asked - available)
+        known = merged.get((sku, at)) or Pin(told.hold_id, sku, at, 0, books.now, taker=taker)
+        missing = lack.requested - lack.available
+        merged[sku, at] = replace(known, quantity=known.quantity + missing)
     held = hold_entries(merged.values(), books.now)
     firm, hard = commit_entries(merged.values(), books.now)
     reservation = Reservation(

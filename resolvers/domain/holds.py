@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from resolvers.domain.availability import Pool
 from resolvers.domain.books import Books, Change
 from resolvers.domain.catalog import Component
 from resolvers.domain.errors import NotFound, ReservationExpired, ReservationNotHeld
+from resolvers.domain.limits import business_day
 from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.orders import OrderStatus, lapse
 from resolvers.domain.reservation import (
@@ -18,7 +20,6 @@ from resolvers.domain.reservation import (
     Line,
     Reservation,
     Status,
-    Terms,
     hold_entries,
     needed,
     place_pins,
@@ -26,6 +27,7 @@ from resolvers.domain.reservation import (
     release_entries,
     step,
 )
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Stream
 
 _ID = ("input", "reservationId")
@@ -36,8 +38,9 @@ class Hold:
     """A hold that is asked for, one line a SKU; ``asked_at`` is where each stood in the input.
 
     ``locations`` are all that there are; the channel's pool and the method narrow them.
-    ``bundles`` has the components of every line that is one. ``in_shop``: the place's own people
-    ask, and may have what is kept for whoever stands there.
+    ``bundles`` has the components of every line that is one, ``categories`` those of each stocked
+    SKU, ``stale_hours`` the age of each location's feed; days are the ``time_zone``'s. ``in_shop``:
+    the place's own people ask, and may have what is kept for whoever stands there.
     """
 
     id: str
@@ -52,6 +55,25 @@ class Hold:
     bundles: Mapping[str, Sequence[Component]] = field(default_factory=dict)
     asked_at: tuple[int, ...] = ()
     in_shop: bool = False
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stale_hours: Mapping[str, float] = field(default_factory=dict)
+    time_zone: str = "UTC"
+
+    def pool(self, rules: RuleBook, now: datetime) -> Pool:
+        """What its units are looked for in."""
+        return Pool(
+            self.channel,
+            self.locations,
+            now,
+            self.method,
+            self.exactly,
+            rules,
+            self.categories,
+            self.stale_hours,
+            business_day(now, self.time_zone),
+            self.member_id,
+            self.in_shop,
+        )
 
     @property
     def units(self) -> dict[str, int]:
@@ -79,7 +101,7 @@ def reserve(books: Books, ask: Hold) -> Change:
         method=ask.method,
         units=tuple(ask.units.items()),
     )
-    pins = pinned(ask, books.streams, until, books.now)
+    pins = pinned(ask, books.streams, ask.pool(books.rules, books.now), until)
     return Change(
         entries=tuple(hold_entries(pins, books.now)),
         pins=tuple(pins),
@@ -87,14 +109,13 @@ def reserve(books: Books, ask: Hold) -> Change:
     )
 
 
-def pinned(ask: Hold, streams: Mapping[str, Stream], until: datetime, now: datetime) -> list[Pin]:
+def pinned(ask: Hold, streams: Mapping[str, Stream], pool: Pool, until: datetime) -> list[Pin]:
     """The pins that back a hold.
 
     Raises:
-        NoEligibleLocation, InsufficientStock (one a line).
+        NoEligibleLocation, InsufficientStock or a limit (one a line).
     """
-    terms = Terms(ask.channel, ask.locations, ask.method, ask.exactly, until, ask.in_shop)
-    pins, short = place_pins(ask.id, ask.units, streams, terms, now)
+    pins, short = place_pins(ask.id, ask.units, streams, pool, until)
     refuse_short(ask.lines, short, ask.bundles, ask.asked_at)
     return pins
 

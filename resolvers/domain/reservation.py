@@ -14,18 +14,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from resolvers.domain.availability import eligible, promise
+from resolvers.domain.availability import Offer, Pool, eligible, offer
 from resolvers.domain.catalog import Component
 from resolvers.domain.errors import (
     InsufficientStock,
+    InvalidInput,
+    LimitReached,
     NoEligibleLocation,
     Refused,
     ReservationExpired,
     ReservationNotHeld,
     refuse,
 )
-from resolvers.domain.locations import Channel, Location, LocationKind, Method
-from resolvers.domain.stock import EntryKind, Pin, Position, StockEntry, Stream
+from resolvers.domain.limits import needs_member
+from resolvers.domain.locations import Location, LocationKind, Method
+from resolvers.domain.rules import StockRule
+from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker
 
 
 class Status(StrEnum):
@@ -153,64 +157,61 @@ def backing(
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a hold asks for beside its units: from where, how, and until when.
-
-    ``in_shop`` says that the place's own people ask, for somebody who stands there.
+class Short:
+    """A stocked SKU that is short: units asked for, units that can be promised, and the limit that
+    stands in the way where it is not the stock itself.
     """
 
-    channel: Channel
-    locations: tuple[Location, ...]
-    method: Method | None
-    exactly: str | None
-    until: datetime | None
-    in_shop: bool = False
-
-
-Short = Mapping[str, tuple[int, int]]
-"""Units asked for and units that can be promised, by stocked SKU that is short."""
+    requested: int
+    available: int
+    limit: StockRule | None = None
 
 
 def place_pins(
     reservation: str,
     units: Mapping[str, int],
     streams: Mapping[str, Stream],
-    terms: Terms,
-    now: datetime,
-) -> tuple[list[Pin], Short]:
+    pool: Pool,
+    until: datetime | None,
+) -> tuple[list[Pin], dict[str, Short]]:
     """Backs units with real locations as far as it goes: the pins, and what is short.
 
     The streams must hold nothing that is due. Nothing is changed here.
 
     Raises:
         NoEligibleLocation: no place of the channel can serve the method.
+        InvalidInput: a SKU that only a known member may take, and none is named.
     """
-    places = [
-        at
-        for at in eligible(terms.locations, terms.channel, terms.method, now)
-        if terms.exactly is None or at.code == terms.exactly
-    ]
-    if not places:
-        asked = terms.exactly or f"channel {terms.channel.code}"
-        raise NoEligibleLocation(f"{asked} has no place that can serve {terms.method or 'this'}")
+    places = {at.code: at for at in eligible(pool.locations, pool.channel, pool.method, pool.now)}
+    if not places or (pool.exactly is not None and pool.exactly not in places):
+        asked = pool.exactly or f"channel {pool.channel.code}"
+        raise NoEligibleLocation(f"{asked} has no place that can serve {pool.method or 'this'}")
+    taker = Taker(pool.channel.code, pool.day, pool.member)
     pins: list[Pin] = []
-    short: dict[str, tuple[int, int]] = {}
+    short: dict[str, Short] = {}
     for sku, quantity in units.items():
-        taken = _spread(quantity, streams[sku].positions, places, terms)
+        if pool.member is None and needs_member(pool.rules, pool.asked(sku)):
+            raise InvalidInput(f"{sku} is limited per member; say which", field=_MEMBER)
+        stream = streams[sku]
+        found = offer(sku, stream.positions, stream.taken, pool)
+        taken = _spread(quantity, found, places, pool.exactly)
         available = sum(taken.values())
         if available < quantity:
-            short[sku] = (quantity, available)
-        tentative = terms.exactly is None
+            bound = found.tightest()
+            short[sku] = Short(quantity, available, bound.rule if bound is not None else None)
+        tentative = pool.exactly is None
         pins += [
-            Pin(reservation, sku, at, units_here, terms.until, tentative)
-            for at, units_here in taken.items()
+            Pin(reservation, sku, at, here, until, tentative, taker) for at, here in taken.items()
         ]
     return pins, short
 
 
+_MEMBER = ("input", "memberId")
+
+
 def refuse_short(
     lines: Sequence[Line],
-    short: Short,
+    short: Mapping[str, Short],
     bundles: Mapping[str, Sequence[Component]],
     asked_at: Sequence[int] = (),
 ) -> None:
@@ -219,16 +220,22 @@ def refuse_short(
     ``asked_at`` is where each line stood in the input, if not in this order.
 
     Raises:
-        InsufficientStock: one for each such line (several at once).
+        InsufficientStock, LimitReached: one for each such line (several at once).
     """
     refusals: list[Refused] = []
     for at, line in enumerate(lines):
         parts = bundles.get(line.sku) or (Component(line.sku, 1),)
-        left = [short[part.sku][1] // part.quantity for part in parts if part.sku in short]
-        if left:
-            available = min(line.quantity, *left)
-            field = ("input", "lines", asked_at[at] if asked_at else at)
+        scarce = [part for part in parts if part.sku in short]
+        if not scarce:
+            continue
+        field = ("input", "lines", asked_at[at] if asked_at else at)
+        part = min(scarce, key=lambda part: short[part.sku].available // part.quantity)
+        available = min(line.quantity, short[part.sku].available // part.quantity)
+        limit = short[part.sku].limit
+        if limit is None:
             refusals.append(InsufficientStock(line.sku, line.quantity, available, field=field))
+        else:
+            refusals.append(LimitReached(line.sku, available, limit.code, field=field))
     refuse(refusals)
 
 
@@ -236,28 +243,29 @@ _KINDS_FIRST = (LocationKind.WAREHOUSE, LocationKind.DARK_STORE)
 
 
 def _spread(
-    quantity: int, positions: Mapping[str, Position], places: Sequence[Location], terms: Terms
+    quantity: int, found: Offer, places: Mapping[str, Location], exactly: str | None
 ) -> dict[str, int]:
     """Units by location: one place for all if one can, warehouses before shops, deepest first."""
-    here = terms.exactly is not None and terms.in_shop
-    offers = [
-        (
-            at.kind not in _KINDS_FIRST,
-            -promise(positions[at.code], at, terms.channel, here=here),
-            at.code,
-        )
-        for at in places
-        if at.code in positions
-    ]
-    offers.sort()
-    for _, promised, code in offers:
-        if -promised >= quantity:
-            return {code: quantity}
+    if exactly is not None:
+        units = min(quantity, found.by_location.get(exactly, 0))
+        return {exactly: units} if units else {}
+    offers = sorted(
+        (places[at].kind not in _KINDS_FIRST, -units, at) for at, units in found.by_location.items()
+    )
+    for _, units, at in offers:
+        if -units >= quantity:
+            return {at: quantity}
+    left = min(quantity, found.total)
+    fenced = [fence.left for fence in found.fences]
     taken: dict[str, int] = {}
-    for _, promised, code in offers:
-        units = min(-promised, quantity - sum(taken.values()))
-        if units > 0:
-            taken[code] = units
+    for _, units, at in offers:
+        around = [n for n, fence in enumerate(found.fences) if at in fence.locations]
+        here = min([left, -units, *(fenced[n] for n in around)])
+        if here > 0:
+            taken[at] = here
+            left -= here
+            for n in around:
+                fenced[n] -= here
     return taken
 
 
@@ -309,6 +317,7 @@ def fulfill_entries(
                 now,
                 on_hand=-units,
                 hard=-units,
+                taker=pin.taker,
             )
         )
         after.append(replace(pin, quantity=pin.quantity - units))
@@ -318,5 +327,13 @@ def fulfill_entries(
 
 def _moved(kind: EntryKind, pin: Pin, now: datetime, *, soft: int = 0, hard: int = 0) -> StockEntry:
     return StockEntry(
-        kind, pin.sku, pin.location, pin.reservation, "gateway", now, soft=soft, hard=hard
+        kind,
+        pin.sku,
+        pin.location,
+        pin.reservation,
+        "gateway",
+        now,
+        soft=soft,
+        hard=hard,
+        taker=pin.taker,
     )

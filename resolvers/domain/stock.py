@@ -36,11 +36,21 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Taker:
+    """Whom units were taken for: the channel, the business day it was, and the member if known."""
+
+    channel: str
+    day: str
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StockEntry:
     """One movement of one SKU at one location: what changed, by how much, why, and who says so.
 
     The four quantities are signed differences. ``elsewhere`` is what the location's own system has
-    sold but still counts as on hand. ``cause`` is the reservation, order, feed or key behind it.
+    sold but still counts as on hand. ``cause`` is the reservation, order, feed or person behind it,
+    ``key`` the idempotency key (its digest) of the command, ``taker`` whom units were taken for.
     """
 
     kind: EntryKind
@@ -57,6 +67,8 @@ class StockEntry:
     condition: Condition = Condition.SELLABLE
     lot: str | None = None
     expires_on: date | None = None
+    taker: Taker | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ class Pin:
     quantity: int
     until: datetime | None
     tentative: bool = False
+    taker: Taker | None = None
 
     def due(self, now: datetime) -> bool:
         """Says whether the hold behind it is over at ``now``: then it counts nowhere."""
@@ -124,9 +137,17 @@ class Unseen:
         return min(0, self.on_hand) if self.sent else self.on_hand
 
 
+TakenKey = tuple[str, str]
+"""What is counted of a SKU: ("live", channel), ("day", channel and day) or ("member", member)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Everything of one SKU that a decision needs. ``at`` is its time, which never runs back."""
+    """Everything of one SKU that a decision needs. ``at`` is its time, which never runs back.
+
+    ``taken`` counts what was promised and sold, rule or no rule, so that a limit that is set today
+    has its past.
+    """
 
     sku: str
     positions: Mapping[str, Position] = field(default_factory=dict)
@@ -134,6 +155,7 @@ class Stream:
     unseen: Mapping[str, Unseen] = field(default_factory=dict)
     version: int = 0
     at: datetime | None = None
+    taken: Mapping[TakenKey, int] = field(default_factory=dict)
 
     def position(self, location: str) -> Position:
         """The position at a location; empty where the SKU never was."""
@@ -188,6 +210,7 @@ def expire_due(stream: Stream, now: datetime) -> tuple[list[StockEntry], list[Pi
             "gateway",
             now,
             soft=-pin.quantity,
+            taker=pin.taker,
         )
         for pin in due
     ]

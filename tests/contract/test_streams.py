@@ -8,8 +8,19 @@ import pytest
 
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
 from resolvers.domain.feeds import Feed
-from resolvers.domain.reservation import release_entries
-from resolvers.domain.stock import EntryKind, Pin, Position, StockEntry, Stream, Unseen, fold
+from resolvers.domain.limits import counts
+from resolvers.domain.reservation import hold_entries, release_entries
+from resolvers.domain.rules import RuleBook, RuleKind, StockRule, remove_rule, set_rule
+from resolvers.domain.stock import (
+    EntryKind,
+    Pin,
+    Position,
+    StockEntry,
+    Stream,
+    Taker,
+    Unseen,
+    fold,
+)
 from resolvers.ports import LevelFilter
 from tests.contract.shop import NOON, minutes, order, receipt, write
 
@@ -282,3 +293,46 @@ async def test_a_stream_comes_with_the_pins_that_are_due_and_those_of_the_scope(
 
     assert {"DUE", "ASKED"} <= {reservation for reservation, _ in seen[0].streams["A"].pins}
     assert ("DUE", "WH") in streams["A"].pins
+
+
+async def test_what_was_taken_is_counted_by_channel_day_and_member(shop):
+    taker = Taker("web", "2026-03-02", "m1")
+    pins = (Pin("R1", "A", "WH", 2, NOON + minutes(5), taker=taker),)
+    await shop.receive("A", "WH", 9)
+    await shop.post(Change(entries=tuple(hold_entries(pins, NOON)), pins=pins))
+    entries, _ = release_entries([replace(pins[0], quantity=1)], NOON)
+    kept = (replace(pins[0], quantity=1),)
+    await shop.post(Change(entries=tuple(entries), pins=kept))
+    seen: list[Known] = []
+
+    def decide(known: Known) -> Batch:
+        seen.append(known)
+        return Books(known, Scope()).batch()
+
+    scope = Scope(frozenset("A"), members=frozenset(["m1"]))
+    await shop.store.stock.transact(scope, [], lambda: NOON, decide)
+    streams = await shop.store.stock.streams(["A"], NOON)
+
+    assert seen[0].streams["A"].taken == {
+        ("live", "web"): 1,
+        ("day", "2026-03-02 web"): 1,
+        ("member", "m1"): 1,
+    }
+    assert streams["A"].taken["live", "web"] == 1
+    assert counts(await shop.store.stock.entries("A")) == {"A": dict(seen[0].streams["A"].taken)}
+
+
+async def test_rules_are_kept_by_version_and_the_latest_of_a_code_holds(shop):
+    cap = StockRule("a", RuleKind.CAP, 5, channels=("web",))
+    book = RuleBook()
+    for rule in (cap, replace(cap, quantity=3), StockRule("b", RuleKind.CAP, 1)):
+        change = set_rule(book, rule, "me", NOON)
+        book = change.applied(book)
+        await shop.post(Change(rules=(change,)))
+    gone = remove_rule(book, "b", "me", NOON)
+    await shop.post(Change(rules=(gone,)))
+
+    rules = await shop.store.stock.rules()
+
+    assert rules == gone.applied(book)
+    assert [(rule.code, rule.quantity, rule.version) for rule in rules.rules] == [("a", 3, 2)]

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from resolvers.domain import checkout, facts, holds
-from resolvers.domain.availability import availability
+from resolvers.domain.availability import Pool, availability
 from resolvers.domain.books import Books, Change, Known, Scope
 from resolvers.domain.errors import InsufficientStock, Refused, Several
 from resolvers.domain.feeds import Feed
@@ -114,7 +114,8 @@ class Stock(RuleBasedStateMachine):
     def free(self, sku: str, method: Method | None) -> int:
         """What the model says could be promised, whatever the place, due holds forgotten."""
         books = self.books()
-        return availability(books.streams[sku], PLACES, WEB, self.now, method).available
+        pool = Pool(WEB, PLACES, self.now, method)
+        return availability(books.streams[sku], pool).available
 
     # ---- what happens -------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ async def test_a_hundred_skus_are_promised_in_one_read_of_their_streams(counting
         "catalog.locations": 1,
         "house.feeds": 1,
         "stock.streams": 1,
+        "stock.rules": 1,
     }
 
 
@@ -81,6 +82,7 @@ async def test_a_page_of_products_asks_once_for_each_kind_of_thing(counting: Cou
         "catalog.locations": 1,
         "house.feeds": 1,
         "stock.streams": 1,
+        "stock.rules": 1,
     }
 
 

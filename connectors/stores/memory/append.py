@@ -26,6 +26,7 @@ def known_for(state: State, scope: Scope, keys: Sequence[Key], clock: datetime) 
         {id: state.orders[id] for id in scope.orders if id in state.orders},
         {key.id: state.keys[key.id] for key in keys if key.id in state.keys},
         {key: state.feeds[key] for key in scope.feeds if key in state.feeds},
+        state.rules,
     )
 
 
@@ -60,6 +61,9 @@ def append(state: State, batch: Batch) -> None:
     state.emit("stock", [stream.sku for stream in batch.streams])
     state.emit("reservation", [reservation.id for reservation in batch.reservations])
     state.emit("order", [order.id for order in batch.orders])
+    for ruling in batch.rules:
+        state.rules = ruling.applied(state.rules)
+    state.emit("rule", [ruling.code for ruling in batch.rules])
 
 
 def put_write(state: State, write: Write) -> None:
@@ -77,6 +81,8 @@ def _check(state: State, batch: Batch) -> None:
         assert recorded.key not in state.keys, "a key is recorded once"
     for write in batch.writes:
         assert write.id not in state.writes, "a write is made once"
+    for at, ruling in enumerate(batch.rules, start=1):
+        assert ruling.version == state.rules.version + at, "a version is made once"
     numbers = {order.number: order.id for order in batch.orders}
     assert len(numbers) == len(batch.orders), "a number is one order's"
     for number, id in numbers.items():
@@ -89,6 +95,9 @@ def _streams_after(state: State, batch: Batch) -> dict[str, Stream]:
     positions = {sku: dict(stream.positions) for sku, stream in before.items()}
     pins = {sku: dict(stream.pins) for sku, stream in before.items()}
     unseen = {sku: dict(stream.unseen) for sku, stream in before.items()}
+    taken = {sku: dict(stream.taken) for sku, stream in before.items()}
+    for sku, of, units in batch.taken:
+        taken[sku][of] = taken[sku].get(of, 0) + units
     for position in batch.positions:
         positions[position.sku][position.location] = position
     for pin in batch.pins:
@@ -96,7 +105,9 @@ def _streams_after(state: State, batch: Batch) -> dict[str, Stream]:
     for movement in batch.unseen:
         put(unseen[movement.sku], movement.id, movement, keep=movement.on_hand != 0)
     return {
-        sku: Stream(sku, positions[sku], pins[sku], unseen[sku], stream.version + 1, batch.at)
+        sku: Stream(
+            sku, positions[sku], pins[sku], unseen[sku], stream.version + 1, batch.at, taken[sku]
+        )
         for sku, stream in before.items()
     }
 

@@ -16,6 +16,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.reservation import Reservation
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, StockEntry, Stream, Unseen
 from resolvers.ports import Event, Lease
 
@@ -40,6 +41,7 @@ class State:
     """
 
     streams: dict[str, Stream] = field(default_factory=dict)
+    rules: RuleBook = field(default_factory=RuleBook)
     entries: dict[str, list[StockEntry]] = field(default_factory=dict)
     levels: list[tuple[str, str]] = field(default_factory=list)
     changed_at: dict[tuple[str, str], datetime] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from connectors.stores.memory.state import State
 from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.ports import Clock, LevelFilter, OrderFilter
 
@@ -111,6 +112,10 @@ class MemoryStock:
         end = len(ages) if after is None else bisect_left(ages, after)
         seen = (self._state.orders[ages[at][1]].seen_at(now) for at in range(end - 1, -1, -1))
         return list(islice((order for order in seen if _matches(order, order_filter)), limit))
+
+    async def rules(self) -> RuleBook:
+        """The rules that are set now."""
+        return self._state.rules
 
     async def recorded_answer(self, key: Key) -> str | None:
         """What was decided under a key."""

@@ -6,6 +6,7 @@ Both run in one turn of the writer; nobody can come between, and the version gua
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from connectors.stores.coding import (
     decoder,
@@ -21,22 +22,26 @@ from connectors.stores.sqlite.outbox import insert_writes
 from connectors.stores.sqlite.questions import rows_for
 from resolvers.domain.books import Batch, Key, Known, Recorded, Scope
 from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.limits import DAY, LIVE, MEMBER, first_day
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
-from resolvers.domain.stock import Pin, Position, Stream, Unseen
+from resolvers.domain.rules import RuleBook, RuleChange
+from resolvers.domain.stock import Pin, Position, Stream, TakenKey, Taker, Unseen
 
 read_order = decoder(Order)
 read_reservation = decoder(Reservation)
+_read_ruling = decoder(RuleChange)
 
 POSITION = "sku, location, on_hand, soft, hard, elsewhere, incoming"
 UNSEEN = "id, sku, location, on_hand, acknowledged, sent"
-PIN = "reservation, sku, location, quantity, until, tentative"
+PIN = "reservation, sku, location, quantity, until, tentative, channel, day, member"
 
 
-def pin_from(row: tuple[str, str, str, int, int | None, int]) -> Pin:
+def pin_from(row: Sequence[Any]) -> Pin:
     """A pin from its row."""
-    reservation, sku, location, quantity, until, tentative = row
-    return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative))
+    reservation, sku, location, quantity, until, tentative, channel, day, member = row
+    taker = None if channel is None else Taker(channel, day, member)
+    return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative), taker)
 
 
 def unseen_from(row: tuple[str, str, str, int, int | None, int]) -> Unseen:
@@ -46,7 +51,11 @@ def unseen_from(row: tuple[str, str, str, int, int | None, int]) -> Unseen:
 
 
 def known_for(
-    connection: sqlite3.Connection, scope: Scope, keys: Sequence[Key], clock: datetime
+    connection: sqlite3.Connection,
+    scope: Scope,
+    keys: Sequence[Key],
+    clock: datetime,
+    rules: RuleBook,
 ) -> Known:
     """Everything that a batch needs to see."""
     recorded = rows_for(
@@ -58,7 +67,9 @@ def known_for(
         connection, "SELECT id, body FROM reservations WHERE id IN", list(scope.reservations)
     )
     orders = rows_for(connection, "SELECT id, body FROM orders WHERE id IN", list(scope.orders))
-    at, streams = streams_of(connection, list(scope.skus), clock, list(scope.reservations))
+    at, streams = streams_of(
+        connection, list(scope.skus), clock, list(scope.reservations), list(scope.members)
+    )
     return Known(
         at,
         streams,
@@ -69,6 +80,7 @@ def known_for(
             for key, fingerprint, answer, at in recorded
         },
         _feeds(connection, scope.feeds),
+        rules,
     )
 
 
@@ -77,6 +89,7 @@ def streams_of(
     skus: Sequence[str],
     clock: datetime,
     reservations: Sequence[str] = (),
+    members: Sequence[str] = (),
 ) -> tuple[datetime, dict[str, Stream]]:
     """The instant at which some streams are read, and the streams; those without history are left
     out.
@@ -106,18 +119,72 @@ def streams_of(
     for row in rows_for(connection, f"SELECT {UNSEEN} FROM unseen WHERE sku IN", skus):
         movement = unseen_from(row)
         unseen.setdefault(movement.sku, {})[movement.id] = movement
+    taken = _taken(connection, skus, now, members)
     return now, {
         sku: Stream(
-            sku, positions.get(sku, {}), pins.get(sku, {}), unseen.get(sku, {}), version, at
+            sku,
+            positions.get(sku, {}),
+            pins.get(sku, {}),
+            unseen.get(sku, {}),
+            version,
+            at,
+            taken.get(sku, {}),
         )
         for sku, (version, at) in heads.items()
     }
+
+
+def _taken(
+    connection: sqlite3.Connection, skus: Sequence[str], now: datetime, members: Sequence[str]
+) -> dict[str, dict[TakenKey, int]]:
+    """Counts of some SKUs: every channel's, those of recent days, and some members'."""
+    found: dict[str, dict[TakenKey, int]] = {}
+    fresh = rows_for(
+        connection,
+        f"SELECT sku, kind, name, units FROM taken WHERE (kind = '{LIVE}' OR (kind = '{DAY}'"
+        f" AND name >= '{first_day(now)}')) AND sku IN",
+        skus,
+    )
+    theirs = [
+        row
+        for sku in (skus if members else ())
+        for row in rows_for(
+            connection,
+            f"SELECT sku, kind, name, units FROM taken WHERE sku = ? AND kind = '{MEMBER}'"
+            " AND name IN",
+            members,
+            sku,
+        )
+    ]
+    for sku, kind, name, units in (*fresh, *theirs):
+        found.setdefault(sku, {})[kind, name] = units
+    return found
+
+
+def rules_of(connection: sqlite3.Connection, known: RuleBook) -> RuleBook:
+    """The rules as they are now; what is known already is not read again."""
+    (version,) = connection.execute("SELECT MAX(version) FROM rules").fetchone()
+    book = known if (version or 0) >= known.version else RuleBook()
+    for (body,) in connection.execute(
+        "SELECT body FROM rules WHERE version > ? ORDER BY version", (book.version,)
+    ):
+        book = _read_ruling(body).applied(book)
+    return book
 
 
 def append(connection: sqlite3.Connection, batch: Batch) -> None:
     """Writes a batch, whole."""
     _append_streams(connection, batch)
     _append_pins(connection, batch)
+    connection.executemany(
+        "INSERT INTO taken VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (sku, kind, name) DO UPDATE SET units = units + excluded.units",
+        [(sku, kind, name, units) for sku, (kind, name), units in batch.taken],
+    )
+    connection.executemany(
+        "INSERT INTO rules VALUES (?, ?, ?)",
+        [(ruling.version, ruling.code, encode(ruling)) for ruling in batch.rules],
+    )
     _append_reservations(connection, batch.reservations)
     _append_orders(connection, batch.orders)
     insert_writes(connection, batch.writes)
@@ -129,6 +196,7 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
     emit(connection, "stock", [stream.sku for stream in batch.streams])
     emit(connection, "reservation", [reservation.id for reservation in batch.reservations])
     emit(connection, "order", [order.id for order in batch.orders])
+    emit(connection, "rule", [ruling.code for ruling in batch.rules])
 
 
 def _feeds(connection: sqlite3.Connection, keys: frozenset[FeedKey]) -> dict[FeedKey, Feed]:
@@ -170,9 +238,19 @@ def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
         [(p.sku, p.reservation, p.location) for p in batch.pins if not p.quantity],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (p.sku, p.reservation, p.location, p.quantity, micros_or_none(p.until), p.tentative)
+            (
+                p.sku,
+                p.reservation,
+                p.location,
+                p.quantity,
+                micros_or_none(p.until),
+                p.tentative,
+                p.taker and p.taker.channel,
+                p.taker and p.taker.day,
+                p.taker and p.taker.member,
+            )
             for p in batch.pins
             if p.quantity
         ],

@@ -21,6 +21,7 @@ LAYOUT = (
         PRIMARY KEY (sku, location)) WITHOUT ROWID;
     CREATE TABLE pins (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
         quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
+        channel TEXT, day TEXT, member TEXT,
         PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
     CREATE INDEX pins_by_reservation ON pins (reservation);
     CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
@@ -28,6 +29,9 @@ LAYOUT = (
         on_hand INTEGER NOT NULL, acknowledged INTEGER, sent INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);
     CREATE INDEX unseen_by_location ON unseen (location, id);
+    CREATE TABLE taken (sku TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
+    CREATE TABLE rules (version INTEGER PRIMARY KEY, code TEXT NOT NULL, body BLOB NOT NULL);
     CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
         body BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX reservations_due ON reservations (expires_at, id) WHERE status = 'HELD';

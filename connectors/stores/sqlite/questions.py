@@ -17,12 +17,12 @@ def marks(values: Collection[object]) -> str:
 
 
 def rows_for(
-    connection: sqlite3.Connection, sql: str, values: Sequence[object]
+    connection: sqlite3.Connection, sql: str, values: Sequence[object], *first: object
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of a question that ends in ``IN``, for any number of values."""
+    """Rows of a question that ends in ``IN``, for many values; ``first`` go before them."""
     for start in range(0, len(values), _VALUES_MAX):
         part = values[start : start + _VALUES_MAX]
-        yield from connection.execute(f"{sql} ({marks(part)})", part)
+        yield from connection.execute(f"{sql} ({marks(part)})", (*first, *part))
 
 
 class Where:

@@ -14,6 +14,7 @@ from connectors.stores.sqlite.append import (
     pin_from,
     read_order,
     read_reservation,
+    rules_of,
     streams_of,
     unseen_from,
 )
@@ -22,6 +23,7 @@ from connectors.stores.sqlite.questions import Where, marks, rows_for
 from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
+from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.ports import Clock, LevelFilter, OrderFilter
 
@@ -33,6 +35,7 @@ class SqliteStock:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rules = RuleBook()
 
     async def transact(
         self, scope: Scope, keys: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
@@ -40,7 +43,8 @@ class SqliteStock:
         """Reads, decides and writes in one turn."""
 
         def work(connection: sqlite3.Connection) -> Batch:
-            batch = decide(known_for(connection, scope, keys, clock()))
+            self._rules = rules_of(connection, self._rules)
+            batch = decide(known_for(connection, scope, keys, clock(), self._rules))
             if not batch.empty:
                 append(connection, batch)
             return batch
@@ -160,6 +164,15 @@ class SqliteStock:
             lambda connection: connection.execute(sql, (*where.values, limit)).fetchall()
         )
         return [read_order(body).seen_at(now) for (body,) in rows]
+
+    async def rules(self) -> RuleBook:
+        """The rules that are set now."""
+
+        def work(connection: sqlite3.Connection) -> RuleBook:
+            self._rules = rules_of(connection, self._rules)
+            return self._rules
+
+        return await self._database.read(work)
 
     async def recorded_answer(self, key: Key) -> str | None:
         """What was decided under a key."""

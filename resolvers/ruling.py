@@ -1,0 +1,118 @@
+"""Rules as a caller sets, removes and reads them, and what they ask of a SKU and a place.
+
+What a rule means stands in ``domain/rules``; they are in force in every process as soon as they are
+written, as each decision reads them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from resolvers.access import Scope as Right
+from resolvers.commands import Decide, run
+from resolvers.context import Context
+from resolvers.domain.books import Books, Change, Scope
+from resolvers.domain.catalog import Variant
+from resolvers.domain.rules import RuleBook, StockRule, checked, remove_rule, set_rule
+from resolvers.house import STOCK
+from resolvers.paging import Page, slice_of
+
+_HOUR_SECONDS = 3600
+
+
+async def set_stock_rule(ctx: Context, key: str, rule: StockRule) -> tuple[StockRule, bool]:
+    """Sets a rule, new or in the place of the one of its code: the rule, and whether it was set
+    before under this key.
+
+    Raises:
+        InvalidInput: one for each thing that is wrong (several at once); nothing changed.
+    """
+    ctx.principal.require(Right.RULES)
+
+    async def prepare() -> tuple[Scope, Decide]:
+        checked(rule, await ctx.directory.locations(), ctx.directory.channels)
+
+        def decide(books: Books) -> tuple[Change, str]:
+            change = set_rule(books.rules, rule, ctx.principal.subject, books.now)
+            return Change(rules=(change,)), rule.code
+
+        return Scope(), decide
+
+    outcome = await run(ctx, "setStockRule", key, rule, prepare)
+    if outcome.change is not None and (found := outcome.change.rules[0].rule) is not None:
+        return found, outcome.replayed
+    now = (await ctx.store.stock.rules()).find(rule.code)
+    return now or replace(rule, set_by=ctx.principal.subject), outcome.replayed
+
+
+async def remove_stock_rule(ctx: Context, key: str, code: str) -> tuple[str, bool]:
+    """Takes a rule out: its code, and whether that was done before under this key.
+
+    Raises:
+        NotFound: there is none of this code; nothing changed.
+    """
+    ctx.principal.require(Right.RULES)
+
+    async def prepare() -> tuple[Scope, Decide]:
+        def decide(books: Books) -> tuple[Change, str]:
+            change = remove_rule(books.rules, code, ctx.principal.subject, books.now)
+            return Change(rules=(change,)), code
+
+        return Scope(), decide
+
+    return code, (await run(ctx, "removeStockRule", key, code, prepare)).replayed
+
+
+async def browse_rules(ctx: Context, first: int, after: str | None) -> Page[StockRule]:
+    """A page of the rules that are set, by code.
+
+    Raises:
+        InvalidInput: a page size that cannot be meant.
+    """
+    ctx.principal.require(Right.RULES_READ)
+    found = sorted((await ctx.store.stock.rules()).rules, key=lambda rule: rule.code)
+    return slice_of(found, lambda rule: rule.code, first, after)
+
+
+async def rule_by_code(ctx: Context, code: str) -> StockRule | None:
+    """One rule."""
+    ctx.principal.require(Right.RULES_READ)
+    return (await ctx.store.stock.rules()).find(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What rules ask of SKUs and places; empty where no rule asks."""
+
+    book: RuleBook
+    categories: Mapping[str, tuple[str, ...]]
+    stale_hours: Mapping[str, float]
+
+
+async def asked_by_rules(ctx: Context, variants: Iterable[Variant]) -> Asked:
+    """The rules, the categories of some variants and of their parts, and the age of each feed."""
+    book = await ctx.loaders.rules()
+    categories = await _categories(ctx, variants) if book.names_categories else {}
+    return Asked(book, categories, await _ages(ctx) if book.asks_for_ages else {})
+
+
+async def _categories(ctx: Context, variants: Iterable[Variant]) -> dict[str, tuple[str, ...]]:
+    known = list(variants)
+    parts = [part.sku for variant in known for part in variant.components]
+    found = [*known, *(await ctx.loaders.variants_by_sku.load_many(parts))]
+    stocked = [variant for variant in found if variant is not None and not variant.components]
+    handles = [variant.product for variant in stocked]
+    products = await ctx.loaders.products_by_handle.load_many(handles)
+    return {
+        variant.sku: product.categories
+        for variant, product in zip(stocked, products, strict=True)
+        if product is not None
+    }
+
+
+async def _ages(ctx: Context) -> dict[str, float]:
+    now = ctx.now
+    return {
+        feed.location: (now - feed.observed_at).total_seconds() / _HOUR_SECONDS
+        for feed in (await ctx.loaders.feeds()).values()
+        if feed.entity == STOCK and feed.observed_at is not None
+    }
