@@ -2,10 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from connectors.sandbox import goods
 from connectors.sandbox.chain import (
@@ -15,7 +11,6 @@ from connectors.sandbox.chain import (
     associates,
     members,
 )
-from connectors.sandbox.crm import SandboxCrm
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.retailer import backends
 from resolvers.domain.catalog import Component, Product
@@ -25,20 +20,6 @@ from resolvers.ports import Idempotency, Role
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)
-
-
-@pytest.fixture
-def erp(tmp_path: Path) -> Iterator[SandboxErp]:
-    door = SandboxErp(tmp_path, lambda: NOON)
-    yield door
-    door.close()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[SandboxCrm]:
-    door = SandboxCrm(tmp_path, lambda: NOON)
-    yield door
-    door.close()
 
 
 async def catalogue_of(erp: SandboxErp, cursor: str = "") -> list[Product]:

@@ -1,8 +1,6 @@
 """The sandbox ERP: what it is told it does once, what leaves is told with the numbers."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,13 +18,6 @@ from resolvers.ports import Departed
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)
-
-
-@pytest.fixture
-def erp(tmp_path: Path) -> Iterator[SandboxErp]:
-    door = SandboxErp(tmp_path, lambda: NOON)
-    yield door
-    door.close()
 
 
 def sale(reference: str, *lines: tuple[str, int], at: str = "WH-01") -> Sale:

@@ -5,14 +5,12 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.knobs import Fault, Knobs
-from connectors.sandbox.tills import SandboxTills
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import (
     BackendRefused,
@@ -27,20 +25,6 @@ from resolvers.ports import Departed, OrderSource
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)
-
-
-@pytest.fixture
-def erp(tmp_path: Path) -> Iterator[SandboxErp]:
-    door = SandboxErp(tmp_path, lambda: NOON)
-    yield door
-    door.close()
-
-
-@pytest.fixture
-def tills(tmp_path: Path) -> Iterator[SandboxTills]:
-    door = SandboxTills(tmp_path, lambda: NOON)
-    yield door
-    door.close()
 
 
 def sale(reference: str, *lines: tuple[str, int], at: str = "WH-01") -> Sale:

@@ -9,10 +9,7 @@ import pytest
 from connectors.sandbox.chain import (
     SandboxMember,
 )
-from connectors.sandbox.crm import SandboxCrm
-from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.marketplaces import SandboxMarketplace
-from connectors.sandbox.tills import SandboxTills
 from resolvers.domain.errors import (
     InvalidInput,
     NotFound,
@@ -24,27 +21,6 @@ from resolvers.ports import OrderSource
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)
-
-
-@pytest.fixture
-def erp(tmp_path: Path) -> Iterator[SandboxErp]:
-    door = SandboxErp(tmp_path, lambda: NOON)
-    yield door
-    door.close()
-
-
-@pytest.fixture
-def tills(tmp_path: Path) -> Iterator[SandboxTills]:
-    door = SandboxTills(tmp_path, lambda: NOON)
-    yield door
-    door.close()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[SandboxCrm]:
-    door = SandboxCrm(tmp_path, lambda: NOON)
-    yield door
-    door.close()
 
 
 @pytest.fixture(params=["a", "b"])
