@@ -56,6 +56,26 @@ async def test_a_subscription_tells_the_present_state_and_each_later_one(house: 
     tail.cancel()
 
 
+async def test_a_watch_ends_with_the_token_that_began_it(house: House) -> None:
+    now = [NOON]
+    tokens = replace(house.runtime.tokens, clock=lambda: now[0])
+    aging = house_of(replace(house.runtime, tokens=tokens))
+    await aging.stocked("WH-01", 7)
+    tail = asyncio.create_task(aging.runtime.watch.tail())
+    async with talking(aging.app) as talk:
+        await talk.event()
+        await talk.introduce(aging.token())
+        await talk.subscribe("w", WATCH, skus=[SKU])
+        first = await talk.message()
+
+        now[0] += timedelta(minutes=2)
+        await aging.stocked("ST-01", 3)
+
+        assert first["payload"]["data"]["stockChanged"] == level("WH-01", 7)
+        assert await talk.closed() == (4403, "Forbidden")
+    tail.cancel()
+
+
 def level(location: str, units: int) -> dict[str, Any]:
     return {"onHand": units, "location": {"code": location}}
 
