@@ -64,6 +64,7 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
             exactly=asked.delivery.location,
             method=asked.delivery.method,
             in_shop=sells_in(ctx, asked.delivery.location),
+            blame=("input", "delivery"),
         )
         await check_delivery(ctx, asked)
         order_id = ctx.new_id()

@@ -72,6 +72,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
             exactly=asked.location,
             method=asked.method,
             in_shop=sells_in(ctx, asked.location),
+            blame=("input", "method" if asked.location is None else "locationCode"),
         )
 
         def decide(books: Books) -> tuple[Change, str]:

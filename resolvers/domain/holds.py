@@ -11,7 +11,12 @@ from datetime import datetime, timedelta
 from resolvers.domain.availability import Pool
 from resolvers.domain.books import Books, Change
 from resolvers.domain.catalog import Component
-from resolvers.domain.errors import NotFound, ReservationExpired, ReservationNotHeld
+from resolvers.domain.errors import (
+    NoEligibleLocation,
+    NotFound,
+    ReservationExpired,
+    ReservationNotHeld,
+)
 from resolvers.domain.limits import business_day
 from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.orders import OrderStatus, lapse
@@ -40,7 +45,8 @@ class Hold:
     ``locations`` are all that there are; the channel's pool and the method narrow them.
     ``bundles`` has the components of every line that is one, ``categories`` those of each stocked
     SKU, ``stale_hours`` the age of each location's feed; days are the ``time_zone``'s. ``in_shop``:
-    the place's own people ask, and may have what is kept for whoever stands there.
+    the place's own people ask, and may have what is kept for whoever stands there. ``blame`` is the
+    value of the input that is to blame when no place can serve it.
     """
 
     id: str
@@ -55,6 +61,7 @@ class Hold:
     bundles: Mapping[str, Sequence[Component]] = field(default_factory=dict)
     asked_at: tuple[int, ...] = ()
     in_shop: bool = False
+    blame: tuple[str, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stale_hours: Mapping[str, float] = field(default_factory=dict)
     time_zone: str = "UTC"
@@ -115,7 +122,10 @@ def pinned(ask: Hold, streams: Mapping[str, Stream], pool: Pool, until: datetime
     Raises:
         NoEligibleLocation, InsufficientStock or a limit (one a line).
     """
-    pins, short = place_pins(ask.id, ask.units, streams, pool, until)
+    try:
+        pins, short = place_pins(ask.id, ask.units, streams, pool, until)
+    except NoEligibleLocation as error:
+        raise NoEligibleLocation(error.message, field=ask.blame) from error
     refuse_short(ask.lines, short, ask.bundles, ask.asked_at)
     return pins
 

@@ -45,7 +45,12 @@ from tests.resolvers.conftest import MANAGER, OTHER, PARTNER, SHOPPER, House
         (asked("k", ttl_seconds=0), InvalidInput, "ttlSeconds"),
         (asked("k", ttl_seconds=3601), InvalidInput, "ttlSeconds"),
         (asked("k", location="ST-99"), NotFound, "locationCode"),
-        (asked("k", location="WH-01", method=Method.PICKUP), NoEligibleLocation, ""),
+        (asked("k", location="WH-01", method=Method.PICKUP), NoEligibleLocation, "locationCode"),
+        (
+            ReserveStock("k", "live-stream", (Line(SKU, 1),), method=Method.TAKEAWAY),
+            NoEligibleLocation,
+            "method",
+        ),
         (asked("k", 100_000), InsufficientStock, "lines.0"),
         (ReserveStock("k", "nowhere", (Line(SKU, 1),)), NotFound, "channel"),
         (ReserveStock("k", "mini-program", ()), InvalidInput, "lines"),

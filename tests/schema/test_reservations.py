@@ -139,7 +139,11 @@ async def test_the_same_sku_in_two_lines_is_summed(shop: Shop) -> None:
         ),
         ({"lines": [{"sku": "none", "quantity": 1}]}, "NOT_FOUND", ["input", "lines", "0", "sku"]),
         ({"locationCode": "none"}, "NOT_FOUND", ["input", "locationCode"]),
-        ({"locationCode": "WH-01", "method": "PICKUP"}, "NO_ELIGIBLE_LOCATION", None),
+        (
+            {"locationCode": "WH-01", "method": "PICKUP"},
+            "NO_ELIGIBLE_LOCATION",
+            ["input", "locationCode"],
+        ),
         ({"ttlSeconds": 0}, "INVALID_INPUT", ["input", "ttlSeconds"]),
         ({"ttlSeconds": 3601}, "INVALID_INPUT", ["input", "ttlSeconds"]),
         ({"idempotencyKey": ""}, "INVALID_INPUT", ["input", "idempotencyKey"]),
