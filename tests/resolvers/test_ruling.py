@@ -58,6 +58,20 @@ async def test_a_cap_leaves_a_channel_what_its_live_promises_leave(house: House)
     assert await house.promised(SKU, "live-stream") == 5
 
 
+async def test_a_hold_counts_under_no_limit_from_the_instant_at_which_it_ends(
+    house: House,
+) -> None:
+    await set_rule(house, "cap", RuleKind.CAP, quantity=5)
+    await set_rule(house, "fair", RuleKind.MEMBER_LIMIT, quantity=4)
+    await hold(house, "a", 4, ttl_seconds=60)
+    assert await house.promised(SKU) == 1
+
+    house.clock.turn(seconds=60)
+
+    assert await house.promised(SKU) == 5
+    await hold(house, "b", 4)
+
+
 async def test_a_daily_limit_counts_from_midnight_of_the_business_day(house: House) -> None:
     await set_rule(house, "daily", RuleKind.DAILY_LIMIT, quantity=4, skus=(SKU,))
     held = await hold(house, "a", 3, ttl_seconds=3600)
