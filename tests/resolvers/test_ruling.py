@@ -72,6 +72,30 @@ async def test_a_hold_counts_under_no_limit_from_the_instant_at_which_it_ends(
     await hold(house, "b", 4)
 
 
+async def test_of_two_rules_that_are_alike_the_newer_holds(house: House) -> None:
+    await set_rule(house, "first", RuleKind.CAP, quantity=1)
+    await set_rule(house, "second", RuleKind.CAP, quantity=3)
+    newer = await house.promised(SKU)
+    await set_rule(house, "first", RuleKind.CAP, quantity=2)
+
+    assert (newer, await house.promised(SKU)) == (3, 2)
+
+
+async def test_what_is_protected_at_some_places_is_left_lying_there(house: House) -> None:
+    both = ("DS-01", "WH-01")
+    there = sum([await house.on_hand(SKU, at) for at in both])
+    await set_rule(
+        house, "vip", RuleKind.PROTECTION, quantity=30, channels=("store",), locations=both
+    )
+    everything = await house.promised(SKU)
+
+    held = await hold(house, "all of it", everything)
+
+    taken = {pin.location: pin.quantity for pin in held.pins}
+    assert sum(taken.get(at, 0) for at in both) == there - 30
+    assert sum(taken.values()) == everything
+
+
 async def test_a_daily_limit_counts_from_midnight_of_the_business_day(house: House) -> None:
     await set_rule(house, "daily", RuleKind.DAILY_LIMIT, quantity=4, skus=(SKU,))
     held = await hold(house, "a", 3, ttl_seconds=3600)
