@@ -217,25 +217,25 @@ async def test_a_hold_that_was_given_back_stays_so_when_the_clock_is_set_back(
     house: House,
 ) -> None:
     both = (Line(SKU, 2), Line("BT-0002-30ML", 1))
-    ask = ReserveStock("k", "mini-program", both, ttl_seconds=60)
+    ask = ReserveStock("k", "mini-program", both, ttl_seconds=1800)
     held, _ = await reservations.reserve_stock(house(SHOPPER), ask)
     unpaid, _ = await orders.place_order(
         house(SHOPPER),
         order_of("u", lines=tuple(AskedLine(line.sku, line.quantity) for line in both)),
     )
     house.clock.turn(seconds=1800)
-    await reservations.reserve_stock(house(SHOPPER), asked("touches the stream"))
+    await reservations.reserve_stock(house(SHOPPER), asked("touches one of the two streams"))
     house.clock.turn(seconds=-1)
 
+    payment = AskedPayment("WECHAT", unpaid.total)
+    with pytest.raises(OrderNotOpen):
+        await orders.record_payment(house(PARTNER), "pay", unpaid.id, payment)
     for attempt in (
         reservations.extend_reservation(house(SHOPPER), "x", held.reservation.id, 600),
         orders.place_order(house(SHOPPER), order_of("p", held.reservation.id)),
     ):
         with pytest.raises(ReservationExpired):
             await attempt
-    payment = AskedPayment("WECHAT", unpaid.total)
-    with pytest.raises(OrderNotOpen):
-        await orders.record_payment(house(PARTNER), "pay", unpaid.id, payment)
 
 
 async def test_each_line_of_an_order_is_blamed_where_it_stood(house: House) -> None:
