@@ -18,6 +18,9 @@ Decide = Callable[[Books], tuple[Change, str]]
 Prepare = Callable[[], Awaitable[tuple[Scope, Decide]]]
 """Looks up what a decision needs; may refuse."""
 
+NOTE_LENGTH_MAX = 500
+"""Longest reason or note of a request, in characters."""
+
 _FIELD = ("input", "idempotencyKey")
 
 
@@ -50,6 +53,17 @@ def checked_key(key: str) -> str:
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in key):
         raise InvalidInput("a key has no control characters", field=_FIELD)
     return key
+
+
+def checked_note(note: str | None, *field: str) -> str | None:
+    """A text for people, if it is one that can be kept.
+
+    Raises:
+        InvalidInput: longer than anybody reads.
+    """
+    if note is not None and len(note) > NOTE_LENGTH_MAX:
+        raise InvalidInput(f"at most {NOTE_LENGTH_MAX} characters", field=("input", *field))
+    return note
 
 
 def fingerprint(request: object) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from resolvers.access import Scope as Right
-from resolvers.commands import Decide, run
+from resolvers.commands import Decide, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import checkout
 from resolvers.domain.books import Books, Change, Scope
@@ -160,6 +160,7 @@ async def cancel_order(
     async def prepare() -> tuple[Scope, Decide]:
         scope = await _scope_of_order(ctx, order_id)
         takers = await sinks(ctx)
+        checked_note(reason, "reason")
         if cut is not None and not cut:
             raise InvalidInput(
                 "name the lines, or leave lines out to cancel the whole order",
@@ -171,8 +172,8 @@ async def cancel_order(
         def decide(books: Books) -> tuple[Change, str]:
             by = ctx.principal.subject
             if cut is None:
-                return checkout.call_off(books, order_id, by, takers), order_id
-            return checkout.call_off_lines(books, order_id, dict(cut), by), order_id
+                return checkout.call_off(books, order_id, by, takers, reason), order_id
+            return checkout.call_off_lines(books, order_id, dict(cut), by, reason), order_id
 
         return scope, decide
 

@@ -141,9 +141,6 @@ class StockStore(Protocol):
         """Orders by their number; unknown ones are left out."""
 
     async def order_by_external(self, system: str, id: str) -> Order | None: ...
-    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
-        """Unpaid orders whose deadline has passed and that nobody has written down as canceled."""
-
     async def order_page(
         self,
         order_filter: OrderFilter,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from resolvers.access import Role
 from resolvers.access import Scope as Right
 from resolvers.catalog import bundles_of, sold
-from resolvers.commands import Decide, run
+from resolvers.commands import Decide, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import holds
 from resolvers.domain.books import Books, Change, Scope
@@ -201,9 +201,10 @@ async def release_reservation(
 
     async def prepare() -> tuple[Scope, Decide]:
         scope = await scope_of(ctx, id)
+        checked_note(reason, "reason")
 
         def decide(books: Books) -> tuple[Change, str]:
-            return holds.release(books, id), id
+            return holds.release(books, id, reason), id
 
         return scope, decide
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from resolvers.access import Scope as Right
 from resolvers.catalog import checked_skus, sold, variant_by_sku, variants_by_sku
-from resolvers.commands import Decide, run
+from resolvers.commands import Decide, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import availability as rules
 from resolvers.domain.books import Books, Change, Scope
@@ -285,6 +285,8 @@ async def adjust_stock(ctx: Context, asked: AdjustStock) -> tuple[Level | None, 
             asked.on_hand,
             asked.expected,
             _taker(ctx, place),
+            ctx.principal.subject,
+            checked_note(asked.note, "note"),
         )
 
         def decide(books: Books) -> tuple[Change, str]:

@@ -61,6 +61,9 @@ class OrderEventType:
     )
     at: datetime = strawberry.field(description="When.")
     by: str = strawberry.field(description="Who did it: a caller's subject, or a system's code.")
+    note: str | None = strawberry.field(
+        description="Why, in the words of who did it; null if nobody said."
+    )
 
 
 @strawberry.type(

@@ -132,14 +132,16 @@ def record_payment(
     return _firm(books, change, sinks)
 
 
-def call_off(books: Books, order_id: str, by: str, sinks: Mapping[str, str]) -> Change:
+def call_off(
+    books: Books, order_id: str, by: str, sinks: Mapping[str, str], note: str | None = None
+) -> Change:
     """Cancels a whole order: its units are free at once, and backends that know it are told.
 
     Raises:
         NotFound, OrderNotOpen.
     """
     order = known(books, order_id)
-    canceled = cancel(order, by, books.now)
+    canceled = cancel(order, by, books.now, note)
     reservation = books.reservations.get(order.reservation_id or "")
     if reservation is None:
         return Change(orders=(canceled,))
@@ -160,14 +162,16 @@ def call_off(books: Books, order_id: str, by: str, sinks: Mapping[str, str]) -> 
     )
 
 
-def call_off_lines(books: Books, order_id: str, cut: Mapping[str, int], by: str) -> Change:
+def call_off_lines(
+    books: Books, order_id: str, cut: Mapping[str, int], by: str, note: str | None = None
+) -> Change:
     """Takes units off an unpaid order and gives them back.
 
     Raises:
         NotFound, OrderNotOpen, InvalidInput.
     """
     order = known(books, order_id)
-    after = reduced(order, cut, by, books.now)
+    after = reduced(order, cut, by, books.now, note)
     reservation = books.reservations[order.reservation_id or ""]
     bundles = {line.sku: line.components for line in order.lines if line.components}
     kept = tuple(Line(line.sku, line.quantity) for line in after.lines)

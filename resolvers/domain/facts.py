@@ -124,6 +124,7 @@ class Correction:
     expected: int | None = None
     backend: str | None = None
     source: str = "gateway"
+    note: str | None = None
 
 
 def correct(books: Books, told: Correction) -> Change:
@@ -146,7 +147,14 @@ def correct(books: Books, told: Correction) -> Change:
     if not delta:
         return Change()
     entry = StockEntry(
-        told.kind, told.sku, told.location, told.id, told.source, books.now, on_hand=delta
+        told.kind,
+        told.sku,
+        told.location,
+        told.id,
+        told.source,
+        books.now,
+        on_hand=delta,
+        note=told.note,
     )
     if told.backend is None:
         return Change((entry,))

@@ -152,7 +152,7 @@ def extend(books: Books, id: str, ttl_seconds: int, life_max_seconds: int) -> Ch
     )
 
 
-def release(books: Books, id: str) -> Change:
+def release(books: Books, id: str, note: str | None = None) -> Change:
     """Gives a hold's units back. What is given back already stays so.
 
     Raises:
@@ -166,7 +166,8 @@ def release(books: Books, id: str) -> Change:
     released = replace(
         reservation, status=Status.RELEASED, expires_at=None, version=reservation.version + 1
     )
-    return Change(entries=tuple(entries), pins=tuple(pins), reservations=(released,))
+    noted = tuple(replace(entry, note=note) for entry in entries)
+    return Change(entries=noted, pins=tuple(pins), reservations=(released,))
 
 
 def held(books: Books, id: str, action: Action) -> Reservation:

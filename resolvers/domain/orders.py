@@ -58,11 +58,12 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """One step in an order's life."""
+    """One step in an order's life; ``note`` is why, in the words of who took it."""
 
     kind: str
     at: datetime
     by: str
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ def confirm(order: Order, by: str, now: datetime) -> Order:
     )
 
 
-def cancel(order: Order, by: str, now: datetime) -> Order:
+def cancel(order: Order, by: str, now: datetime, note: str | None = None) -> Order:
     """The order called off.
 
     Raises:
@@ -233,7 +234,7 @@ def cancel(order: Order, by: str, now: datetime) -> Order:
     return replace(
         order,
         status=OrderStatus.CANCELED,
-        history=(*order.history, OrderEvent("CANCELED", now, by)),
+        history=(*order.history, OrderEvent("CANCELED", now, by, note)),
         updated_at=now,
     )
 
@@ -277,7 +278,9 @@ def shipped(order: Order, sku: str, units: int, by: str, now: datetime) -> Order
     )
 
 
-def reduced(order: Order, cut: Mapping[str, int], by: str, now: datetime) -> Order:
+def reduced(
+    order: Order, cut: Mapping[str, int], by: str, now: datetime, note: str | None = None
+) -> Order:
     """The unpaid order with fewer units: ``cut`` by order line id. A line of no units is gone.
 
     Raises:
@@ -303,7 +306,7 @@ def reduced(order: Order, cut: Mapping[str, int], by: str, now: datetime) -> Ord
         order,
         lines=tuple(line for line in kept if line.quantity),
         updated_at=now,
-        history=(*order.history, OrderEvent("REDUCED", now, by)),
+        history=(*order.history, OrderEvent("REDUCED", now, by, note)),
     )
     if not after.lines or after.total.minor <= after.paid.minor:
         raise InvalidInput(

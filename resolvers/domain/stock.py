@@ -69,6 +69,7 @@ class StockEntry:
     expires_on: date | None = None
     taker: Taker | None = None
     key: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

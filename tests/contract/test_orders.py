@@ -1,7 +1,6 @@
 """Orders: looked up by id, number and foreign id, listed newest first, lapsed when unpaid."""
 
 import random
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -126,22 +125,3 @@ async def test_an_unpaid_order_past_its_deadline_is_listed_as_canceled(shop):
     assert await listed(CANCELED, 4) == []
     assert await listed(PENDING, 5) == [("2", PENDING)]
     assert await listed(CANCELED, 5) == [("1", CANCELED)]
-
-
-async def test_overdue_orders_are_the_unpaid_ones_nobody_has_written_down(shop):
-    later = order("1", status=PENDING, payment_due_at=NOON + minutes(2))
-    first = order("2", status=PENDING, payment_due_at=NOON + minutes(1))
-    paid = order("3", payment_due_at=NOON + minutes(1))
-    await shop.post(Change(orders=(later, first, paid, order("4", status=PENDING))))
-
-    async def overdue(at: int, limit: int = 10) -> list[str]:
-        found = await shop.store.stock.overdue_orders(NOON + minutes(at), limit)
-        return [one.id for one in found]
-
-    assert await overdue(0) == []
-    assert await overdue(2) == ["2", "1"]
-    assert await overdue(2, limit=1) == ["2"]
-
-    await shop.post(Change(orders=(replace(first, status=CANCELED),)))
-
-    assert await overdue(2) == ["1"]

@@ -117,13 +117,15 @@ async def test_a_correction_is_seen_at_once_told_to_the_erp_and_counted_once(
     house: House,
 ) -> None:
     before = await house.on_hand(SKU, "ST-01")
-    ask = AdjustStock("k", SKU, "ST-01", "RECEIPT", delta=5)
+    ask = AdjustStock("k", SKU, "ST-01", "RECEIPT", delta=5, note="behind the counter")
     level, replayed = await stock.adjust_stock(house(MANAGER), ask)
     again, replayed_again = await stock.adjust_stock(house(MANAGER), ask)
 
     assert level is not None
     assert again is not None
     assert (level.position.on_hand, replayed) == (before + 5, False)
+    entry = (await house.runtime.store.stock.entries(SKU))[-1]
+    assert (entry.note, entry.source) == ("behind the counter", MANAGER.subject)
     assert (again.position.on_hand, replayed_again) == (before + 5, True)
     await house.erp.receive("ST-01", SKU, 1)
     await house.sync("erp")

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from connectors.stores.memory.state import State
 from resolvers.domain.books import Batch, Key, Known, Scope, put
-from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write, WriteStatus
 from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.stock import Pin, Stream
@@ -132,6 +132,5 @@ def _put_order(state: State, order: Order) -> None:
     state.orders[order.id] = order
     insort(state.ages, (order.placed_at, order.id))
     state.numbers[order.number] = order.id
-    put(state.pending, order.id, order, keep=order.status is OrderStatus.PENDING)
     for known_as in order.external:
         state.externals.setdefault((known_as.system, known_as.external_id), order.id)

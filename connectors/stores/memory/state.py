@@ -35,7 +35,7 @@ class State:
     """The tables of the memory engine.
 
     ``levels`` and ``ages`` are sorted: keys of positions, and (placed_at, id) of orders. ``held``
-    and ``pending`` are the reservations and orders that may still lapse, ``pins`` those of each
+    are the reservations that may still lapse, ``pins`` those of each
     reservation, ``unseen`` those of each location. ``writes`` are in the order they were made.
     ``events`` have no gaps.
     """
@@ -51,7 +51,6 @@ class State:
     unseen: dict[str, dict[str, Unseen]] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     ages: list[tuple[datetime, str]] = field(default_factory=list)
-    pending: dict[str, Order] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     externals: dict[tuple[str, str], str] = field(default_factory=dict)
     keys: dict[str, Recorded] = field(default_factory=dict)

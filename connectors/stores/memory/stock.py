@@ -91,15 +91,6 @@ class MemoryStock:
         own = self._state.externals.get((system, id))
         return None if own is None else self._state.orders[own]
 
-    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
-        """Unpaid orders past their deadline, the longest overdue first."""
-        due = [
-            (order.payment_due_at, order.id)
-            for order in self._state.pending.values()
-            if order.payment_due_at is not None and order.payment_due_at <= now
-        ]
-        return [self._state.orders[id] for _, id in sorted(due)[:limit]]
-
     async def order_page(
         self,
         order_filter: OrderFilter,

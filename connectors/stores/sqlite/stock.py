@@ -137,17 +137,6 @@ class SqliteStock:
         )
         return None if row is None else read_order(row[0])
 
-    async def overdue_orders(self, now: datetime, limit: int) -> Sequence[Order]:
-        """Unpaid orders past their deadline, the longest overdue first."""
-        sql = (
-            "SELECT body FROM orders WHERE status = 'PENDING' AND due_at <= ?"
-            " ORDER BY due_at, id LIMIT ?"
-        )
-        rows = await self._database.read(
-            lambda connection: connection.execute(sql, (micros(now), limit)).fetchall()
-        )
-        return [read_order(body) for (body,) in rows]
-
     async def order_page(
         self,
         order_filter: OrderFilter,
