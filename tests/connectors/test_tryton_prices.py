@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.erp.tryton_prices import Priced, Rounding, net_prices, total
+from connectors.erp.tryton_prices import STEP, Priced, Rounding, net_prices, total
 
 VAT = Decimal("0.13")
 BY_SALE = Rounding(Decimal("0.01"), by_line=False)
@@ -43,9 +43,35 @@ def test_a_price_without_tax_is_the_price():
 
 
 @given(LINES)
-def test_every_sale_comes_to_what_its_buyer_pays(lines):
+def test_a_line_comes_to_what_its_buyer_pays_if_any_price_of_four_decimals_does(lines):
     for rounding in (BY_SALE, BY_LINE):
-        assert total(lines, net_prices(lines, rounding), rounding) == wanted(lines)
+        line = lines[0]
+        near = (line.gross / (1 + line.rate)).quantize(STEP)
+        tried = [near + step * STEP for step in range(-200, 201)]
+        reachable = any(
+            total([line], [price], rounding) == wanted([line]) for price in tried if price >= 0
+        )
+
+        met = total([line], net_prices([line], rounding), rounding) == wanted([line])
+
+        assert met is reachable
+
+
+@given(LINES)
+def test_a_sale_is_off_by_no_more_than_a_cent_a_line(lines):
+    for rounding in (BY_SALE, BY_LINE):
+        off = total(lines, net_prices(lines, rounding), rounding) - wanted(lines)
+        assert abs(off) <= Decimal("0.01") * len(lines)
+
+
+def test_a_line_that_no_price_meets_is_off_by_a_cent():
+    """14 units at 0.09: one step of the price takes the total from 1.25 to 1.27."""
+    lines = [Priced(14, Decimal("0.09"), VAT)]
+
+    steps = [total(lines, [Decimal(price)], BY_SALE) for price in ("0.0796", "0.0797")]
+
+    assert steps == [Decimal("1.25"), Decimal("1.27")]
+    assert total(lines, net_prices(lines, BY_SALE), BY_SALE) == Decimal("1.25")
 
 
 @given(LINES)
