@@ -139,7 +139,7 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
         settings: Settings = load(config, os.environ)
         findings = doctor.examine(settings, _ready(data), bootstrap.connect)
     Console().print(doctor.table(findings))
-    if not all(finding.good for finding in findings):
+    if any(finding.wrong for finding in findings):
         raise typer.Exit(1)
 
 

@@ -17,6 +17,16 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
+from gateway.settings_rules import (
+    TIMES,
+    LowStock,
+    PresetSettings,
+    Signals,
+    StockRuleSettings,
+    check_stock_rule,
+    check_times,
+    presets_of,
+)
 from gateway.settings_sections import (
     LISTS,
     SECTIONS,
@@ -34,6 +44,9 @@ from gateway.settings_sections import (
     Sync,
 )
 from resolvers.domain.locations import Channel
+from resolvers.domain.presets import Preset, rules_of
+from resolvers.domain.rules import StockRule
+from resolvers.domain.signals import Threshold
 from resolvers.terms import Terms
 
 __all__ = [
@@ -41,7 +54,9 @@ __all__ = [
     "BackendSettings",
     "ChannelSettings",
     "LocationOverlay",
+    "LowStock",
     "Orders",
+    "PresetSettings",
     "Problem",
     "Reservations",
     "Retailer",
@@ -49,6 +64,8 @@ __all__ = [
     "Server",
     "Settings",
     "SettingsError",
+    "Signals",
+    "StockRuleSettings",
     "Storage",
     "Sync",
     "load",
@@ -68,9 +85,13 @@ class Settings:
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
+    signals: Signals = field(default_factory=Signals)
     channels: tuple[ChannelSettings, ...] = ()
     locations: tuple[LocationOverlay, ...] = ()
     backends: tuple[BackendSettings, ...] = ()
+    presets: tuple[PresetSettings, ...] = ()
+    stock_rules: tuple[StockRuleSettings, ...] = ()
+    low_stock: tuple[LowStock, ...] = ()
 
     def terms(self) -> Terms:
         """What the flows obey of it."""
@@ -78,25 +99,44 @@ class Settings:
             ttl_default_seconds=self.reservations.ttl_default_seconds,
             ttl_max_seconds=self.reservations.ttl_max_seconds,
             life_max_seconds=self.reservations.life_max_seconds,
+            live_units_max=self.reservations.live_units_max,
             stale_after_seconds=self.sync.stale_after_seconds,
             number_prefix=self.orders.number_prefix,
             time_zone=self.retailer.time_zone,
+            low_stock=(
+                *(said.threshold() for said in self.low_stock),
+                Threshold(self.signals.low_units),
+            ),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
-        """The channels, with the retailer's word where they have none of their own."""
-        return tuple(
-            Channel(
-                code=at.code,
-                name=at.name,
-                kind=at.kind,
-                currency=at.currency or self.retailer.currency,
-                locations=at.locations,
-                payment_due_seconds=at.payment_due_seconds or self.orders.payment_due_seconds,
-                confirm_unpaid=at.confirm_unpaid,
+        """The channels, with their preset's word where they have none of their own, and with the
+        retailer's where that has none either.
+        """
+        known = presets_of(self.presets)
+
+        def channel(at: ChannelSettings) -> Channel:
+            preset = known.get(at.preset or "", Preset(""))
+            times = {name: getattr(at, name) or getattr(preset, name) for name in TIMES}
+            due = at.payment_due_seconds or preset.payment_due_seconds
+            return Channel(
+                at.code,
+                at.name,
+                at.kind,
+                at.currency or self.retailer.currency,
+                at.locations,
+                due or self.orders.payment_due_seconds,
+                at.confirm_unpaid,
+                **times,
             )
-            for at in self.channels
-        )
+
+        return tuple(channel(at) for at in self.channels)
+
+    def rules(self) -> tuple[StockRule, ...]:
+        """The stock rules: those that are written out, and those of the channels' presets."""
+        known = presets_of(self.presets)
+        made = (rules_of(known[at.preset], at.code) for at in self.channels if at.preset)
+        return (*(said.rule() for said in self.stock_rules), *(r for rules in made for r in rules))
 
     def poll_seconds(self, backend: BackendSettings) -> float:
         """The pause between two looks at a backend."""
@@ -120,13 +160,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
+        signals=reader.single("signals", Signals),
         channels=reader.many("channels", ChannelSettings),
         locations=reader.many("locations", LocationOverlay),
         backends=reader.many("backends", BackendSettings),
+        presets=reader.many("presets", PresetSettings),
+        stock_rules=reader.many("stock_rules", StockRuleSettings),
+        low_stock=reader.many("low_stock", LowStock),
     )
     _check_reservations(reader, settings.reservations)
     for name in LISTS:
         _check_codes(reader, source, name)
+    _check_rules(reader, source, settings)
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     folder = Path() if path is None else path.parent
@@ -163,6 +208,26 @@ def _check_reservations(reader: Reader, found: Reservations) -> None:
         value = getattr(found, shorter)
         if reader.sound(key, bound) and value > most:
             reader.refuse_value(key, f"at most {bound}, which is {most}", str(value))
+
+
+def _check_rules(reader: Reader, source: Source, settings: Settings) -> None:
+    """Refuses rules that cannot be meant, presets that there are not, and times that are longer
+    than what bounds them.
+    """
+    channels = [channel.code for channel in settings.channels]
+    for rule in settings.stock_rules:
+        check_stock_rule(reader, rule, _place(source, "stock_rules", rule.code), channels)
+    known = presets_of(settings.presets)
+    house = {name: getattr(settings.reservations, name) for name in TIMES}
+    for preset in settings.presets:
+        place = _place(source, "presets", preset.code)
+        check_times(reader, "presets", preset, place, house)
+    for channel in settings.channels:
+        place = _place(source, "channels", channel.code)
+        check_times(reader, "channels", channel, place, house)
+        if channel.preset is not None and channel.preset not in known:
+            key, expected = f"channels.{channel.code}.preset", f"one of {', '.join(known)}"
+            reader.refuse(key, (*place, "preset"), expected, shown(channel.preset))
 
 
 def _check_codes(reader: Reader, source: Source, name: str) -> None:

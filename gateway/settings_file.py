@@ -11,13 +11,13 @@ from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
-from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from gateway.settings_values import fitted, from_text, without_none
 
 PREFIX = "GATEWAY_"
 _FILE_BYTES_MAX = 1_048_576
 _SHOWN_MAX = 60
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
 SECRET_NAME = re.compile(r"(^|_)(passwd|password|secret|token|api_?key)$")
 _INSTEAD = 'password_env = "NAME" or password_file = "path"'
 _USER_IN_ADDRESS = re.compile(r"//\S*@")
@@ -75,7 +75,7 @@ def kind_of(item: Field[Any], hint: Any) -> str:
     """What belongs into a setting, in words."""
     if item.metadata["kind"]:
         return str(item.metadata["kind"])
-    bare = _without_none(hint)
+    bare = without_none(hint)
     if get_origin(bare) is tuple:
         element = get_args(bare)[0]
         return f"a list of {_choices(element)}" if element is not str else "a list of text"
@@ -318,7 +318,7 @@ class Reader:
             dotted = f"{key}.{item.name}"
             expected = kind_of(item, hints[item.name])
             if variable is not None:
-                found = _from_text(self._environ[variable], hints[item.name])
+                found = from_text(self._environ[variable], hints[item.name])
             elif item.name in table:
                 found = table[item.name]
             else:
@@ -326,7 +326,7 @@ class Reader:
                     self.refuse(dotted, place, expected, "nothing")
                 continue
             try:
-                values[item.name] = _fitted(found, _without_none(hints[item.name]), item.metadata)
+                values[item.name] = fitted(found, without_none(hints[item.name]), item.metadata)
             except ValueError:
                 if variable is not None:
                     source = f"environment {variable}"
@@ -343,56 +343,6 @@ class Reader:
             self.refuse(key, place, expected, found)
         else:
             self.problems.append(Problem(key, expected, found, f"environment {source}"))
-
-
-def _fitted(value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
-    """The value as its field wants it. Raises ValueError for any other."""
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise ValueError
-        return tuple(_fitted(element, get_args(hint)[0], metadata) for element in value)
-    if get_origin(hint) is Mapping:
-        if not isinstance(value, dict) or not all(isinstance(at, str) for at in value.values()):
-            raise ValueError
-        return dict(value)
-    if hint is bool:
-        if not isinstance(value, bool):
-            raise ValueError
-        return value
-    if hint in (int, float):
-        if isinstance(value, bool) or not isinstance(value, int if hint is int else int | float):
-            raise ValueError
-        if not metadata["low"] <= value <= metadata["high"]:
-            raise ValueError
-        return hint(value)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError
-    if metadata["fits"] is not None and not metadata["fits"](value):
-        raise ValueError
-    return hint(value)
-
-
-def _from_text(text: str, hint: Any) -> Any:
-    """What a variable says, as TOML would have said it; text of no such kind stays."""
-    bare = _without_none(hint)
-    if get_origin(bare) is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if bare is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if bare in (int, float) and _WHOLE.fullmatch(text):
-        return int(text)
-    if bare is float:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
-
-
-def _without_none(hint: Any) -> Any:
-    if isinstance(hint, UnionType):
-        return next(part for part in get_args(hint) if part is not type(None))
-    return hint
 
 
 def _choices(enum: type[StrEnum]) -> str:

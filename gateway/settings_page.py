@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field
 from enum import StrEnum
+from inspect import cleandoc
 from typing import Any, get_type_hints
 
 from gateway.settings_file import PREFIX, documented, kind_of
@@ -39,7 +40,7 @@ def page() -> str:
 def _section(title: str, prefix: str, shape: type) -> str:
     hints = get_type_hints(shape)
     rows = [_row(item, hints[item.name], prefix) for item in documented(shape)]
-    return "\n".join([f"## `{title}`\n", f"{shape.__doc__}\n", _HEAD, *rows, ""])
+    return "\n".join([f"## `{title}`\n", f"{cleandoc(shape.__doc__ or '')}\n", _HEAD, *rows, ""])
 
 
 def _row(item: Field[Any], hint: Any, prefix: str) -> str:

@@ -11,6 +11,15 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.settings_file import about
+from gateway.settings_rules import (
+    CODE_KIND,
+    MONTH,
+    LowStock,
+    PresetSettings,
+    Signals,
+    StockRuleSettings,
+    is_code,
+)
 from resolvers.domain.locations import Capability, ChannelKind, GeoPoint, Location, LocationKind
 
 VENDORS: Mapping[str, tuple[str, ...]] = {
@@ -22,17 +31,10 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
 }
 """Every vendor that can be configured, with the keys that it cannot work without."""
 
-_MONTH = 2_592_000
 _DAY = 86_400
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_CODE_KIND = "a code of 1 to 40 letters, digits, - and _"
 _CURRENCY_KIND = "a currency code of three capital letters"
 _ZONE_KIND = "the name of a time zone, such as Asia/Shanghai"
 _URL_KIND = "an http or https address without a user or password in it"
-
-
-def _is_code(text: str) -> bool:
-    return _CODE.fullmatch(text) is not None
 
 
 def _is_currency(text: str) -> bool:
@@ -154,19 +156,28 @@ class Reservations:
     ttl_default_seconds: int = field(
         default=900,
         metadata=about(
-            "Life of a hold that names none. At most `ttl_max_seconds`.", low=1, high=_MONTH
+            "Life of a hold that names none. At most `ttl_max_seconds`.", low=1, high=MONTH
         ),
     )
     ttl_max_seconds: int = field(
         default=3600,
-        metadata=about("Longest life that a caller may ask for at a time.", low=1, high=_MONTH),
+        metadata=about("Longest life that a caller may ask for at a time.", low=1, high=MONTH),
     )
     life_max_seconds: int = field(
         default=_DAY,
         metadata=about(
             "Extensions never pass the hold's making plus this. At least `ttl_max_seconds`.",
             low=1,
-            high=_MONTH,
+            high=MONTH,
+        ),
+    )
+    live_units_max: int = field(
+        default=0,
+        metadata=about(
+            "Units that one shopper or guest may have held or ordered and not yet received, at a"
+            " time; 0: any number.",
+            low=0,
+            high=1_000_000,
         ),
     )
 
@@ -177,7 +188,7 @@ class Orders:
 
     payment_due_seconds: int = field(
         default=1800,
-        metadata=about("An order not paid after this is canceled.", low=1, high=_MONTH),
+        metadata=about("An order not paid after this is canceled.", low=1, high=MONTH),
     )
     number_prefix: str = field(
         default="UC",
@@ -207,9 +218,7 @@ class Sync:
 class ChannelSettings:
     """Where things are sold."""
 
-    code: str = field(
-        metadata=about("Code that clients name it by.", kind=_CODE_KIND, fits=_is_code)
-    )
+    code: str = field(metadata=about("Code that clients name it by.", kind=CODE_KIND, fits=is_code))
     name: str = field(metadata=about("Its name, for people."))
     kind: ChannelKind = field(metadata=about("What sort of selling it is."))
     currency: str | None = field(
@@ -223,11 +232,30 @@ class ChannelSettings:
     )
     payment_due_seconds: int | None = field(
         default=None,
-        metadata=about("As in `[orders]`, for this channel alone.", low=1, high=_MONTH),
+        metadata=about("As in `[orders]`, for this channel alone.", low=1, high=MONTH),
     )
     confirm_unpaid: bool = field(
         default=False,
         metadata=about("Orders are confirmed at once and paid later: cash on delivery, corporate."),
+    )
+    preset: str | None = field(
+        default=None,
+        metadata=about(
+            "Rules and times of a format of selling: `group-buy`, `live-stream`, `instant-retail`, "
+            "or one of `[[presets]]`."
+        ),
+    )
+    ttl_default_seconds: int | None = field(
+        default=None,
+        metadata=about("As in `[reservations]`, for this channel alone.", low=1, high=MONTH),
+    )
+    ttl_max_seconds: int | None = field(
+        default=None,
+        metadata=about("As in `[reservations]`, for this channel alone.", low=1, high=MONTH),
+    )
+    life_max_seconds: int | None = field(
+        default=None,
+        metadata=about("As in `[reservations]`, for this channel alone.", low=1, high=MONTH),
     )
 
 
@@ -271,7 +299,7 @@ class BackendSettings:
     """One system of the retailer that the gateway reads from and writes to."""
 
     code: str = field(
-        metadata=about("Your name for it; never changed later.", kind=_CODE_KIND, fits=_is_code)
+        metadata=about("Your name for it; never changed later.", kind=CODE_KIND, fits=is_code)
     )
     vendor: str = field(
         metadata=about(
@@ -314,6 +342,7 @@ SECTIONS: Mapping[str, type] = {
     "reservations": Reservations,
     "orders": Orders,
     "sync": Sync,
+    "signals": Signals,
 }
 """Sections that stand once, by name."""
 
@@ -321,5 +350,8 @@ LISTS: Mapping[str, type] = {
     "channels": ChannelSettings,
     "locations": LocationOverlay,
     "backends": BackendSettings,
+    "presets": PresetSettings,
+    "stock_rules": StockRuleSettings,
+    "low_stock": LowStock,
 }
 """Sections that stand once for each entry, by name."""

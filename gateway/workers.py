@@ -19,6 +19,7 @@ from resolvers.domain.errors import CommerceError
 from resolvers.ports import Backend, Lease
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
+from resolvers.ruling import conform_rules
 from resolvers.sync import Memory, sync_backend
 
 LEASE_SECONDS = 6.0
@@ -76,7 +77,10 @@ Work = Callable[[_Turn], Awaitable[float]]
 
 @asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
-    """Runs every worker of this process until the block ends, then gives their turns back."""
+    """Runs every worker of this process until the block ends, then gives their turns back. Before
+    anything else the rules of the configuration come into force.
+    """
+    await _rule(runtime)
     owner = runtime.new_id()
     tasks = [asyncio.create_task(_tail(runtime), name="tail")]
     for backend in runtime.backends.values():
@@ -148,6 +152,15 @@ async def _tail(runtime: Runtime) -> None:
 
 def _house(runtime: Runtime) -> Context:
     return runtime.context(principal_of(Role.ADMIN))
+
+
+async def _rule(runtime: Runtime) -> None:
+    for code in await conform_rules(_house(runtime), runtime.settings.rules()):
+        log.warning(
+            "stock rule %s of the configuration is not in force: somebody has set one of this "
+            "code; remove that and start again, or rename the one in the file",
+            code,
+        )
 
 
 def _follow(runtime: Runtime, backend: Backend) -> Work:

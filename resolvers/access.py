@@ -28,6 +28,7 @@ class Scope(StrEnum):
 
     BROWSE = "catalog:read"
     STOCK_LEVELS = "stock:read"
+    SIGNALS = "stock:signals"
     COSTS = "costs:read"
     RESERVE = "stock:reserve"
     ADJUST = "stock:adjust"
@@ -45,7 +46,7 @@ class Scope(StrEnum):
 _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
-_ASSOCIATE = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
+_ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS, Scope.RULES_READ}
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}

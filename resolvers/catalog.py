@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.context import Context
-from resolvers.domain.catalog import Component, Product, Variant
+from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.errors import InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Capability, Location, LocationKind
 from resolvers.domain.values import LINES_MAX
+from resolvers.filters import ProductFilter, ProductSort
 from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
-from resolvers.ports import ProductFilter, ProductSort
 
 _TEXT_MAX = 200
 
@@ -127,8 +127,3 @@ async def sold(
     ]
     refuse(unknown)
     return {variant.sku: variant for variant in found if variant is not None}
-
-
-def bundles_of(variants: Mapping[str, Variant]) -> dict[str, Sequence[Component]]:
-    """Components by SKU, of those that are bundles."""
-    return {sku: variant.components for sku, variant in variants.items() if variant.components}

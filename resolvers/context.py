@@ -1,7 +1,7 @@
 """What a request carries into every flow: the ports, who calls, and the loaders of this request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from resolvers.access import Principal
@@ -27,6 +27,10 @@ class Context:
     watch: Watch
     clock: Clock
     new_id: IdMaker
+
+    def renewed(self) -> "Context":
+        """The same with nothing read yet: for what goes on after others have changed the store."""
+        return replace(self, loaders=Loaders(self.store, self.clock))
 
     @property
     def now(self) -> datetime:

@@ -2,16 +2,27 @@
 
 Each command sees what the one before it decided. A command that is refused drops out alone, the
 same key twice in one batch shares one answer, and nobody is answered before the batch is on disk
-(ADR-0002). No commercial rule lives here.
+(ADR-0002). Nobody waits for ever. No commercial rule lives here.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resolvers.domain.books import Batch, Books, Change, Key, Known, Recorded, Scope
-from resolvers.domain.errors import CommerceError, IdempotencyKeyReused, Overloaded
+from resolvers.domain.books import (
+    Batch,
+    Books,
+    Change,
+    Key,
+    Known,
+    NeedsMore,
+    Recorded,
+    Scope,
+    united,
+)
+from resolvers.domain.errors import CommerceError, Contended, IdempotencyKeyReused, Overloaded
 from resolvers.ports import Clock, StockStore
 
 BATCH_MAX = 256
@@ -20,13 +31,20 @@ BATCH_MAX = 256
 QUEUE_MAX = 10_000
 """Most commands that may wait; beyond that a caller is told to come back."""
 
+WAIT_SECONDS = 10.0
+"""Longest that a command waits to be decided, and that a batch waits for the store."""
+
+LOOKS_MAX = 3
+"""Most times that one decision may ask to see more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One thing to decide: under which key, of which request, seeing what, and how.
 
     ``decide`` is pure; it answers what changes and the id of the thing that it makes or touches, or
-    raises ``Refused`` and nothing changes. A fact has no key: it is idempotent by what it says.
+    raises ``Refused`` and nothing changes, or ``NeedsMore`` and is asked again. A fact has no key:
+    it is idempotent by what it says.
     """
 
     key: Key | None
@@ -50,17 +68,36 @@ class Outcome:
 @dataclass(slots=True)
 class _Waiting:
     command: Command
+    scope: Scope
     future: asyncio.Future[Outcome]
+    since: float
+    looks: int = 0
 
 
 class StockEngine:
     """Takes commands one by one and appends them in batches, in the order they came."""
 
-    def __init__(self, store: StockStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: StockStore,
+        clock: Clock,
+        *,
+        batch_max: int = BATCH_MAX,
+        queue_max: int = QUEUE_MAX,
+        wait_seconds: float = WAIT_SECONDS,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``timer`` measures how long a command has waited, in seconds since any start."""
+        assert batch_max > 0
         self._store = store
         self._clock = clock
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._wait_seconds = wait_seconds
+        self._timer = timer
         self._queue: deque[_Waiting] = deque()
         self._drain: asyncio.Task[None] | None = None
+        self._patience: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -68,25 +105,26 @@ class StockEngine:
         return len(self._queue)
 
     async def run(self, command: Command) -> Outcome:
-        """Decides a command and waits until it is durable.
+        """Decides a command and waits until it is durable, for a bounded time.
 
         Raises:
             Refused: nothing changed.
             Overloaded: too many commands wait already; send the same key again.
-            Contended: other processes were faster all the time; send the same key again.
+            Contended: it took too long; send the same key again. Nothing changed, or, if the store
+                had begun to write, it is not known.
         """
-        if len(self._queue) >= QUEUE_MAX:
+        if len(self._queue) >= self._queue_max:
             raise Overloaded("too many requests wait for stock; send the same key again")
-        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(command, command.scope, future, self._timer()))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._work(), name="stock-engine")
-        return await waiting.future
+        return await future
 
     async def _work(self) -> None:
         while self._queue:
             taken: list[_Waiting] = []
-            while self._queue and len(taken) < BATCH_MAX:
+            while self._queue and len(taken) < self._batch_max:
                 waiting = self._queue.popleft()
                 if not waiting.future.done():  # a caller that has gone is skipped
                     taken.append(waiting)
@@ -94,28 +132,67 @@ class StockEngine:
                 await self._append(taken)
 
     async def _append(self, taken: Sequence[_Waiting]) -> None:
-        scope = Scope()
-        for waiting in taken:
-            scope |= waiting.command.scope
+        scope = united([waiting.scope for waiting in taken])
         keys = [w.command.key for w in taken if w.command.key is not None]
         results: list[Outcome | BaseException] = []
 
         def decide(known: Known) -> Batch:
             books = Books(known, scope)
-            results[:] = [_decide(waiting.command, books) for waiting in taken]
+            results[:] = [self._decided(waiting, books) for waiting in taken]
             return books.batch()
 
+        self._watch(taken)
         try:
             await self._store.transact(scope, keys, self._clock, decide)
         except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
+        finally:
+            self._unwatch()
+        again: list[_Waiting] = []
         for waiting, result in zip(taken, results, strict=True):
-            if waiting.future.done():
-                continue
-            if isinstance(result, Outcome):
-                waiting.future.set_result(result)
+            if isinstance(result, NeedsMore) and waiting.looks < LOOKS_MAX:
+                waiting.scope |= result.scope
+                waiting.looks += 1
+                again.append(waiting)
             else:
-                waiting.future.set_exception(result)
+                _answer(waiting, result)
+        self._queue.extendleft(reversed(again))  # they came before all that wait
+
+    def _decided(self, waiting: _Waiting, books: Books) -> Outcome | BaseException:
+        if waiting.future.done():
+            return Contended("nobody waits for it any more")
+        if self._timer() - waiting.since > self._wait_seconds:
+            return Contended("it waited too long and nothing changed; send the same key again")
+        return _decide(waiting.command, books)
+
+    def _watch(self, taken: Sequence[_Waiting]) -> None:
+        """Sees to it that nobody waits for a store that does not finish."""
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(self._wait_seconds, self._let_go, taken)
+
+    def _unwatch(self) -> None:
+        assert self._patience is not None
+        self._patience.cancel()
+
+    def _let_go(self, taken: Sequence[_Waiting]) -> None:
+        for waiting in taken:
+            _answer(waiting, Contended("it is not known whether it was done; send the key again"))
+        now = self._timer()
+        for waiting in self._queue:
+            if now - waiting.since > self._wait_seconds:
+                _answer(waiting, Contended("nothing changed; send the same key again"))
+        self._watch(taken)
+
+
+def _answer(waiting: _Waiting, result: Outcome | BaseException) -> None:
+    if waiting.future.done():
+        return
+    if isinstance(result, Outcome):
+        waiting.future.set_result(result)
+    elif isinstance(result, NeedsMore):
+        waiting.future.set_exception(AssertionError(f"it never sees enough: {result.scope}"))
+    else:
+        waiting.future.set_exception(result)
 
 
 def _decide(command: Command, books: Books) -> Outcome | BaseException:
@@ -127,7 +204,7 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
     try:
         change, answer = command.decide(books)
         books.post(change, key.id if key is not None else None)
-    except CommerceError as refusal:
+    except (CommerceError, NeedsMore) as refusal:
         return refusal
     except Exception as bug:  # noqa: BLE001  # one command's bug must not take the others with it
         return bug

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from resolvers.context import Context
 from resolvers.domain.catalog import Provenance
-from resolvers.stock import HOUSE
+from resolvers.levels import HOUSE
 
 
 def age_seconds(ctx: Context, fact: Provenance) -> float:

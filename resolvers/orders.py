@@ -21,6 +21,7 @@ from resolvers.domain.errors import (
 from resolvers.domain.orders import Order, OrderStatus, Payment
 from resolvers.domain.reservation import Line
 from resolvers.engine import Outcome
+from resolvers.filters import OrderFilter
 from resolvers.paging import Page, checked_first, checked_lists, page_of
 from resolvers.placing import (
     AskedPayment,
@@ -31,7 +32,6 @@ from resolvers.placing import (
     number_of,
     priced,
 )
-from resolvers.ports import OrderFilter
 from resolvers.reservations import hold_of, own_member, seen_by, sells_in
 
 _ORDER = ("input", "orderId")

@@ -16,11 +16,15 @@ PAGE_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some entries of a list, each with its cursor, in order."""
+    """Some entries of a list, each with its cursor, in order.
+
+    ``end`` is where the next page goes on, if that is not after the last entry.
+    """
 
     edges: tuple[tuple[str, T], ...]
     has_next: bool
     has_previous: bool = False
+    end: str | None = None
 
     @property
     def nodes(self) -> list[T]:

@@ -13,12 +13,15 @@ from typing import Protocol
 from resolvers.domain.books import Batch, Key, Known, Scope
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed
+from resolvers.domain.ledger import Account
 from resolvers.domain.locations import Location
-from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale, Write
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
+from resolvers.filters import LevelFilter, OrderFilter, ProductFilter, ProductSort
+from resolvers.upkeep_port import UpkeepStore
 
 Clock = Callable[[], datetime]
 """Tells the time, aware UTC."""
@@ -28,56 +31,6 @@ IdMaker = Callable[[], str]
 
 
 # ---- stores ----------------------------------------------------------------------------------
-
-
-class ProductSort(StrEnum):
-    """Orders of a product list. Every order ends with the handle, so that pages never overlap."""
-
-    RELEVANCE = "RELEVANCE"
-    TITLE_ASC = "TITLE_ASC"
-    UPDATED_DESC = "UPDATED_DESC"
-    PRICE_ASC = "PRICE_ASC"
-    PRICE_DESC = "PRICE_DESC"
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFilter:
-    """Which products are asked for; lists mean any of, absent means all.
-
-    ``channel`` keeps what is sold there; a category also stands for all below it (``beauty`` for
-    ``beauty/skincare``). ``in_stock`` asks whether some location has more of a variant on hand than
-    has been promised; bundles count as out of stock.
-    """
-
-    search: str | None = None
-    brands: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    channel: str | None = None
-    updated_since: datetime | None = None
-    in_stock: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LevelFilter:
-    """Which stock levels are asked for."""
-
-    locations: tuple[str, ...] = ()
-    skus: tuple[str, ...] = ()
-    updated_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders are asked for. ``subject`` or ``member_id`` narrow to what a caller owns."""
-
-    updated_since: datetime | None = None
-    channels: tuple[str, ...] = ()
-    statuses: tuple[OrderStatus, ...] = ()
-    member_id: str | None = None
-    location: str | None = None
-    placed_from: datetime | None = None
-    placed_to: datetime | None = None
-    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +52,8 @@ class Lease:
     fence: int
 
 
-Page = tuple[Sequence[Product], str | None]
+EntryPlace = tuple[int, int]
+"""Where an entry stands in the ledger: the number of its batch, and its own within."""
 
 
 class StockStore(Protocol):
@@ -129,7 +83,30 @@ class StockStore(Protocol):
         """Positions in order of (SKU, location), after a given one."""
 
     async def entries(self, sku: str) -> Sequence[StockEntry]:
-        """Every entry of a SKU in the order they were appended."""
+        """Every entry of a SKU since its checkpoint, in the order they were appended."""
+
+    async def history(
+        self, sku: str, location: str | None, before: EntryPlace | None, limit: int
+    ) -> Sequence[tuple[EntryPlace, StockEntry]]:
+        """Entries of a SKU since its checkpoint (at a location), the newest first, from before a
+        place in its ledger on.
+        """
+
+    async def folded_at(self, skus: Sequence[str]) -> Mapping[str, datetime]:
+        """When the last entry was written that each SKU's checkpoint holds; SKUs whose history is
+        whole are left out.
+        """
+
+    async def skus(self, after: str | None, limit: int) -> Sequence[str]:
+        """SKUs that have a history, in order, after a given one."""
+
+    async def accounts(self, skus: Sequence[str]) -> Mapping[str, Account]:
+        """Streams with every pin and every count, beside the fold of their checkpoint and entries,
+        of one moment; SKUs without history are left out.
+        """
+
+    async def pins(self, sku: str, location: str, after: str | None, limit: int) -> Sequence[Pin]:
+        """Pins of a SKU at a location, due ones too, in order of reservation, after one."""
 
     async def unseen(self, location: str) -> Sequence[Unseen]:
         """Local movements at a location that its system may not have counted yet."""
@@ -225,6 +202,7 @@ class Store:
     outbox: OutboxStore
     catalog: CatalogStore
     house: HouseStore
+    upkeep: UpkeepStore
     close: Callable[[], Awaitable[None]]
 
 

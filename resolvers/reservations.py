@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from resolvers.access import Role
 from resolvers.access import Scope as Right
-from resolvers.catalog import bundles_of, sold
+from resolvers.catalog import sold
 from resolvers.commands import Decide, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import holds
+from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Method
@@ -22,6 +23,7 @@ from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
 from resolvers.engine import Command, Outcome
 from resolvers.ruling import asked_by_rules
+from resolvers.terms import Terms
 
 _ID = ("input", "reservationId")
 _TTL = ("input", "ttlSeconds")
@@ -33,6 +35,11 @@ class Held:
 
     reservation: Reservation
     pins: tuple[Pin, ...]
+
+    @property
+    def lines(self) -> list[BackedLine]:
+        """Its lines, each with the pins that back it; a bundle's are its parts'."""
+        return backing(self.reservation.lines, self.pins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,10 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
     member_id = own_member(ctx, asked.member_id)
 
     async def prepare() -> tuple[Scope, Decide]:
-        ttl = ctx.terms.ttl_default_seconds
+        terms = terms_in(ctx, asked.channel)
+        ttl = terms.ttl_default_seconds
         if asked.ttl_seconds is not None:
-            ttl = checked_ttl(ctx, asked.ttl_seconds)
+            ttl = checked_ttl(terms, asked.ttl_seconds)
         hold = await hold_of(ctx, asked.channel, asked.lines)
         if asked.location is not None:
             await ctx.directory.location(asked.location, ("input", "locationCode"))
@@ -86,7 +94,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
 
 async def hold_of(
     ctx: Context, channel: str, lines: Sequence[Line], asked_at: Sequence[int] = ()
-) -> holds.Hold:
+) -> Hold:
     """A hold of some lines, each SKU summed into the line where it stood first.
 
     ``asked_at`` is where each line stood in the input, if not in this order.
@@ -110,24 +118,32 @@ async def hold_of(
     fields = [("input", "lines", at, "sku") for at in first_at.values()]
     variants = await sold(ctx, list(summed), fields)
     asked = await asked_by_rules(ctx, variants.values())
-    return holds.Hold(
+    return Hold(
         ctx.new_id(),
         ctx.principal.subject,
         selling,
-        tuple(Line(sku, quantity) for sku, quantity in summed.items()),
+        tuple(Line(sku, units, variants[sku].components) for sku, units in summed.items()),
         tuple((await ctx.directory.locations()).values()),
-        bundles=bundles_of(variants),
         asked_at=tuple(first_at.values()),
         categories=asked.categories,
         stale_hours=asked.stale_hours,
         time_zone=ctx.terms.time_zone,
+        live_units_max=_live_units_max(ctx),
+        channels=ctx.directory.channels,
     )
 
 
-def seen_by(hold: holds.Hold) -> Scope:
+def _live_units_max(ctx: Context) -> int | None:
+    """Most units that a caller may have live at a time: shoppers and guests only; 0 is no limit."""
+    bound = ctx.principal.role in (Role.SHOPPER, Role.GUEST)
+    return ctx.terms.live_units_max or None if bound else None
+
+
+def seen_by(hold: Hold) -> Scope:
     """What a decision about a hold needs to see: its SKUs, and what its member has of them."""
     members = [hold.member_id] if hold.member_id is not None else []
-    return Scope(skus=frozenset(hold.units), members=frozenset(members))
+    callers = [hold.subject] if hold.live_units_max is not None else []
+    return Scope(skus=frozenset(hold.units), members=frozenset(members), callers=frozenset(callers))
 
 
 def sells_in(ctx: Context, location: str | None) -> bool:
@@ -155,14 +171,20 @@ def own_member(ctx: Context, member_id: str | None) -> str | None:
     return own
 
 
-def checked_ttl(ctx: Context, seconds: int) -> int:
+def terms_in(ctx: Context, channel: str) -> Terms:
+    """The terms of holds in a channel; the house's for a channel that is gone."""
+    selling = ctx.directory.channels.get(channel)
+    return ctx.terms if selling is None else ctx.terms.within(selling)
+
+
+def checked_ttl(terms: Terms, seconds: int) -> int:
     """A time to live, if it may be asked for.
 
     Raises:
-        InvalidInput: not 1 to the configured maximum.
+        InvalidInput: not 1 to the maximum of these terms.
     """
-    if not 1 <= seconds <= ctx.terms.ttl_max_seconds:
-        raise InvalidInput(f"a hold lives 1 to {ctx.terms.ttl_max_seconds} seconds", field=_TTL)
+    if not 1 <= seconds <= terms.ttl_max_seconds:
+        raise InvalidInput(f"a hold lives 1 to {terms.ttl_max_seconds} seconds", field=_TTL)
     return seconds
 
 
@@ -177,38 +199,46 @@ async def extend_reservation(
     ctx.principal.require(Right.RESERVE)
 
     async def prepare() -> tuple[Scope, Decide]:
-        checked_ttl(ctx, ttl_seconds)
-        scope = await scope_of(ctx, id)
+        held = await _own(ctx, id)
+        terms = terms_in(ctx, held.reservation.channel)
+        checked_ttl(terms, ttl_seconds)
 
         def decide(books: Books) -> tuple[Change, str]:
-            return holds.extend(books, id, ttl_seconds, ctx.terms.life_max_seconds), id
+            return holds.extend(books, id, ttl_seconds, terms.life_max_seconds), id
 
-        return scope, decide
+        return _touched(held), decide
 
     outcome = await run(ctx, "extendReservation", key, (id, ttl_seconds), prepare)
     return await _after(ctx, outcome), outcome.replayed
 
 
 async def release_reservation(
-    ctx: Context, key: str, id: str, reason: str | None = None
+    ctx: Context,
+    key: str,
+    id: str,
+    lines: Sequence[Line] | None = None,
+    reason: str | None = None,
 ) -> tuple[Held, bool]:
-    """Gives a hold's units back. Releasing twice answers as the first time did.
+    """Gives a hold's units back, those of some lines or all. Releasing twice answers as the first
+    time did.
 
     Raises:
-        NotFound, ReservationExpired, ReservationNotHeld: nothing changed.
+        InvalidInput, NotFound, ReservationExpired, ReservationNotHeld: nothing changed.
     """
     ctx.principal.require(Right.RESERVE)
 
     async def prepare() -> tuple[Scope, Decide]:
         scope = await scope_of(ctx, id)
         checked_note(reason, "reason")
+        if lines is not None and not 1 <= len(lines) <= LINES_MAX:
+            raise InvalidInput(f"1 to {LINES_MAX} lines at a time", field=("input", "lines"))
 
         def decide(books: Books) -> tuple[Change, str]:
-            return holds.release(books, id, reason), id
+            return holds.release(books, id, lines or (), reason), id
 
         return scope, decide
 
-    outcome = await run(ctx, "releaseReservation", key, (id, reason), prepare)
+    outcome = await run(ctx, "releaseReservation", key, (id, lines, reason), prepare)
     return await _after(ctx, outcome), outcome.replayed
 
 
@@ -218,13 +248,21 @@ async def scope_of(ctx: Context, id: str) -> Scope:
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
+    return _touched(await _own(ctx, id))
+
+
+async def _own(ctx: Context, id: str) -> Held:
     held = await reservation(ctx, id)
     if held is None:
         raise NotFound("there is no such reservation", field=_ID)
+    return held
+
+
+def _touched(held: Held) -> Scope:
     order_id = held.reservation.order_id
     return Scope(
         skus=frozenset(pin.sku for pin in held.pins),
-        reservations=frozenset([id]),
+        reservations=frozenset([held.reservation.id]),
         orders=frozenset([order_id] if order_id else []),
     )
 
@@ -248,18 +286,7 @@ async def _after(ctx: Context, outcome: Outcome) -> Held:
     if change is not None and change.reservations:
         pins = tuple(pin for pin in change.pins if pin.quantity)
         return Held(change.reservations[0], pins)
-    held = await reservation(ctx, outcome.answer)
-    if held is None:  # a replay by a token that may see less
-        raise NotFound("there is no such reservation", field=_ID)
-    return held
-
-
-async def lines_of(ctx: Context, held: Held) -> list[BackedLine]:
-    """A reservation's lines, each with the pins that back it; a bundle's are its parts'."""
-    lines = held.reservation.lines
-    variants = await ctx.loaders.variants_by_sku.load_many([line.sku for line in lines])
-    found = {variant.sku: variant for variant in variants if variant is not None}
-    return backing(lines, bundles_of(found), held.pins)
+    return await _own(ctx, outcome.answer)  # a token that may see less now is told of none
 
 
 async def watch_reservation(ctx: Context, id: str) -> AsyncIterator[Held]:

@@ -4,7 +4,7 @@ What a rule means stands in ``domain/rules``; they are in force in every process
 written, as each decision reads them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from resolvers.access import Scope as Right
@@ -12,16 +12,30 @@ from resolvers.commands import Decide, run
 from resolvers.context import Context
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.catalog import Variant
-from resolvers.domain.rules import RuleBook, StockRule, checked, remove_rule, set_rule
+from resolvers.domain.errors import InvalidInput, Refused, refuse
+from resolvers.domain.rules import (
+    SCOPE_MAX,
+    RuleBook,
+    StockRule,
+    conform,
+    faults,
+    remove_rule,
+    set_rule,
+)
+from resolvers.engine import Command
 from resolvers.house import STOCK
 from resolvers.paging import Page, slice_of
+
+CONFIGURATION = "configuration"
+"""Who has set the rules that stand in the configuration."""
 
 _HOUR_SECONDS = 3600
 
 
 async def set_stock_rule(ctx: Context, key: str, rule: StockRule) -> tuple[StockRule, bool]:
     """Sets a rule, new or in the place of the one of its code: the rule, and whether it was set
-    before under this key.
+    before under this key. A SKU that nobody sells yet may be named, so that a launch finds its
+    rules in force.
 
     Raises:
         InvalidInput: one for each thing that is wrong (several at once); nothing changed.
@@ -29,7 +43,8 @@ async def set_stock_rule(ctx: Context, key: str, rule: StockRule) -> tuple[Stock
     ctx.principal.require(Right.RULES)
 
     async def prepare() -> tuple[Scope, Decide]:
-        checked(rule, await ctx.directory.locations(), ctx.directory.channels)
+        wrong = faults(rule, await ctx.directory.locations(), ctx.directory.channels)
+        refuse([*wrong, *await _bundles(ctx, rule)])
 
         def decide(books: Books) -> tuple[Change, str]:
             change = set_rule(books.rules, rule, ctx.principal.subject, books.now)
@@ -42,6 +57,35 @@ async def set_stock_rule(ctx: Context, key: str, rule: StockRule) -> tuple[Stock
         return found, outcome.replayed
     now = (await ctx.store.stock.rules()).find(rule.code)
     return now or replace(rule, set_by=ctx.principal.subject), outcome.replayed
+
+
+async def _bundles(ctx: Context, rule: StockRule) -> list[Refused]:
+    """A refusal for each bundle that a rule names: promises are made of a bundle's parts."""
+    named = rule.skus[:SCOPE_MAX]
+    found = await ctx.loaders.variants_by_sku.load_many(list(named))
+    return [
+        InvalidInput("a bundle lies on no shelf; name its parts", field=("input", "skus", at))
+        for at, variant in enumerate(found)
+        if variant is not None and variant.components
+    ]
+
+
+async def conform_rules(ctx: Context, wanted: Sequence[StockRule]) -> list[str]:
+    """Makes the rules of the configuration just these, and leaves everybody else's alone.
+
+    Done by several processes at once, it is done once. The codes that somebody else has set, so
+    that the configuration's rule is not in force, come back.
+    """
+    ctx.principal.require(Right.RULES)
+
+    def decide(books: Books) -> tuple[Change, str]:
+        return Change(rules=conform(books.rules, wanted, CONFIGURATION, books.now)), CONFIGURATION
+
+    if conform(await ctx.store.stock.rules(), wanted, CONFIGURATION, ctx.now):
+        await ctx.engine.run(Command(None, "", Scope(), decide))
+    now = await ctx.store.stock.rules()
+    found = [now.find(rule.code) for rule in wanted]
+    return [rule.code for rule in found if rule is not None and rule.set_by != CONFIGURATION]
 
 
 async def remove_stock_rule(ctx: Context, key: str, code: str) -> tuple[str, bool]:
@@ -91,11 +135,12 @@ class Asked:
 async def asked_by_rules(ctx: Context, variants: Iterable[Variant]) -> Asked:
     """The rules, the categories of some variants and of their parts, and the age of each feed."""
     book = await ctx.loaders.rules()
-    categories = await _categories(ctx, variants) if book.names_categories else {}
+    categories = await categories_of(ctx, variants) if book.names_categories else {}
     return Asked(book, categories, await _ages(ctx) if book.asks_for_ages else {})
 
 
-async def _categories(ctx: Context, variants: Iterable[Variant]) -> dict[str, tuple[str, ...]]:
+async def categories_of(ctx: Context, variants: Iterable[Variant]) -> Mapping[str, tuple[str, ...]]:
+    """The categories of some variants and of their parts, by SKU; a bundle has none of its own."""
     known = list(variants)
     parts = [part.sku for variant in known for part in variant.components]
     found = [*known, *(await ctx.loaders.variants_by_sku.load_many(parts))]

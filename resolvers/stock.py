@@ -1,38 +1,38 @@
-"""Answers about stock: what a channel may promise and why, what lies where, people's corrections.
+"""Answers about stock: what a channel may promise and why, and people's corrections.
 
-Every answer is read from the store in this request; nothing is kept between requests.
+Every answer is read from the store in this request; nothing is kept between requests. What lies
+where stands in ``levels``.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.access import Scope as Right
-from resolvers.catalog import checked_skus, sold, variant_by_sku, variants_by_sku
+from resolvers.catalog import checked_skus, sold, variants_by_sku
 from resolvers.commands import Decide, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import availability as rules
 from resolvers.domain.books import Books, Change, Scope
-from resolvers.domain.catalog import Provenance, Variant
+from resolvers.domain.catalog import Component, Provenance, Variant
 from resolvers.domain.errors import InvalidInput, NotAuthoritative
 from resolvers.domain.facts import Correction, correct
-from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import business_day
 from resolvers.domain.locations import (
+    Channel,
     GeoPoint,
     Location,
     Method,
     distance_km,
     ready_in_minutes,
 )
-from resolvers.domain.stock import EntryKind, Position, Stream, as_of
+from resolvers.domain.moving import promise_at
+from resolvers.domain.stock import EntryKind, Stream
 from resolvers.domain.values import QUANTITY_MAX
-from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
-from resolvers.ports import LevelFilter
+from resolvers.ground import easing
+from resolvers.levels import Level, level_at, origin_of
+from resolvers.paging import checked_first
 from resolvers.ruling import asked_by_rules
-
-HOUSE = "gateway"
-"""The system that owns a quantity which no backend is the authority of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,6 @@ class Pickup:
     distance_km: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One SKU's position at one location now, and where the number came from."""
-
-    position: Position
-    location: Location
-    origin: Provenance
-
-    @property
-    def available(self) -> int:
-        """What can be promised to a channel that is not in the place itself."""
-        return max(0, self.position.unpromised - self.location.safety_stock)
-
-
 async def availability(
     ctx: Context,
     skus: Sequence[str],
@@ -96,17 +82,7 @@ async def availability(
     feeds = await ctx.loaders.feeds()
     streams = await _streams(ctx, [found for found in variants if found is not None])
     now = ctx.now
-    asked = await asked_by_rules(ctx, [found for found in variants if found is not None])
-    pool = rules.Pool(
-        selling,
-        list(places.values()),
-        now,
-        method,
-        rules=asked.book,
-        categories=asked.categories,
-        stale_hours=asked.stale_hours,
-        day=business_day(now, ctx.terms.time_zone),
-    )
+    pool = await _pool(ctx, selling, method, [found for found in variants if found is not None])
 
     def promised(variant: Variant) -> Promise:
         parts = {sku: rules.availability(streams[sku], pool) for sku in stocked(variant)}
@@ -121,6 +97,24 @@ async def availability(
         return Promise(answer, origins, near, method)
 
     return [None if found is None else promised(found) for found in variants]
+
+
+async def _pool(
+    ctx: Context, channel: Channel, method: Method | None, variants: Sequence[Variant]
+) -> rules.Pool:
+    """What a channel's promises of some variants are looked for in, now."""
+    asked = await asked_by_rules(ctx, variants)
+    return rules.Pool(
+        channel,
+        list((await ctx.directory.locations()).values()),
+        ctx.now,
+        method,
+        rules=asked.book,
+        categories=asked.categories,
+        stale_hours=asked.stale_hours,
+        day=business_day(ctx.now, ctx.terms.time_zone),
+        channels=ctx.directory.channels,
+    )
 
 
 def stocked(variant: Variant) -> list[str]:
@@ -142,10 +136,19 @@ async def pickup_places(ctx: Context, promise: Promise, first: int) -> list[Pick
     """
     checked_first(first)
     asked = promise.availability
-    [answer] = await availability(ctx, [asked.sku], asked.channel, Method.PICKUP)
-    if answer is None:
+    [variant] = await variants_by_sku(ctx, [asked.sku])
+    if variant is None:
         return []
     places = await ctx.directory.locations()
+    pool = await _pool(ctx, ctx.directory.channel(asked.channel), Method.PICKUP, [variant])
+    streams = await _streams(ctx, [variant])
+    answer = {
+        at: min(
+            promise_at(streams[part.sku], at, pool) // part.quantity
+            for part in variant.components or (Component(variant.sku, 1),)
+        )
+        for at in places
+    }
     found = [
         Pickup(
             places[at],
@@ -153,7 +156,7 @@ async def pickup_places(ctx: Context, promise: Promise, first: int) -> list[Pick
             ready_in_minutes(places[at], ctx.now, ctx.terms.preparation_minutes),
             _distance(promise.near, places[at].geo),
         )
-        for at, units in answer.availability.by_location.items()
+        for at, units in answer.items()
         if units
     ]
     found.sort(key=lambda at: (at.distance_km is None, at.distance_km or 0.0, at.location.code))
@@ -162,83 +165,6 @@ async def pickup_places(ctx: Context, promise: Promise, first: int) -> list[Pick
 
 def _distance(one: GeoPoint | None, other: GeoPoint | None) -> float | None:
     return None if one is None or other is None else distance_km(one, other)
-
-
-def origin_of(
-    location: Location, sku: str, feeds: Mapping[FeedKey, Feed], otherwise: datetime
-) -> Provenance:
-    """Who says how much of a SKU lies at a location, and when that was last heard."""
-    if location.authority is None:
-        return Provenance(HOUSE, sku, otherwise)
-    feed = feeds.get((location.authority, "stock", location.code))
-    heard = feed.observed_at if feed is not None else None
-    return Provenance(location.authority, sku, heard or otherwise)
-
-
-async def browse_levels(
-    ctx: Context, asked: LevelFilter, first: int, after: str | None
-) -> Page[Level]:
-    """A page of stock levels, by SKU and location.
-
-    Raises:
-        InvalidInput: a page size or cursor that cannot be meant.
-    """
-    checked_first(first)
-    checked_lists(locationCode=asked.locations, sku=asked.skus)
-    edges: list[tuple[str, Level]] = []
-    start = _level_cursor(after)
-    for _ in range(_READS_MAX):  # what a backend counts and the catalogue lacks is passed over
-        rows = await ctx.store.stock.levels(asked, start, first + 1)
-        skus = list(dict.fromkeys(row.sku for row in rows))
-        await ctx.loaders.variants_by_sku.load_many(skus)
-        await ctx.loaders.streams_by_sku.load_many(skus)
-        for row in rows:
-            level = await level_at(ctx, row.sku, row.location)
-            if level is not None:
-                edges.append((f"{row.sku}\x1f{row.location}", level))
-        if len(edges) > first or len(rows) < first + 1:
-            break
-        start = (rows[-1].sku, rows[-1].location)
-    return page_of(edges, first, after)
-
-
-_READS_MAX = 1000
-
-
-def _level_cursor(after: str | None) -> tuple[str, str] | None:
-    if after is None:
-        return None
-    sku, mark, location = after.partition("\x1f")
-    if not mark:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
-    return sku, location
-
-
-async def levels_of(
-    ctx: Context, sku: str, locations: Sequence[str], first: int, after: str | None
-) -> Page[Level]:
-    """A page of one SKU's levels (at some locations), by location. Many at once are read together.
-
-    Raises:
-        InvalidInput: first is not 1 to 100.
-    """
-    checked_first(first)
-    stream = await ctx.loaders.streams_by_sku.load(sku)
-    found = [] if stream is None else sorted(stream.positions)
-    levels = [await level_at(ctx, sku, at) for at in found if not locations or at in locations]
-    known = [level for level in levels if level is not None]
-    return slice_of(known, lambda level: level.location.code, first, after)
-
-
-async def level_at(ctx: Context, sku: str, location: str) -> Level | None:
-    """One SKU's level at one location now; None where either is unknown, or nobody sells it."""
-    place = (await ctx.directory.locations()).get(location)
-    stream = await ctx.loaders.streams_by_sku.load(sku)
-    if place is None or stream is None or await variant_by_sku(ctx, sku) is None:
-        return None
-    position = as_of(stream, ctx.now).get(location) or Position(sku, location)
-    feeds = await ctx.loaders.feeds()
-    return Level(position, place, origin_of(place, sku, feeds, stream.at or ctx.now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +215,10 @@ async def adjust_stock(ctx: Context, asked: AdjustStock) -> tuple[Level | None, 
             checked_note(asked.note, "note"),
         )
 
+        ease = await easing(ctx, [asked.sku])
+
         def decide(books: Books) -> tuple[Change, str]:
-            return correct(books, correction), asked.sku
+            return ease(books, correct(books, correction)), asked.sku
 
         return Scope(skus=frozenset([asked.sku])), decide
 
@@ -329,30 +257,3 @@ def _taker(ctx: Context, place: Location) -> str | None:
             field=("input", "locationCode"),
         )
     return backend.code
-
-
-async def watch_levels(
-    ctx: Context, skus: Sequence[str], locations: Sequence[str]
-) -> AsyncIterator[Level]:
-    """Every level of some SKUs (at some locations) as it is, then each again when it changes.
-
-    Raises:
-        InvalidInput, NotFound: as for a query.
-    """
-    checked_skus(skus)
-    await sold(ctx, skus, [("skus", at) for at in range(len(skus))])
-    places = await ctx.directory.locations()
-    for at, code in enumerate(locations):
-        await ctx.directory.location(code, ("locationCodes", str(at)))
-    shown: dict[tuple[str, str], Position] = {}
-    asked = dict.fromkeys(locations or places)
-    async for changed in ctx.watch.changes([("stock", sku) for sku in dict.fromkeys(skus)]):
-        feeds = {feed.key: feed for feed in await ctx.store.house.feeds()}
-        now = ctx.now
-        streams = await ctx.store.stock.streams([sku for _, sku in sorted(changed)], now)
-        for sku, stream in streams.items():
-            for code, position in as_of(stream, now).items():
-                if code in asked and code in places and shown.get((sku, code)) != position:
-                    shown[sku, code] = position
-                    origin = origin_of(places[code], sku, feeds, stream.at or now)
-                    yield Level(position, places[code], origin)

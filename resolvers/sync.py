@@ -29,9 +29,11 @@ from resolvers.domain.reservation import Line, needed
 from resolvers.domain.sales import number_of
 from resolvers.domain.stock import Position
 from resolvers.engine import Command
+from resolvers.filters import LevelFilter
+from resolvers.ground import Ease, easing
 from resolvers.house import CATALOG, HEALTH, LOCATIONS, ORDERS, STOCK
 from resolvers.orders import sinks
-from resolvers.ports import Backend, Departed, Level, LevelFilter, StockReading
+from resolvers.ports import Backend, Departed, Level, StockReading
 
 LOCATIONS_EVERY = timedelta(seconds=60)
 """Places open and close rarely."""
@@ -216,16 +218,14 @@ async def follow(
     if last is not None:  # a count that held a departure before it was told is made again
         changed |= {gone.sku for gone in set(reading.departed) - set(last.departed)}
     skus = sorted(changed)
-    commands = [
-        _count(feed, reading, skus[at : at + _SKUS_PER_COMMAND])
-        for at in range(0, len(skus), _SKUS_PER_COMMAND)
-    ]
-    if not commands and (last is None or last.watermark != reading.watermark):
-        commands = [_count(feed, reading, [])]
+    chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
+    if not chunks and (last is None or last.watermark != reading.watermark):
+        chunks = [[]]
+    commands = [_count(feed, reading, chunk, await easing(ctx, chunk)) for chunk in chunks]
     await asyncio.gather(*(ctx.engine.run(command) for command in commands))
 
 
-def _count(feed: Feed, reading: StockReading, skus: Sequence[str]) -> Command:
+def _count(feed: Feed, reading: StockReading, skus: Sequence[str], ease: Ease) -> Command:
     none = Level(0)
     levels = {
         sku: (level.on_hand, level.elsewhere)
@@ -234,7 +234,9 @@ def _count(feed: Feed, reading: StockReading, skus: Sequence[str]) -> Command:
     }
     told = facts.Count(feed, levels)
     scope = Scope(skus=frozenset(skus), feeds=frozenset([feed.key]))
-    return Command(None, "", scope, lambda books: (facts.count(books, told), feed.location))
+    return Command(
+        None, "", scope, lambda books: (ease(books, facts.count(books, told)), feed.location)
+    )
 
 
 async def _differing(ctx: Context, reading: StockReading, last: StockReading | None) -> set[str]:
@@ -356,10 +358,7 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
         number=f"{ctx.terms.number_prefix}{day:%y%m%d}-{digest[:16].upper()}",
         lines=lines,
     )
-    units = needed(
-        [Line(line.sku, line.quantity) for line in lines],
-        {line.sku: line.components for line in lines if line.components},
-    )
+    units = needed([Line(line.sku, line.quantity, line.components) for line in lines])
     told = facts.Taken(
         order,
         f"{id}-hold",
@@ -369,4 +368,5 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
         ctx.terms.time_zone,
     )
     scope = Scope(frozenset(units), frozenset([told.hold_id]), frozenset([id]))
-    return Command(None, "", scope, lambda books: (facts.take(books, told), id))
+    ease = await easing(ctx, units)
+    return Command(None, "", scope, lambda books: (ease(books, facts.take(books, told)), id))

@@ -1,6 +1,12 @@
 """The retailer's terms: times to live, deadlines, staleness. Configuration, frozen at start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from resolvers.domain.locations import Channel
+from resolvers.domain.signals import Threshold
+
+LOW_UNITS = 3
+"""From how many units down a level is low, unless the configuration says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,6 +14,8 @@ class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
     ``preparation_minutes`` is how long a shop takes to lay goods ready for pick-up.
+    ``live_units_max`` is how many units a shopper may have held or ordered at a time; 0 is no
+    limit. The first of ``low_stock`` that fits a level says when it is low.
     """
 
     ttl_default_seconds: int = 900
@@ -17,3 +25,12 @@ class Terms:
     preparation_minutes: int = 60
     number_prefix: str = "UC"
     time_zone: str = "Asia/Shanghai"
+    live_units_max: int = 0
+    low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
+
+    def within(self, channel: Channel) -> "Terms":
+        """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""
+        life = channel.life_max_seconds or self.life_max_seconds
+        most = min(channel.ttl_max_seconds or self.ttl_max_seconds, life)
+        ttl = min(channel.ttl_default_seconds or self.ttl_default_seconds, most)
+        return replace(self, ttl_default_seconds=ttl, ttl_max_seconds=most, life_max_seconds=life)

@@ -12,7 +12,38 @@ from resolvers.ports import HouseStore
 TAIL_SECONDS = 0.05
 """Pause between two looks at the tail; a change made by another process is seen this late."""
 
+KEYS_MAX = 10_000
+"""Most changed keys that are kept for one who follows whole topics; beyond, it is told to look at
+everything again. A launch changes hundreds between two looks, a full reconciliation all.
+"""
+
 _EVENTS_MAX = 1000
+
+Key = tuple[str, str]
+"""A topic, and the key of what changed in it."""
+
+ANY = "*"
+"""In the place of a key: whatever changes in its topic. No key of ours is this."""
+
+
+class _Follower:
+    """What has changed in some topics since its owner last looked; None: too much to be kept."""
+
+    def __init__(self) -> None:
+        self.changed: set[Key] | None = None
+        self.woken = asyncio.Event()
+
+    def note(self, key: Key) -> None:
+        if self.changed is not None:
+            self.changed.add(key)
+            if len(self.changed) > KEYS_MAX:
+                self.changed = None
+        self.woken.set()
+
+    def taken(self) -> set[Key] | None:
+        changed, self.changed = self.changed, set()
+        self.woken.clear()
+        return changed
 
 
 class Watch:
@@ -21,12 +52,13 @@ class Watch:
     def __init__(self, store: HouseStore) -> None:
         self._store = store
         self._last: int | None = None
-        self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
+        self._waiting: dict[Key, set[asyncio.Event]] = {}
+        self._following: dict[str, set[_Follower]] = {}
 
-    async def changes(self, keys: Iterable[tuple[str, str]]) -> AsyncIterator[set[tuple[str, str]]]:
+    async def changes(self, keys: Iterable[Key]) -> AsyncIterator[set[Key]]:
         """Yields, first at once with every key, then whenever some of them have changed."""
         asked = set(keys)
-        changed: dict[tuple[str, str], asyncio.Event] = {key: asyncio.Event() for key in asked}
+        changed: dict[Key, asyncio.Event] = {key: asyncio.Event() for key in asked}
         for key, event in changed.items():
             self._waiting.setdefault(key, set()).add(event)
         try:
@@ -43,6 +75,22 @@ class Watch:
                 if not self._waiting[key]:
                     del self._waiting[key]
 
+    async def topics(self, *topics: str) -> AsyncIterator[set[Key] | None]:
+        """Yields, first at once None, which is everything; then whatever has changed in some topics
+        since, or None again when that is more than is kept.
+        """
+        follower = _Follower()
+        for topic in topics:
+            self._following.setdefault(topic, set()).add(follower)
+        try:
+            yield follower.taken()
+            while True:
+                await follower.woken.wait()
+                yield follower.taken()
+        finally:
+            for topic in topics:
+                self._following[topic].discard(follower)
+
     async def tail(self) -> None:
         """Follows the store's events for ever and wakes whoever waits for them.
 
@@ -54,10 +102,16 @@ class Watch:
             events = await self._store.events(self._last, _EVENTS_MAX)
             for event in events:
                 self._last = event.sequence
-                for waiting in self._waiting.get((event.topic, event.key), ()):
-                    waiting.set()
+                self._wake((event.topic, event.key))
             if len(events) < _EVENTS_MAX:
                 await asyncio.sleep(TAIL_SECONDS)
+
+    def _wake(self, key: Key) -> None:
+        topic, _ = key
+        for waiting in (*self._waiting.get(key, ()), *self._waiting.get((topic, ANY), ())):
+            waiting.set()
+        for follower in self._following.get(topic, ()):
+            follower.note(key)
 
 
 async def _any(events: Iterable[asyncio.Event]) -> None:

@@ -9,13 +9,14 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, stock
+from resolvers import catalog, freshness, levels
 from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
 from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
 from resolvers.house import CATALOG
+from resolvers.levels import Level
 from resolvers.paging import Page, slice_of
-from resolvers.stock import Level, Promise
+from resolvers.stock import Promise
 from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
 from schema.fields import After, First, Locale, instances_of, plain
 from schema.ids import NodeType, identity
@@ -144,7 +145,7 @@ class VariantType(NodeType):
         """A page of its levels."""
         start = after_of(after, LEVELS)
         ctx, places = info.context.ctx, location_codes or ()
-        page = await stock.levels_of(ctx, variant.sku, places, first, start)
+        page = await levels.levels_of(ctx, variant.sku, places, first, start)
         noted(info, page.nodes)
         return listed(page, LEVELS)
 

@@ -9,8 +9,8 @@ from strawberry import UNSET
 
 from resolvers import catalog, freshness
 from resolvers.domain.catalog import Product, Variant
+from resolvers.filters import ProductFilter
 from resolvers.house import CATALOG
-from resolvers.ports import ProductFilter
 from schema.availability import Skus
 from schema.catalog import PRODUCTS, ProductType, VariantType
 from schema.enums import ProductSort

@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from resolvers import orders
 from resolvers.domain.orders import Order
-from resolvers.ports import OrderFilter
+from resolvers.filters import OrderFilter
 from schema.fields import After, First, plain
 from schema.ids import key_of, required_key
 from schema.info import Info

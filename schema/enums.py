@@ -18,8 +18,9 @@ from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.reservation import Status as Status
 from resolvers.domain.rules import RuleKind
+from resolvers.domain.signals import SignalKind as SignalKind
+from resolvers.filters import ProductSort as ProductSort
 from resolvers.house import BackendStatus as BackendStatus
-from resolvers.ports import ProductSort as ProductSort
 
 E = TypeVar("E", bound=type[Enum])
 
@@ -50,6 +51,7 @@ class UserErrorCode(StrEnum):
 
     INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
     CHANNEL_LIMIT_REACHED = "CHANNEL_LIMIT_REACHED"
+    CALLER_LIMIT_REACHED = "CALLER_LIMIT_REACHED"
     RESERVATION_NOT_HELD = "RESERVATION_NOT_HELD"
     RESERVATION_EXPIRED = "RESERVATION_EXPIRED"
     NO_ELIGIBLE_LOCATION = "NO_ELIGIBLE_LOCATION"
@@ -76,6 +78,17 @@ _described(
     MEMBER_LIMIT="Allows each member so many units of a SKU, live and sold; only known members.",
     POOL_EXCLUDE="Takes locations out of a channel's pool.",
     PICKUP_EXCLUDE="Takes locations out of pick-up.",
+)
+_described(
+    SignalKind,
+    "StockSignalKind",
+    "What a stock level is short of, the gravest first: what is oversold is also out of stock, and "
+    "what is out of stock also low.",
+    OVERSOLD="More is promised there than is on hand: somebody must look.",
+    OUT_OF_STOCK="Nothing there may be promised.",
+    LOW_STOCK="No more units there may be promised than the configuration calls low.",
+    BACK_IN_STOCK="It was told as one of the others that are asked for, and is none of them any "
+    "more. Asked for alone: it was out of stock, and is no more.",
 )
 _described(
     ChannelKind,
@@ -180,6 +193,7 @@ _described(
     "something else changes.",
     INSUFFICIENT_STOCK="Fewer units can be promised than were asked for.",
     CHANNEL_LIMIT_REACHED="A limit of the channel, the day or the member is used up.",
+    CALLER_LIMIT_REACHED="The caller has as many units held or ordered as it may at a time.",
     RESERVATION_NOT_HELD="The reservation's state does not allow this; it may be an order's.",
     RESERVATION_EXPIRED="The hold's time is over. Reserve again.",
     NO_ELIGIBLE_LOCATION="No location can do what was asked, whatever its stock.",

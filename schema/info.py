@@ -4,13 +4,12 @@ Made anew for every operation; what flows need stands in ``resolvers.context``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
 
 from resolvers.context import Context
-from resolvers.loaders import Loaders
 
 WARNINGS_MAX = 100
 """Most warnings of one answer; more would say nothing new."""
@@ -30,7 +29,7 @@ class RequestContext:
 
     def renew(self) -> None:
         """Forgets what was read: before each mutation, and each state of a subscription."""
-        self.ctx = replace(self.ctx, loaders=Loaders(self.ctx.store, self.ctx.clock))
+        self.ctx = self.ctx.renewed()
 
     def warn_stale(
         self, message: str, *, sku: str | None = None, path: Sequence[str | int] = ()

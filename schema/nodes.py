@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import catalog, orders, reservations, ruling, stock
+from resolvers import catalog, levels, orders, reservations, ruling
 from resolvers.context import Context
 from resolvers.domain.errors import InvalidInput
 from resolvers.paging import PAGE_MAX
@@ -17,7 +17,7 @@ from schema.info import Info
 
 async def _level(ctx: Context, key: str) -> object:
     sku, _, location = key.partition(BETWEEN)
-    return await stock.level_at(ctx, sku, location)
+    return await levels.level_at(ctx, sku, location)
 
 
 async def _order(ctx: Context, key: str) -> object:

@@ -7,8 +7,8 @@ from functools import partial
 import strawberry
 
 from resolvers.domain.orders import Address, Delivery
+from resolvers.filters import OrderFilter
 from resolvers.placing import AskedLine, AskedPayment, PlaceOrder
-from resolvers.ports import OrderFilter
 from schema.enums import Method, OrderStatus
 from schema.ids import required_key
 from schema.payloads import each, key_field

@@ -47,6 +47,8 @@ def listed(page: Page[T], of: str) -> Listed[T]:
     """A page of the list named ``of``, sealed so that its cursors fit no other list."""
     edges = [Edge(_sealed(cursor, of), node) for cursor, node in page.edges]
     start, end = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
+    if page.end is not None:
+        end = _sealed(page.end, of)
     return Listed(edges, page.nodes, Bounds(page.has_next, page.has_previous, start, end))
 
 
@@ -83,8 +85,8 @@ class PageInfoType:
         description="Cursor of the page's first entry; null if the page is empty."
     )
     end_cursor: str | None = strawberry.field(
-        description="Cursor of the page's last entry: `after` of the next page. Null if the page "
-        "is empty."
+        description="`after` of the next page: the cursor of this page's last entry, or of a later "
+        "one that was looked at and left out. Null if there is neither."
     )
 
 

@@ -11,7 +11,7 @@ from resolvers import catalog, orders, reservations
 from resolvers.domain.errors import NotFound
 from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order
-from resolvers.domain.reservation import BackedLine, Line
+from resolvers.domain.reservation import Line
 from resolvers.domain.stock import Pin
 from resolvers.reservations import Held, ReserveStock
 from schema.enums import Method, Status, UserErrorCode
@@ -94,20 +94,15 @@ class ReservationType(NodeType):
         "to a confirmed order, or was given back.",
     )
     created_at: datetime = plain("reservation.created_at", "When it was made.")
+    lines: list[ReservationLineType] = strawberry.field(
+        description="What is claimed, a line for each SKU."
+    )
     member_id: strawberry.ID | None = plain(
         "reservation.member_id", "The member that it is for; null for a guest's."
     )
     order_id: strawberry.ID | None = plain(
         _order_id, "Id of the order that it is for; null while there is none."
     )
-
-    @strawberry.field(
-        graphql_type=list[ReservationLineType], description="What is claimed, a line for each SKU."
-    )
-    @staticmethod
-    async def lines(held: strawberry.Parent[Held], info: Info) -> list[BackedLine]:
-        """Lines with the pins that back them."""
-        return await reservations.lines_of(info.context.ctx, held)
 
     @strawberry.field(
         graphql_type=Annotated["OrderType", strawberry.lazy("schema.orders")] | None,
@@ -131,6 +126,10 @@ class ReservationLineInput:
     quantity: int = strawberry.field(
         description="Units, 1 to 1,000,000. The same SKU in several lines is summed."
     )
+
+
+def _lines(lines: list[ReservationLineInput]) -> tuple[Line, ...]:
+    return tuple(Line(line.sku, line.quantity) for line in lines)
 
 
 @strawberry.input(name="ReserveStockInput", description="A hold that is asked for.")
@@ -164,7 +163,7 @@ class ReserveStockInput:
         return ReserveStock(
             self.idempotency_key,
             self.channel,
-            tuple(Line(line.sku, line.quantity) for line in self.lines),
+            _lines(self.lines),
             self.location_code,
             self.method,
             self.member_id,
@@ -190,7 +189,11 @@ class ReleaseReservationInput:
 
     idempotency_key: str = key_field()
     reservation_id: strawberry.ID = strawberry.field(description="The reservation's id.")
-    reason: str | None = strawberry.field(description="Why, for people.")
+    lines: list[ReservationLineInput] | None = strawberry.field(
+        description="What is given back of it, 1 to 100 lines, whole bundles; absent: all of it.",
+        default=None,
+    )
+    reason: str | None = strawberry.field(description="Why, for people.", default=None)
 
 
 @strawberry.type(name="ReserveStockPayload", description="What came of `reserveStock`.")
@@ -307,6 +310,7 @@ class ReservationsMutation:
                 info.context.ctx,
                 input.idempotency_key,
                 required_key("Reservation", input.reservation_id, _ID),
+                _lines(input.lines) if input.lines is not None else None,
                 input.reason,
             )
         )

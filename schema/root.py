@@ -15,6 +15,7 @@ from schema.house import HouseQuery
 from schema.limits import Limits
 from schema.locations import LocationsQuery
 from schema.nodes import NodesQuery
+from schema.oversells import OversellsQuery
 from schema.payloads import InsufficientStockErrorType, RequestErrorType
 from schema.reservations import (
     ReservationsMutation,
@@ -23,6 +24,7 @@ from schema.reservations import (
 )
 from schema.rules import RulesMutation, RulesQuery
 from schema.scalars import SCALARS
+from schema.signals import SignalsSubscription
 from schema.stock import StockMutation, StockQuery, StockSubscription
 
 CACHED_DOCUMENTS = 256
@@ -49,6 +51,7 @@ def build_schema() -> strawberry.Schema:
             LocationsQuery,
             AvailabilityQuery,
             StockQuery,
+            OversellsQuery,
             RulesQuery,
             ReservationsQuery,
             OrdersQuery,
@@ -68,6 +71,7 @@ def build_schema() -> strawberry.Schema:
             "What can be watched. Each first tells the present state, then every later one.",
             ReservationsSubscription,
             StockSubscription,
+            SignalsSubscription,
         ),
         types=[InsufficientStockErrorType, RequestErrorType],
         extensions=[

@@ -26,6 +26,7 @@ _CHANNELS = "Channels that it is for; empty: every one."
 _LOCATIONS = "Codes of the locations it holds at; empty: everywhere."
 _REGIONS = "Regions it holds in; empty: everywhere."
 _SKUS = "SKUs that it is about; empty: every one."
+_NAMED_SKUS = f"{_SKUS} One that nobody sells yet may be named; of a bundle, its parts."
 _CATEGORIES = "Categories that it is about, each with all below it; empty: every one."
 _QUANTITY = (
     "Units: kept back, protected, or allowed at most. Null where a percentage says it, and for an "
@@ -74,7 +75,9 @@ class StockRuleType(NodeType):
     precedence: int = strawberry.field(description=_PRECEDENCE)
     lend_back_from: datetime | None = strawberry.field(description=_LEND)
     per_stale_hour: float | None = strawberry.field(description=_STALE)
-    set_by: str = strawberry.field(description="Who set it: a caller's subject.")
+    set_by: str = strawberry.field(
+        description="Who set it: a caller's subject, or `configuration` for a rule of the settings."
+    )
     set_at: datetime = strawberry.field(description="When it was set.")
 
 
@@ -92,7 +95,7 @@ class SetStockRuleInput:
     channels: list[str] | None = strawberry.field(default=None, description=_CHANNELS)
     location_codes: list[str] | None = strawberry.field(default=None, description=_LOCATIONS)
     regions: list[str] | None = strawberry.field(default=None, description=_REGIONS)
-    skus: list[str] | None = strawberry.field(default=None, description=_SKUS)
+    skus: list[str] | None = strawberry.field(default=None, description=_NAMED_SKUS)
     categories: list[str] | None = strawberry.field(default=None, description=_CATEGORIES)
     active_from: datetime | None = strawberry.field(default=None, description=_FROM)
     active_to: datetime | None = strawberry.field(default=None, description=_TO)

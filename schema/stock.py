@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, stock
+from resolvers import catalog, freshness, levels, stock
 from resolvers.domain.catalog import Variant
 from resolvers.domain.errors import NotFound
-from resolvers.ports import LevelFilter
-from resolvers.stock import AdjustStock, Level
+from resolvers.filters import LevelFilter
+from resolvers.levels import Level, Shortage
+from resolvers.stock import AdjustStock
 from schema.availability import Skus, warn_of
 from schema.enums import StockReason
 from schema.fields import After, First, instances_of, plain
@@ -54,13 +55,14 @@ class StockLevelType(NodeType):
     soft_reserved: int = plain("position.soft", "Of these, units held for buyers for a while.")
     hard_reserved: int = plain("position.hard", "Of these, units that belong to confirmed orders.")
     safety_stock: int = plain(
-        "location.safety_stock",
-        "Units kept for people in the shop: no other channel is promised them.",
+        "safety_stock",
+        "Units kept for people in the shop, by a stock rule that names no channel or else by the "
+        "location's own setting: no other channel is promised them.",
     )
     available_to_promise: int = plain(
         "available",
         "Units that a channel outside the shop may promise from here, 0 or more: on hand less all "
-        "that is promised, sold elsewhere or kept.",
+        "that is promised, sold elsewhere or kept. Rules for single channels may leave it less.",
     )
     incoming: int = plain("position.incoming", "Units expected; never promised.")
     provenance: ProvenanceType = plain("origin", "Which system says so, and when.")
@@ -96,6 +98,13 @@ class StockLevelFilterInput:
 
     location_code: list[str] | None = strawberry.field(description="At these locations.")
     sku: list[str] | None = strawberry.field(description="Of these SKUs.")
+    low_stock: bool | None = strawberry.field(
+        description="True: with at least 1 unit to promise, and no more than the configuration "
+        "calls low. False: all others. With `outOfStock` true as well: either."
+    )
+    out_of_stock: bool | None = strawberry.field(
+        description="True: with nothing to promise. False: with at least 1 unit."
+    )
     updated_since: datetime | None = strawberry.field(
         description="Changed at or after this instant."
     )
@@ -105,6 +114,10 @@ class StockLevelFilterInput:
         return LevelFilter(
             tuple(self.location_code or ()), tuple(self.sku or ()), self.updated_since
         )
+
+    def shortage(self) -> Shortage:
+        """What it says of levels that are short, for the flow."""
+        return Shortage(self.low_stock, self.out_of_stock)
 
 
 @strawberry.input(name="RecountInput", description="What somebody counted.")
@@ -187,15 +200,17 @@ class StockQuery:
     @strawberry.field(
         graphql_type=ConnectionType[StockLevelType],
         description="Stock levels, by SKU and then by location. A SKU that the catalogue does not "
-        "have is left out.",
+        "have is left out. Where few of very many are to be shown, a page may have fewer entries "
+        "than asked for and `hasNextPage` true: go on after its `endCursor`.",
     )
     @staticmethod
     async def stock_levels(
         info: Info, first: First, after: After = UNSET, filter: Filter = UNSET
     ) -> Listed[Level]:
         """A page of levels."""
-        asked = filter.asked() if filter else LevelFilter()
-        page = await stock.browse_levels(info.context.ctx, asked, first, after_of(after, LIST))
+        asked, short = (filter.asked(), filter.shortage()) if filter else (LevelFilter(), None)
+        start = after_of(after, LIST)
+        page = await levels.browse_levels(info.context.ctx, asked, first, start, short)
         noted(info, page.nodes)
         return listed(page, LIST)
 
@@ -229,8 +244,8 @@ class StockSubscription:
         info: Info, skus: Skus, location_codes: LocationCodes = UNSET
     ) -> AsyncIterator[Level]:
         """Levels, one at a time."""
-        levels = stock.watch_levels(info.context.ctx, skus, location_codes or ())
-        async with aclosing(cast("AsyncGenerator[Level, None]", levels)) as states:
+        watched = levels.watch_levels(info.context.ctx, skus, location_codes or ())
+        async with aclosing(cast("AsyncGenerator[Level, None]", watched)) as states:
             async for level in states:
                 info.context.renew()
                 noted(info, [level])

@@ -23,6 +23,7 @@ from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Channel, Location
 from resolvers.domain.values import utc
 from resolvers.engine import Command, StockEngine
+from resolvers.ground import easing
 from resolvers.loaders import Loaders
 from resolvers.ports import Backend, Store
 from resolvers.terms import Terms
@@ -115,9 +116,10 @@ class Shop:
     async def stocked(self, sku: str, location: str, units: int) -> None:
         """Lets the ERP say, just now, how much of a SKU lies at a location."""
         told = facts.Count(self._feed("stock", location), {sku: (units, 0)})
+        ease = await easing(self.context(), [sku])
 
         def decide(books: Books) -> tuple[Change, str]:
-            return facts.count(books, told), location
+            return ease(books, facts.count(books, told)), location
 
         scope = Scope(skus=frozenset([sku]), feeds=frozenset([told.feed.key]))
         await self.engine.run(Command(None, "", scope, decide))
@@ -150,7 +152,14 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
     def role(name: str) -> Any:
         return _Counted(name, getattr(store, name), asked)
 
-    seen = Store(role("stock"), role("outbox"), role("catalog"), role("house"), store.close)
+    seen = Store(
+        role("stock"),
+        role("outbox"),
+        role("catalog"),
+        role("house"),
+        role("upkeep"),
+        store.close,
+    )
     return seen, asked
 
 

@@ -18,7 +18,7 @@ from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.search import index_terms, lowest_price, title_key
 from resolvers.domain.values import MINOR_MAX
-from resolvers.ports import ProductSort
+from resolvers.filters import ProductSort
 
 SortKey = int | str
 """What a product is sorted by before its handle. Every order is ascending: what is asked for from

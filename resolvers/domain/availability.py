@@ -52,7 +52,8 @@ class Pool:
 
     ``exactly`` is the one location that was asked for, ``in_shop`` by its own people.
     ``categories`` are each SKU's, ``stale_hours`` the age of each location's feed; what is absent
-    has none. ``day`` is the business day.
+    has none. ``day`` is the business day. ``channels`` are all that there are, for promises that
+    move to make room.
     """
 
     channel: Channel
@@ -66,6 +67,7 @@ class Pool:
     day: str = ""
     member: str | None = None
     in_shop: bool = False
+    channels: Mapping[str, Channel] = field(default_factory=dict)
 
     def asked(self, sku: str, location: Location | None = None) -> Asked:
         """What a rule is looked up for."""
@@ -121,20 +123,27 @@ def open_to(pool: Pool, sku: str) -> list[Location]:
 
 
 def safety_of(position: Position, location: Location, pool: Pool) -> tuple[int, str]:
-    """Units kept for people in the shop, and by which rule; a channel in the shop may sell them.
+    """Units kept for people in the shop, and by which rule; a channel in the shop may sell them."""
+    here = pool.in_shop and pool.exactly == location.code
+    if here and pool.channel.kind is ChannelKind.IN_STORE:
+        return 0, ""
+    age = pool.stale_hours.get(location.code, 0.0)
+    return kept_at(position, location, pool.rules, pool.asked(position.sku, location), age)
+
+
+def kept_at(
+    position: Position, location: Location, book: RuleBook, asked: Asked, stale_hours: float
+) -> tuple[int, str]:
+    """Units kept at a location for people in the shop, and by which rule.
 
     A rule's units are its quantity, or its percentage of what is on hand, rounded up; to which come
     ``per_stale_hour`` units for each hour of the feed's age, rounded down.
     """
-    here = pool.in_shop and pool.exactly == location.code
-    if here and pool.channel.kind is ChannelKind.IN_STORE:
-        return 0, ""
-    rule = choose(pool.rules.by_kind[RuleKind.SAFETY_STOCK], pool.asked(position.sku, location))
+    rule = choose(book.by_kind[RuleKind.SAFETY_STOCK], asked)
     if rule is None:
         return location.safety_stock, "location"
     units = _amount(rule, position.on_hand)
-    age = pool.stale_hours.get(location.code, 0.0)
-    return units + floor((rule.per_stale_hour or 0.0) * age), rule.code
+    return units + floor((rule.per_stale_hour or 0.0) * stale_hours), rule.code
 
 
 def _amount(rule: StockRule, on_hand: int) -> int:

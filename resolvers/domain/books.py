@@ -4,8 +4,8 @@ A command reads the books and answers with a ``Change``; only a change that was 
 posted, so a command that is refused leaves nothing behind. Pure: no clock, no storage.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
@@ -14,7 +14,7 @@ from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import taken_by
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
-from resolvers.domain.reservation import Reservation
+from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.rules import RuleBook, RuleChange
 from resolvers.domain.stock import (
     Pin,
@@ -25,6 +25,7 @@ from resolvers.domain.stock import (
     Unseen,
     apply,
     expire_due,
+    keyed,
 )
 from resolvers.domain.values import KEY_LENGTH_MAX
 
@@ -39,13 +40,14 @@ class Key:
     subject: str
     mutation: str
     key: str
+    id: str = field(init=False, compare=False)
+    """One string for all three; hashed, so that any content and length is safe to store."""
 
-    @property
-    def id(self) -> str:
-        """One string for all three; hashed, so that any content and length is safe to store."""
+    def __post_init__(self) -> None:
         assert 1 <= len(self.key) <= KEY_LENGTH_MAX
         parts = f"{self.subject}\x1f{self.mutation}\x1f{self.key}"
-        return sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+        object.__setattr__(self, "id", digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +62,48 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a command needs to see: everything that it may touch."""
+    """What a command needs to see: everything that it may touch.
+
+    ``callers`` are subjects whose live reservations it counts; ``movable`` SKUs whose tentative
+    pins it may move to another place.
+    """
 
     skus: frozenset[str] = frozenset()
     reservations: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     feeds: frozenset[FeedKey] = frozenset()
     members: frozenset[str] = frozenset()
+    callers: frozenset[str] = frozenset()
+    movable: frozenset[str] = frozenset()
 
     def __or__(self, other: "Scope") -> "Scope":
-        return Scope(
-            self.skus | other.skus,
-            self.reservations | other.reservations,
-            self.orders | other.orders,
-            self.feeds | other.feeds,
-            self.members | other.members,
-        )
+        return united((self, other))
+
+
+def united(scopes: Sequence[Scope]) -> Scope:
+    """All that some scopes see together."""
+    nothing: frozenset[str] = frozenset()
+    return Scope(
+        nothing.union(*[scope.skus for scope in scopes]),
+        nothing.union(*[scope.reservations for scope in scopes]),
+        nothing.union(*[scope.orders for scope in scopes]),
+        frozenset[FeedKey]().union(*[scope.feeds for scope in scopes]),
+        nothing.union(*[scope.members for scope in scopes]),
+        nothing.union(*[scope.callers for scope in scopes]),
+        nothing.union(*[scope.movable for scope in scopes]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a store found for a scope at an instant: never before a stream's own time.
 
-    Streams of SKUs without history are left out. Their pins are those that are due at ``at`` and
-    those of the scope's reservations, and maybe others; their counts those by channel, those of
-    recent days, and those of the scope's members.
+    Streams of SKUs without history are left out. Their pins are those that are due at ``at``, those
+    of the scope's reservations, of the scope's movable SKUs the tentative ones (``MOVABLE_MAX`` of
+    each place, channel and method, in order of reservation) with every other of their reservations,
+    and maybe others; their counts those by channel and place, those of recent days, and those of
+    the scope's members. ``callers`` has
+    the reservations of each of the scope's callers that are held or committed.
     """
 
     at: datetime
@@ -94,6 +113,22 @@ class Known:
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     feeds: Mapping[FeedKey, Feed] = field(default_factory=dict)
     rules: RuleBook = field(default_factory=RuleBook)
+    callers: Mapping[str, Sequence[Reservation]] = field(default_factory=dict)
+
+
+MOVABLE_MAX = 256
+"""Most tentative pins of one place, channel and method that one decision may move."""
+
+
+_LIVE = (Status.HELD, Status.COMMITTED)
+
+
+class NeedsMore(Exception):
+    """A decision cannot be made without seeing more: it is made again, with this in its scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self.scope = scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +154,7 @@ class Batch:
     """One atomic append: every entry, and everything touched as it is afterwards.
 
     ``streams`` carry the versions they had when read; an append whose versions have moved on is a
-    conflict and is decided again.
+    conflict and is decided again. ``callers`` are those whose live reservations were counted.
     """
 
     at: datetime
@@ -135,6 +170,7 @@ class Batch:
     feeds: tuple[Feed, ...]
     taken: tuple[tuple[str, TakenKey, int], ...] = ()
     rules: tuple[RuleChange, ...] = ()
+    callers: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -165,7 +201,13 @@ class Books:
         self.recorded = dict(known.recorded)
         self.feeds = dict(known.feeds)
         self.rules = known.rules
-        self._read = dict(self.streams)
+        self.movable = scope.movable
+        self._counted = tuple(sorted(scope.callers))
+        self._live = {
+            caller: {reservation.id: reservation for reservation in known.callers[caller]}
+            for caller in scope.callers
+        }
+        self._read: dict[str, Stream] = {}
         self._entries: list[StockEntry] = []
         self._positions: dict[tuple[str, str], Position] = {}
         self._pins: dict[tuple[str, str, str], Pin] = {}
@@ -177,7 +219,7 @@ class Books:
         self._feeds: dict[FeedKey, Feed] = {}
         self._taken: dict[tuple[str, TakenKey], int] = {}
         self._rules: list[RuleChange] = []
-        for stream in self._read.values():
+        for stream in list(self.streams.values()):
             entries, pins = expire_due(stream, self.now)
             if entries:
                 self.post(Change(entries=tuple(entries), pins=tuple(pins)))
@@ -195,40 +237,35 @@ class Books:
             if pin.reservation == reservation.id
         ]
 
+    def live_of(self, caller: str) -> Iterator[Reservation]:
+        """Reservations of one of the scope's callers that are held or committed now."""
+        for known in self._live[caller].values():
+            now = known.seen_at(self.now)
+            if now.status in _LIVE:
+                yield now
+
     def post(self, change: Change, key: str | None = None) -> None:
         """Takes over what a command decided, whole: if an entry breaks a law of stock, nothing.
 
         ``key`` is the command's own, written into its entries.
         """
-        touched: dict[str, Stream] = {}
         moved: dict[tuple[str, str], Position] = {}
         for entry in change.entries:
-            stream = _opened(touched, self.streams, entry.sku)
-            before = stream.position(entry.location)
-            after = moved[entry.sku, entry.location] = apply(before, entry)
-            put(stream.positions, entry.location, after, keep=True)
-            for of, count in taken_by(entry):
-                put(stream.taken, of, stream.taken.get(of, 0) + count, keep=True)
-        for pin in change.pins:
-            stream = _opened(touched, self.streams, pin.sku)
-            put(stream.pins, (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
-        for movement in change.unseen:
-            stream = _opened(touched, self.streams, movement.sku)
-            put(stream.unseen, movement.id, movement, keep=movement.on_hand != 0)
+            at = (entry.sku, entry.location)
+            before = moved.get(at) or self.streams[entry.sku].position(entry.location)
+            moved[at] = apply(before, entry)
+        assert all(pin.sku in self.streams for pin in change.pins)
+        assert all(movement.sku in self.streams for movement in change.unseen)
 
-        self.streams.update(touched)
-        self._positions.update(moved)
+        self._move(change, moved)
         if key is None:
             self._entries += change.entries
         else:
-            self._entries += (replace(entry, key=key) for entry in change.entries)
-        for entry in change.entries:
-            for of, units in taken_by(entry):
-                self._taken[entry.sku, of] = self._taken.get((entry.sku, of), 0) + units
-        self._pins.update({(pin.sku, pin.reservation, pin.location): pin for pin in change.pins})
-        self._unseen.update({movement.id: movement for movement in change.unseen})
+            self._entries += [keyed(entry, key) for entry in change.entries]
         for reservation in change.reservations:
             self.reservations[reservation.id] = self._reservations[reservation.id] = reservation
+            if reservation.subject in self._live:
+                self._live[reservation.subject][reservation.id] = reservation
         for order in change.orders:
             self.orders[order.id] = self._orders[order.id] = order
         self._writes += change.writes
@@ -238,6 +275,41 @@ class Books:
             self.rules = ruling.applied(self.rules)
         self._rules += change.rules
 
+    def _move(self, change: Change, moved: Mapping[tuple[str, str], Position]) -> None:
+        """Puts what is checked already into the working copies."""
+        for (sku, location), position in moved.items():
+            put(self._opened(sku).positions, location, position, keep=True)
+        self._positions.update(moved)
+        for entry in change.entries:
+            taken = self.streams[entry.sku].taken
+            for of, units in taken_by(entry):
+                put(taken, of, taken.get(of, 0) + units, keep=True)
+                self._taken[entry.sku, of] = self._taken.get((entry.sku, of), 0) + units
+        for pin in change.pins:
+            stream = self._opened(pin.sku)
+            put(stream.pins, (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
+            self._pins[pin.sku, pin.reservation, pin.location] = pin
+        for movement in change.unseen:
+            stream = self._opened(movement.sku)
+            put(stream.unseen, movement.id, movement, keep=movement.on_hand != 0)
+            self._unseen[movement.id] = movement
+
+    def _opened(self, sku: str) -> Stream:
+        """A stream whose dictionaries are this batch's own: what was read stays as it was."""
+        stream = self.streams[sku]
+        if sku not in self._read:
+            self._read[sku] = stream
+            stream = self.streams[sku] = Stream(
+                sku,
+                dict(stream.positions),
+                dict(stream.pins),
+                dict(stream.unseen),
+                stream.version,
+                stream.at,
+                dict(stream.taken),
+            )
+        return stream
+
     def record(self, recorded: Recorded) -> None:
         """Binds a key to what was decided under it."""
         self.recorded[recorded.key] = recorded
@@ -245,12 +317,10 @@ class Books:
 
     def batch(self) -> Batch:
         """Everything decided, as one append."""
-        moved = {entry.sku for entry in self._entries}
-        moved |= {sku for sku, _, _ in self._pins} | {u.sku for u in self._unseen.values()}
         return Batch(
             self.now,
             tuple(self._entries),
-            tuple(self._read[sku] for sku in sorted(moved)),
+            tuple(self._read[sku] for sku in sorted(self._read)),
             tuple(self._positions.values()),
             tuple(self._pins.values()),
             tuple(self._unseen.values()),
@@ -261,6 +331,7 @@ class Books:
             tuple(self._feeds.values()),
             tuple((sku, of, units) for (sku, of), units in self._taken.items() if units),
             tuple(self._rules),
+            self._counted,
         )
 
 
@@ -271,17 +342,3 @@ def put(into: Mapping[K, V], key: K, value: V, *, keep: bool) -> None:
         into[key] = value
     else:
         into.pop(key, None)
-
-
-def _opened(touched: dict[str, Stream], streams: Mapping[str, Stream], sku: str) -> Stream:
-    """A copy of a stream whose dictionaries are its own, made once for each change."""
-    if sku not in touched:
-        stream = streams[sku]
-        touched[sku] = replace(
-            stream,
-            positions=dict(stream.positions),
-            pins=dict(stream.pins),
-            unseen=dict(stream.unseen),
-            taken=dict(stream.taken),
-        )
-    return touched[sku]

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from resolvers.domain.availability import Pool, open_to
+from resolvers.domain.backing import Hold, pinned, with_pins
 from resolvers.domain.books import Books, Change
 from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen, ReservationNotHeld
-from resolvers.domain.holds import Hold, backed, pinned, whole
+from resolvers.domain.holds import backed, refuse_greedy, whole
 from resolvers.domain.limits import moved
+from resolvers.domain.moving import settle
 from resolvers.domain.orders import (
     HOUSE,
     Order,
@@ -30,7 +32,6 @@ from resolvers.domain.reservation import (
     Reservation,
     Status,
     commit_entries,
-    hold_entries,
     needed,
     release_entries,
     step,
@@ -71,6 +72,7 @@ def place(books: Books, ask: Checkout) -> Change:
     due = books.now + timedelta(seconds=ask.due_seconds)
     old: list[Pin] = []
     if ask.reservation_id is None:
+        refuse_greedy(books, ask.hold)
         reservation = Reservation(
             ask.hold.id,
             Status.HELD,
@@ -100,6 +102,7 @@ def place(books: Books, ask: Checkout) -> Change:
     entries, pins = _pinned_for(books, ask, old, due)
     reservation = replace(
         reservation,
+        lines=ask.hold.lines,
         order_id=order.id,
         expires_at=due,
         location=ask.hold.exactly,
@@ -173,10 +176,9 @@ def call_off_lines(
     order = known(books, order_id)
     after = reduced(order, cut, by, books.now, note)
     reservation = books.reservations[order.reservation_id or ""]
-    bundles = {line.sku: line.components for line in order.lines if line.components}
-    kept = tuple(Line(line.sku, line.quantity) for line in after.lines)
-    free = needed([Line(line.sku, line.quantity) for line in order.lines], bundles)
-    for sku, units in needed(kept, bundles).items():
+    kept = _lines(after)
+    free = needed(_lines(order))
+    for sku, units in needed(kept).items():
         free[sku] -= units
     entries: list[StockEntry] = []
     pins: list[Pin] = []
@@ -189,7 +191,7 @@ def call_off_lines(
     less = replace(
         reservation,
         lines=kept,
-        units=tuple(needed(kept, bundles).items()),
+        units=tuple(needed(kept).items()),
         version=reservation.version + 1,
     )
     return Change(tuple(entries), tuple(pins), reservations=(less,), orders=(after,))
@@ -255,8 +257,16 @@ def _holdable(books: Books, ask: Checkout) -> Reservation:
     return reservation
 
 
+def _lines(order: Order) -> tuple[Line, ...]:
+    """An order's lines as a hold has them."""
+    return tuple(Line(line.sku, line.quantity, line.components) for line in order.lines)
+
+
 def _summed(lines: Sequence[Line]) -> dict[str, int]:
-    return needed(lines, {})
+    summed: dict[str, int] = {}
+    for line in lines:
+        summed[line.sku] = summed.get(line.sku, 0) + line.quantity
+    return summed
 
 
 def _pinned_for(
@@ -268,14 +278,16 @@ def _pinned_for(
     for pin in old:
         has[pin.sku] = has.get(pin.sku, 0) + pin.quantity
     if has == ask.hold.units and all(_serves(pin, pool) for pin in old):
-        return [], [replace(pin, until=due) for pin in old]
+        return settle([replace(pin, until=due) for pin in old], pool)
     given_back, gone = release_entries(old, books.now)
     streams = dict(books.streams)
     for entry in given_back:
         streams[entry.sku] = moved(streams[entry.sku], entry)
+    for sku in {pin.sku for pin in gone}:
+        streams[sku] = with_pins(streams[sku], gone)
     hold = replace(ask.hold, id=old[0].reservation) if old else ask.hold
-    pins = pinned(hold, streams, pool, due)
-    return given_back + hold_entries(pins, books.now), gone + pins
+    entries, pins = pinned(books, hold, streams, due)
+    return [*given_back, *entries], [*gone, *pins]
 
 
 def _serves(pin: Pin, pool: Pool) -> bool:

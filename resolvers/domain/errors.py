@@ -6,6 +6,7 @@
      │   ├─ NotFound             no such thing, or not the caller's to see
      │   ├─ InsufficientStock    fewer units can be promised than asked for, one a line
      │   ├─ LimitReached         a limit of the channel, the day or the member is used up
+     │   ├─ CallerLimitReached   one caller has as many units live as it may
      │   ├─ NoEligibleLocation   no place can do what was asked
      │   ├─ ReservationNotHeld   the step is not allowed from the reservation's state
      │   ├─ ReservationExpired   the hold's time is over
@@ -83,6 +84,19 @@ class LimitReached(Refused):
         self.sku = sku
         self.left = left
         self.rule = rule
+
+
+class CallerLimitReached(Refused):
+    """One caller has as many units held or ordered as it may at a time."""
+
+    code = "CALLER_LIMIT_REACHED"
+
+    def __init__(self, most: int, left: int) -> None:
+        super().__init__(
+            f"one caller may have {most} units held or ordered at a time; {left} are left",
+            field=("input", "lines"),
+        )
+        self.left = left
 
 
 class NoEligibleLocation(Refused):

@@ -274,8 +274,7 @@ def _is_later(before: Order, told: Order) -> bool:
 
 
 def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Change:
-    lines = tuple(Line(line.sku, line.quantity) for line in order.lines)
-    bundles = {line.sku: line.components for line in order.lines if line.components}
+    lines = tuple(Line(line.sku, line.quantity, line.components) for line in order.lines)
     method = order.delivery.method if order.delivery else None
     exactly = order.delivery.location if order.delivery else None
     places = [
@@ -292,7 +291,7 @@ def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Cha
     pool = Pool(
         channel, told.locations, books.now, method, exactly, day=day, member=order.member_id
     )  # and no rules: it has happened
-    units = needed(lines, bundles)
+    units = needed(lines)
     pins, short = place_pins(told.hold_id, units, books.streams, pool, books.now)
     taker = Taker(channel.code, day, order.member_id)
     merged = {(pin.sku, pin.location): pin for pin in pins}
@@ -314,7 +313,7 @@ def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Cha
         order_id=order.id,
         method=method,
         location=exactly,
-        units=tuple(needed(lines, bundles).items()),
+        units=tuple(units.items()),
     )
     if short:
         event = OrderEvent("OVERSOLD", books.now, "gateway")

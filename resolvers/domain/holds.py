@@ -4,96 +4,42 @@ Each reads the books and answers with one change, or refuses and nothing changes
 themselves stand in ``reservation``. Pure: the time is the books'.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
-from resolvers.domain.availability import Pool
+from resolvers.domain.backing import Hold, pinned
 from resolvers.domain.books import Books, Change
-from resolvers.domain.catalog import Component
 from resolvers.domain.errors import (
-    NoEligibleLocation,
+    CallerLimitReached,
+    InvalidInput,
     NotFound,
     ReservationExpired,
     ReservationNotHeld,
 )
-from resolvers.domain.limits import business_day
-from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.orders import OrderStatus, lapse
 from resolvers.domain.reservation import (
     Action,
     Line,
     Reservation,
     Status,
-    hold_entries,
     needed,
-    place_pins,
-    refuse_short,
     release_entries,
     step,
 )
-from resolvers.domain.rules import RuleBook
-from resolvers.domain.stock import Pin, Stream
+from resolvers.domain.stock import Pin, StockEntry
 
 _ID = ("input", "reservationId")
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold that is asked for, one line a SKU; ``asked_at`` is where each stood in the input.
-
-    ``locations`` are all that there are; the channel's pool and the method narrow them.
-    ``bundles`` has the components of every line that is one, ``categories`` those of each stocked
-    SKU, ``stale_hours`` the age of each location's feed; days are the ``time_zone``'s. ``in_shop``:
-    the place's own people ask, and may have what is kept for whoever stands there. ``blame`` is the
-    value of the input that is to blame when no place can serve it.
-    """
-
-    id: str
-    subject: str
-    channel: Channel
-    lines: tuple[Line, ...]
-    locations: tuple[Location, ...]
-    ttl_seconds: int = 0
-    member_id: str | None = None
-    exactly: str | None = None
-    method: Method | None = None
-    bundles: Mapping[str, Sequence[Component]] = field(default_factory=dict)
-    asked_at: tuple[int, ...] = ()
-    in_shop: bool = False
-    blame: tuple[str, ...] = ()
-    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    stale_hours: Mapping[str, float] = field(default_factory=dict)
-    time_zone: str = "UTC"
-
-    def pool(self, rules: RuleBook, now: datetime) -> Pool:
-        """What its units are looked for in."""
-        return Pool(
-            self.channel,
-            self.locations,
-            now,
-            self.method,
-            self.exactly,
-            rules,
-            self.categories,
-            self.stale_hours,
-            business_day(now, self.time_zone),
-            self.member_id,
-            self.in_shop,
-        )
-
-    @property
-    def units(self) -> dict[str, int]:
-        """Units of each stocked SKU that it takes."""
-        return needed(self.lines, self.bundles)
 
 
 def reserve(books: Books, ask: Hold) -> Change:
     """Promises every unit to one buyer, all or nothing.
 
     Raises:
-        NoEligibleLocation, InsufficientStock (one a line): nothing is held.
+        NoEligibleLocation, InsufficientStock (one a line), CallerLimitReached: nothing is held.
+        NeedsMore: to be decided again, seeing more.
     """
+    refuse_greedy(books, ask)
     until = books.now + timedelta(seconds=ask.ttl_seconds)
     reservation = Reservation(
         ask.id,
@@ -108,26 +54,22 @@ def reserve(books: Books, ask: Hold) -> Change:
         method=ask.method,
         units=tuple(ask.units.items()),
     )
-    pins = pinned(ask, books.streams, ask.pool(books.rules, books.now), until)
-    return Change(
-        entries=tuple(hold_entries(pins, books.now)),
-        pins=tuple(pins),
-        reservations=(reservation,),
-    )
+    entries, pins = pinned(books, ask, books.streams, until)
+    return Change(entries=tuple(entries), pins=tuple(pins), reservations=(reservation,))
 
 
-def pinned(ask: Hold, streams: Mapping[str, Stream], pool: Pool, until: datetime) -> list[Pin]:
-    """The pins that back a hold.
+def refuse_greedy(books: Books, ask: Hold) -> None:
+    """Refuses a hold beyond what one caller may have live: held, or committed and not handed over.
 
     Raises:
-        NoEligibleLocation, InsufficientStock or a limit (one a line).
+        CallerLimitReached.
     """
-    try:
-        pins, short = place_pins(ask.id, ask.units, streams, pool, until)
-    except NoEligibleLocation as error:
-        raise NoEligibleLocation(error.message, field=ask.blame) from error
-    refuse_short(ask.lines, short, ask.bundles, ask.asked_at)
-    return pins
+    if ask.live_units_max is None:
+        return
+    live = sum(units for known in books.live_of(ask.subject) for _, units in known.units)
+    left = max(0, ask.live_units_max - live)
+    if sum(ask.units.values()) > left:
+        raise CallerLimitReached(ask.live_units_max, left)
 
 
 def extend(books: Books, id: str, ttl_seconds: int, life_max_seconds: int) -> Change:
@@ -152,22 +94,51 @@ def extend(books: Books, id: str, ttl_seconds: int, life_max_seconds: int) -> Ch
     )
 
 
-def release(books: Books, id: str, note: str | None = None) -> Change:
-    """Gives a hold's units back. What is given back already stays so.
+def release(books: Books, id: str, lines: Sequence[Line] = (), note: str | None = None) -> Change:
+    """Gives a hold's units back: those of some lines, or all. What is given back stays so.
 
     Raises:
         NotFound, ReservationExpired, ReservationNotHeld.
+        InvalidInput: a line that it has not, or not so many units of.
     """
     known = books.reservations.get(id)
     if known is not None and known.status is Status.RELEASED:
         return Change()
     reservation = held(books, id, Action.RELEASE)
-    entries, pins = release_entries(books.pins_of(reservation, books.streams), books.now)
-    released = replace(
-        reservation, status=Status.RELEASED, expires_at=None, version=reservation.version + 1
+    kept = _less(reservation.lines, lines) if lines else ()
+    free = needed(reservation.lines)
+    for sku, units in needed(kept).items():
+        free[sku] -= units
+    entries: list[StockEntry] = []
+    pins: list[Pin] = []
+    for pin in books.pins_of(reservation, books.streams):
+        units = min(free[pin.sku], pin.quantity)
+        if units:
+            free[pin.sku] -= units
+            entries += release_entries([replace(pin, quantity=units)], books.now)[0]
+            pins.append(replace(pin, quantity=pin.quantity - units))
+    after = replace(
+        reservation,
+        lines=kept or reservation.lines,
+        units=tuple(needed(kept).items()) if kept else reservation.units,
+        status=reservation.status if kept else Status.RELEASED,
+        expires_at=reservation.expires_at if kept else None,
+        version=reservation.version + 1,
     )
     noted = tuple(replace(entry, note=note) for entry in entries)
-    return Change(entries=noted, pins=tuple(pins), reservations=(released,))
+    return Change(entries=noted, pins=tuple(pins), reservations=(after,))
+
+
+def _less(lines: Sequence[Line], given_back: Sequence[Line]) -> tuple[Line, ...]:
+    """Lines without some units of theirs; one that comes to nothing is gone."""
+    left = {line.sku: line.quantity for line in lines}
+    for at, line in enumerate(given_back):
+        has = left.get(line.sku, 0)
+        if not 1 <= line.quantity <= has:
+            field = ("input", "lines", at, "quantity" if has else "sku")
+            raise InvalidInput(f"the hold has {has} of {line.sku[:40]!r}", field=field)
+        left[line.sku] = has - line.quantity
+    return tuple(replace(line, quantity=left[line.sku]) for line in lines if left[line.sku])
 
 
 def held(books: Books, id: str, action: Action) -> Reservation:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose
 from resolvers.domain.stock import EntryKind, StockEntry, Stream, TakenKey, apply
 
-LIVE, DAY, MEMBER = "live", "day", "member"
+LIVE, DAY, MEMBER, LOOSE = "live", "day", "member", "loose"
 
 _TAKES = (EntryKind.HOLD, EntryKind.RELEASE, EntryKind.EXPIRE)
 """Kinds that take units or give them back. A commit makes them firm, a fulfillment sells them."""
@@ -33,10 +33,19 @@ def day_key(channel: str, day: str) -> TakenKey:
     return (DAY, f"{day} {channel}")
 
 
+def loose_key(location: str, channel: str, anywhere: str) -> TakenKey:
+    """Where the units are counted that a place holds though another would do."""
+    return (LOOSE, f"{location}\x1f{channel}\x1f{anywhere}")
+
+
 def taken_by(entry: StockEntry) -> Iterator[tuple[TakenKey, int]]:
     """What an entry changes in the counts of its SKU."""
     taker, units = entry.taker, entry.soft + entry.hard
-    if taker is None or not units:
+    if taker is None:
+        return
+    if taker.anywhere is not None and entry.soft:
+        yield loose_key(entry.location, taker.channel, taker.anywhere), entry.soft
+    if not units:
         return
     yield (LIVE, taker.channel), units
     if entry.kind in _TAKES:
@@ -112,6 +121,8 @@ def taken_at(stream: Stream, now: datetime) -> dict[TakenKey, int]:
         if pin.due(now) and pin.taker is not None:
             keys = [(LIVE, pin.taker.channel), day_key(pin.taker.channel, pin.taker.day)]
             keys += [(MEMBER, pin.taker.member)] if pin.taker.member is not None else []
+            if pin.taker.anywhere is not None:
+                keys.append(loose_key(pin.location, pin.taker.channel, pin.taker.anywhere))
             for key in keys:
                 if key in taken:
                     taken[key] -= pin.quantity

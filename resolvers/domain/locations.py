@@ -93,7 +93,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where things are sold: one currency, one pool of locations (empty: every location)."""
+    """Where things are sold: one currency, one pool of locations (empty: every location).
+
+    A time of its holds that is None is the house's own.
+    """
 
     code: str
     name: str
@@ -102,6 +105,9 @@ class Channel:
     locations: tuple[str, ...] = ()
     payment_due_seconds: int = 1800
     confirm_unpaid: bool = False
+    ttl_default_seconds: int | None = None
+    ttl_max_seconds: int | None = None
+    life_max_seconds: int | None = None
 
 
 def able(location: Location, method: Method | None) -> bool:

@@ -64,10 +64,16 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """So many units of one SKU."""
+    """So many units of one SKU; a bundle's ``components`` are those when it was asked for."""
 
     sku: str
     quantity: int
+    components: tuple[Component, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """The stocked SKUs that one unit takes: a bundle's components, or itself."""
+        return self.components or (Component(self.sku, 1),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +124,11 @@ def step(reservation: Reservation, action: Action, now: datetime) -> Status:
 _ID = ("input", "reservationId")
 
 
-def needed(lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]]) -> dict[str, int]:
+def needed(lines: Iterable[Line]) -> dict[str, int]:
     """Units of each stocked SKU behind some lines: bundles by components, the same SKU summed."""
     units: dict[str, int] = {}
     for line in lines:
-        for part in bundles.get(line.sku) or (Component(line.sku, 1),):
+        for part in line.parts:
             units[part.sku] = units.get(part.sku, 0) + part.quantity * line.quantity
     return units
 
@@ -136,15 +142,13 @@ class BackedLine:
     pins: tuple[Pin, ...]
 
 
-def backing(
-    lines: Iterable[Line], bundles: Mapping[str, Sequence[Component]], pins: Iterable[Pin]
-) -> list[BackedLine]:
+def backing(lines: Iterable[Line], pins: Iterable[Pin]) -> list[BackedLine]:
     """Lines with their pins, each pin's units dealt to the lines in order, none twice."""
     left = list(pins)
     backed: list[BackedLine] = []
     for line in lines:
         own: list[Pin] = []
-        for part in bundles.get(line.sku) or (Component(line.sku, 1),):
+        for part in line.parts:
             wanted = part.quantity * line.quantity
             for at, pin in enumerate(left):
                 units = min(wanted, pin.quantity) if pin.sku == part.sku else 0
@@ -186,7 +190,8 @@ def place_pins(
     if not places or (pool.exactly is not None and pool.exactly not in places):
         asked = pool.exactly or f"channel {pool.channel.code}"
         raise NoEligibleLocation(f"{asked} has no place that can serve {pool.method or 'this'}")
-    taker = Taker(pool.channel.code, pool.day, pool.member)
+    anywhere = (pool.method or "") if pool.exactly is None else None
+    taker = Taker(pool.channel.code, pool.day, pool.member, anywhere)
     pins: list[Pin] = []
     short: dict[str, Short] = {}
     for sku, quantity in units.items():
@@ -198,7 +203,8 @@ def place_pins(
         available = sum(taken.values())
         if available < quantity:
             bound = found.tightest()
-            short[sku] = Short(quantity, available, bound.rule if bound is not None else None)
+            limited = bound is not None and bound.left < quantity
+            short[sku] = Short(quantity, available, bound.rule if bound and limited else None)
         tentative = pool.exactly is None
         pins += [
             Pin(reservation, sku, at, here, until, tentative, taker) for at, here in taken.items()
@@ -212,7 +218,6 @@ _MEMBER = ("input", "memberId")
 def refuse_short(
     lines: Sequence[Line],
     short: Mapping[str, Short],
-    bundles: Mapping[str, Sequence[Component]],
     asked_at: Sequence[int] = (),
 ) -> None:
     """Refuses every line that asks for a SKU which is short; a bundle by its scarcest part.
@@ -224,8 +229,7 @@ def refuse_short(
     """
     refusals: list[Refused] = []
     for at, line in enumerate(lines):
-        parts = bundles.get(line.sku) or (Component(line.sku, 1),)
-        scarce = [part for part in parts if part.sku in short]
+        scarce = [part for part in line.parts if part.sku in short]
         if not scarce:
             continue
         field = ("input", "lines", asked_at[at] if asked_at else at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from resolvers.domain.errors import InvalidInput, NotFound, Refused, refuse
+from resolvers.domain.errors import InvalidInput, NotFound, Refused
 from resolvers.domain.locations import Location
 from resolvers.domain.values import QUANTITY_MAX
 
@@ -133,9 +133,39 @@ def remove_rule(book: RuleBook, code: str, by: str, now: datetime) -> RuleChange
     return RuleChange(book.version + 1, code, None, by, now)
 
 
+def conform(
+    book: RuleBook, wanted: Sequence[StockRule], by: str, now: datetime
+) -> tuple[RuleChange, ...]:
+    """The changes after which the rules of one author are just these: each is set where it is new
+    or different, and taken out where it is wanted no more.
+
+    A code that somebody else has set stays theirs. Nothing to change, nothing changed: it may be
+    decided again and again.
+    """
+    changes: list[RuleChange] = []
+    codes = {rule.code for rule in wanted}
+    for known in book.rules:
+        if known.set_by == by and known.code not in codes:
+            changes.append(remove_rule(book, known.code, by, now))
+            book = changes[-1].applied(book)
+    for rule in wanted:
+        found = book.find(rule.code)
+        if found is None or (found.set_by == by and _unstamped(found) != rule):
+            changes.append(set_rule(book, rule, by, now))
+            book = changes[-1].applied(book)
+    return tuple(changes)
+
+
+def _unstamped(rule: StockRule) -> StockRule:
+    return replace(rule, version=0, set_by="", set_at=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a rule is looked up for: a SKU in a channel, at a place or at none in particular."""
+    """What a rule is looked up for: a SKU in a channel, at a place or at none in particular.
+
+    A ``channel`` of "" is none: rules that name channels do not hold.
+    """
 
     sku: str
     categories: tuple[str, ...]
@@ -171,9 +201,14 @@ def _depth(rule: StockRule, categories: Sequence[str]) -> int:
         named.count("/") + 1
         for named in rule.categories
         for has in categories
-        if has == named or has.startswith(f"{named}/")
+        if lies_in(has, named)
     )
     return max(fitting, default=0)
+
+
+def lies_in(category: str, named: str) -> bool:
+    """Says whether a category is a named one, or below it."""
+    return category == named or category.startswith(f"{named}/")
 
 
 def _rank(rule: StockRule, asked: Asked) -> tuple[object, ...]:
@@ -189,14 +224,14 @@ def _rank(rule: StockRule, asked: Asked) -> tuple[object, ...]:
     )
 
 
-def checked(rule: StockRule, locations: Mapping[str, Location], channels: Iterable[str]) -> None:
-    """Refuses a rule that cannot be meant.
+def faults(
+    rule: StockRule, locations: Mapping[str, Location] | None, channels: Iterable[str]
+) -> list[Refused]:
+    """Why a rule cannot be meant: one refusal for each thing that is wrong, naming its field.
 
-    Raises:
-        InvalidInput: one for each thing that is wrong (several at once), naming its field.
+    ``locations`` are all that there are; None while nobody knows them.
     """
-    wrong = [*_wrong_values(rule), *_wrong_scope(rule, locations, set(channels))]
-    refuse(wrong)
+    return [*_wrong_values(rule), *_wrong_scope(rule, locations, set(channels))]
 
 
 def _wrong(message: str, *field: str) -> Refused:
@@ -238,7 +273,7 @@ def _wrong_amount(rule: StockRule) -> Iterable[Refused]:
 
 
 def _wrong_scope(
-    rule: StockRule, locations: Mapping[str, Location], channels: set[str]
+    rule: StockRule, locations: Mapping[str, Location] | None, channels: set[str]
 ) -> Iterable[Refused]:
     lists = {
         "channels": rule.channels,
@@ -250,16 +285,16 @@ def _wrong_scope(
     for name, values in lists.items():
         if len(values) > SCOPE_MAX:
             yield _wrong(f"a scope names at most {SCOPE_MAX} {name}", name)
-    known = {
-        "channels": channels,
-        "locationCodes": set(locations),
-        "regions": {at.region for at in locations.values() if at.region is not None},
-    }
+    known: dict[str, set[str]] = {"channels": channels}
+    if locations is not None:
+        regions = {at.region for at in locations.values() if at.region is not None}
+        known |= {"locationCodes": set(locations), "regions": regions}
     for name, there_are in known.items():
         for at, value in enumerate(lists[name]):
             if value not in there_are:
                 yield _wrong(f"there is no {value[:40]!r}", name, str(at))
-    named = [locations[code] for code in rule.locations if code in locations]
+    places = locations or {}
+    named = [places[code] for code in rule.locations if code in places]
     if rule.regions and named and not any(at.region in rule.regions for at in named):
         yield _wrong("none of these locations is in these regions", "regions")
     if rule.kind in LIMITS and (rule.locations or rule.regions):

@@ -24,6 +24,7 @@ class EntryKind(StrEnum):
     RELEASE = "RELEASE"
     EXPIRE = "EXPIRE"
     FULFILL = "FULFILL"
+    MOVE = "MOVE"
 
 
 class Condition(StrEnum):
@@ -37,11 +38,16 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """Whom units were taken for: the channel, the business day it was, and the member if known."""
+    """Whom units were taken for: the channel, the business day it was, and the member if known.
+
+    ``anywhere`` is None if exactly this place was asked for; else any place may serve that is able
+    to do this method, and "" stands for no method in particular.
+    """
 
     channel: str
     day: str
     member: str | None = None
+    anywhere: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,9 @@ class Unseen:
 
 
 TakenKey = tuple[str, str]
-"""What is counted of a SKU: ("live", channel), ("day", channel and day) or ("member", member)."""
+"""What is counted of a SKU: ("live", channel), ("day", day and channel), ("member", member), or
+("loose", place, channel and method): held there for now, though another place would do.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +175,41 @@ def apply(position: Position, entry: StockEntry) -> Position:
     """One entry folded into its position."""
     assert (position.sku, position.location) == (entry.sku, entry.location)
     assert entry.condition is Condition.SELLABLE, "other conditions are counted apart"
-    after = replace(
-        position,
-        on_hand=position.on_hand + entry.on_hand,
-        soft=position.soft + entry.soft,
-        hard=position.hard + entry.hard,
-        elsewhere=position.elsewhere + entry.elsewhere,
-        incoming=position.incoming + entry.incoming,
+    after = Position(
+        position.sku,
+        position.location,
+        position.on_hand + entry.on_hand,
+        position.soft + entry.soft,
+        position.hard + entry.hard,
+        position.elsewhere + entry.elsewhere,
+        position.incoming + entry.incoming,
     )
     assert after.soft >= 0, f"more given back than held: {entry}"
     assert after.hard >= 0, f"more given back than committed: {entry}"
     return after
+
+
+def keyed(entry: StockEntry, key: str) -> StockEntry:
+    """An entry with the key of the command that made it."""
+    return StockEntry(
+        entry.kind,
+        entry.sku,
+        entry.location,
+        entry.cause,
+        entry.source,
+        entry.at,
+        entry.on_hand,
+        entry.soft,
+        entry.hard,
+        entry.elsewhere,
+        entry.incoming,
+        entry.condition,
+        entry.lot,
+        entry.expires_on,
+        entry.taker,
+        key,
+        entry.note,
+    )
 
 
 def fold(entries: Iterable[StockEntry]) -> dict[tuple[str, str], Position]:

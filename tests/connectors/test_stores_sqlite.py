@@ -19,7 +19,7 @@ from connectors.stores.sqlite.layout import VERSION
 from resolvers.domain.books import Change
 from resolvers.domain.errors import Contended
 from resolvers.domain.stock import Position, fold
-from resolvers.ports import LevelFilter
+from resolvers.filters import LevelFilter
 from tests.contract.shop import NOON, Shop, order, product, write
 
 TIMES = 200

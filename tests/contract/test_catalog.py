@@ -11,7 +11,7 @@ from resolvers.domain.locations import (
     OpeningHours,
 )
 from resolvers.domain.values import Money
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 from tests.contract.shop import NOON, minutes, product, variant
 
 LATER = NOON + minutes(1)

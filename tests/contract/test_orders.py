@@ -9,7 +9,7 @@ from resolvers.domain.books import Change
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, OrderStatus
-from resolvers.ports import OrderFilter
+from resolvers.filters import OrderFilter
 from tests.contract.shop import NOON, minutes, order
 
 CANCELED, CONFIRMED, PENDING = OrderStatus.CANCELED, OrderStatus.CONFIRMED, OrderStatus.PENDING

@@ -9,7 +9,7 @@ from resolvers.domain.catalog import Component, Product
 from resolvers.domain.errors import InvalidInput
 from resolvers.domain.search import lowest_price, title_key
 from resolvers.domain.values import Money
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 from tests.contract.shop import NOON, minutes, product, variant
 
 RELEVANCE, TITLE = ProductSort.RELEVANCE, ProductSort.TITLE_ASC

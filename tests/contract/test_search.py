@@ -2,7 +2,7 @@
 
 import pytest
 
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 from tests.contract.shop import NOON, product, variant
 
 ESSENCE = product(

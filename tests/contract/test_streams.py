@@ -21,7 +21,7 @@ from resolvers.domain.stock import (
     Unseen,
     fold,
 )
-from resolvers.ports import LevelFilter
+from resolvers.filters import LevelFilter
 from tests.contract.shop import NOON, minutes, order, receipt, write
 
 KEY = Key("caller", "reserveStock", "key-1")

@@ -131,8 +131,8 @@ def test_secrets_are_read_at_start_and_never_shown(tmp_path: Path) -> None:
         (
             "\n[orderz]\n",
             "shop.toml:2: orderz: expected one of [server], [store], [auth], [retailer], "
-            "[reservations], [orders], [sync], [[channels]], [[locations]], [[backends]], "
-            "found an unknown section",
+            "[reservations], [orders], [sync], [signals], [[channels]], [[locations]], "
+            "[[backends]], [[presets]], [[stock_rules]], [[low_stock]], found an unknown section",
         ),
         ("sync = 2\n", "shop.toml:1: sync: expected a section [sync], found 2"),
         (

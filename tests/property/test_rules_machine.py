@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from resolvers.domain import facts, holds
 from resolvers.domain.availability import Pool, availability
+from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Change, Known, Scope
 from resolvers.domain.errors import Refused
 from resolvers.domain.limits import business_day, counts
@@ -143,7 +144,7 @@ class Rules(RuleBasedStateMachine):
         id = f"R{self.serial}"
         offered = availability(self.known.streams[SKU], self.pool(channel, member)).available
         before = self.known
-        hold = holds.Hold(
+        hold = Hold(
             id,
             "me",
             CHANNELS[channel],

@@ -14,7 +14,7 @@ from connectors.sandbox.tills import SandboxTills
 from gateway.bootstrap import Runtime, bootstrap_demo
 from gateway.settings import Settings, Storage
 from gateway.tokens import principal_of
-from resolvers import stock
+from resolvers import levels, stock
 from resolvers.access import Principal, Role
 from resolvers.context import Context
 from resolvers.domain.feeds import Feed
@@ -67,7 +67,7 @@ class House:
         return promise.availability.available
 
     async def on_hand(self, sku: str, location: str) -> int:
-        level = await stock.level_at(self(SHOPPER), sku, location)
+        level = await levels.level_at(self(SHOPPER), sku, location)
         assert level is not None
         return level.position.on_hand
 

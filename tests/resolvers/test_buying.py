@@ -16,8 +16,8 @@ from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import WriteStatus
 from resolvers.domain.reservation import Status
 from resolvers.domain.values import Money
+from resolvers.filters import OrderFilter
 from resolvers.placing import AskedLine, AskedPayment
-from resolvers.ports import OrderFilter
 from tests.resolvers.asking import PICKUP, SET, SKU, asked, order_of, state_of
 from tests.resolvers.conftest import OTHER, PARTNER, SHOPPER, House
 

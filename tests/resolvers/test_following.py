@@ -8,7 +8,7 @@ from resolvers import orders, stock
 from resolvers.domain.locations import GeoPoint
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.outbox import WriteStatus
-from resolvers.ports import OrderFilter, ProductFilter, ProductSort
+from resolvers.filters import OrderFilter, ProductFilter, ProductSort
 from resolvers.relay import push_due
 from tests.resolvers.asking import SKU, paid_order
 from tests.resolvers.conftest import ADMIN, PARTNER, SHOPPER, House

@@ -25,8 +25,8 @@ from resolvers.domain.locations import Method
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.reservation import Line
 from resolvers.domain.values import Money
+from resolvers.filters import OrderFilter
 from resolvers.placing import AskedLine, AskedPayment, PlaceOrder
-from resolvers.ports import OrderFilter
 from resolvers.reservations import ReserveStock
 from tests.resolvers.asking import PICKUP, SET, SHIP, SKU, asked, order_of, state_of
 from tests.resolvers.conftest import MANAGER, OTHER, PARTNER, SHOPPER, House

@@ -105,7 +105,8 @@ async def broken() -> AsyncIterator[Shop]:
     """A shop whose stock cannot be read."""
     shop = await open_shop()
     parts: Any = _Broken()
-    shop.store = Store(parts, parts, shop.store.catalog, shop.store.house, shop.store.close)
+    kept = shop.store
+    shop.store = Store(parts, parts, kept.catalog, kept.house, kept.upkeep, kept.close)
     yield shop
     await shop.close()
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.stores.memory.state import State
+from connectors.stores.rows import Journaled
 from resolvers.domain.books import Batch, Key, Known, Scope, put
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write, WriteStatus
 from resolvers.domain.reservation import Reservation, Status
-from resolvers.domain.stock import Pin, Stream
+from resolvers.domain.stock import Pin, Position, Stream, Unseen
 
 
 def known_for(state: State, scope: Scope, keys: Sequence[Key], clock: datetime) -> Known:
@@ -27,6 +28,7 @@ def known_for(state: State, scope: Scope, keys: Sequence[Key], clock: datetime) 
         {key.id: state.keys[key.id] for key in keys if key.id in state.keys},
         {key: state.feeds[key] for key in scope.feeds if key in state.feeds},
         state.rules,
+        {caller: list(state.live.get(caller, {}).values()) for caller in scope.callers},
     )
 
 
@@ -34,28 +36,21 @@ def append(state: State, batch: Batch) -> None:
     """Writes a batch, whole or not at all."""
     _check(state, batch)
     streams = _streams_after(state, batch)
-    for entry in batch.entries:
-        state.entries.setdefault(entry.sku, []).append(entry)
+    if batch.entries:
+        state.journal_batch(Journaled(state.last_batch + 1, batch.at, batch.entries))
     state.streams.update(streams)
     for position in batch.positions:
-        level = (position.sku, position.location)
-        if level not in state.changed_at:
-            insort(state.levels, level)
-        state.changed_at[level] = batch.at
+        note_level(state, position, batch.at)
     for pin in batch.pins:
-        _put_pin(state, pin)
+        put_pin(state, pin)
     for movement in batch.unseen:
-        here = state.unseen.setdefault(movement.location, {})
-        put(here, movement.id, movement, keep=movement.on_hand != 0)
+        put_unseen(state, movement)
     for reservation in batch.reservations:
-        _put_reservation(state, reservation)
+        put_reservation(state, reservation, batch.at)
     for order in batch.orders:
-        _put_order(state, order)
+        put_order(state, order)
     for write in batch.writes:
-        numbered = replace(write, sequence=len(state.writes) + 1)
-        put_write(state, numbered)
-        if write.order_id is not None:
-            state.writes_of.setdefault(write.order_id, []).append(write.id)
+        add_write(state, replace(write, sequence=state.last_write + 1))
     state.feeds.update((feed.key, feed) for feed in batch.feeds)
     state.keys.update((recorded.key, recorded) for recorded in batch.recorded)
     state.emit("stock", [stream.sku for stream in batch.streams])
@@ -63,7 +58,16 @@ def append(state: State, batch: Batch) -> None:
     state.emit("order", [order.id for order in batch.orders])
     for ruling in batch.rules:
         state.rules = ruling.applied(state.rules)
+        state.rulings.append(ruling)
     state.emit("rule", [ruling.code for ruling in batch.rules])
+
+
+def add_write(state: State, write: Write) -> None:
+    """Keeps a new write, numbered after those of before."""
+    state.last_write = max(state.last_write, write.sequence)
+    put_write(state, write)
+    if write.order_id is not None:
+        state.writes_of.setdefault(write.order_id, []).append(write.id)
 
 
 def put_write(state: State, write: Write) -> None:
@@ -112,19 +116,40 @@ def _streams_after(state: State, batch: Batch) -> dict[str, Stream]:
     }
 
 
-def _put_pin(state: State, pin: Pin) -> None:
+def note_level(state: State, position: Position, at: datetime) -> None:
+    """Lists a position, and when it changed."""
+    level = (position.sku, position.location)
+    if level not in state.changed_at:
+        insort(state.levels, level)
+    state.changed_at[level] = at
+
+
+def put_unseen(state: State, movement: Unseen) -> None:
+    """Lists a movement at its place; one of no units goes."""
+    here = state.unseen.setdefault(movement.location, {})
+    put(here, movement.id, movement, keep=movement.on_hand != 0)
+
+
+def put_pin(state: State, pin: Pin) -> None:
+    """Lists a pin under its reservation; one of no units goes."""
     own = state.pins.setdefault(pin.reservation, {})
     put(own, (pin.sku, pin.location), pin, keep=pin.quantity > 0)
     if not own:
         del state.pins[pin.reservation]
 
 
-def _put_reservation(state: State, reservation: Reservation) -> None:
+def put_reservation(state: State, reservation: Reservation, at: datetime) -> None:
+    """Keeps a reservation as it is since an instant."""
     state.reservations[reservation.id] = reservation
+    state.reserved_at[reservation.id] = at
     put(state.held, reservation.id, reservation, keep=reservation.status is Status.HELD)
+    own = state.live.setdefault(reservation.subject, {})
+    live = reservation.status in (Status.HELD, Status.COMMITTED)
+    put(own, reservation.id, reservation, keep=live)
 
 
-def _put_order(state: State, order: Order) -> None:
+def put_order(state: State, order: Order) -> None:
+    """Keeps an order as it is now."""
     before = state.orders.get(order.id)
     if before is not None:
         del state.ages[bisect_left(state.ages, (before.placed_at, before.id))]

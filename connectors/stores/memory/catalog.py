@@ -17,7 +17,7 @@ from connectors.stores.memory.state import Shelved, State
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.locations import Location
 from resolvers.domain.search import matches, query_terms
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 
 
 class MemoryCatalog:
@@ -34,10 +34,7 @@ class MemoryCatalog:
             before = self._state.products.get(product.handle)
             if before is None or before.digest != digest:
                 saved += 1
-                self._state.products[product.handle] = Shelved(
-                    product, index_of(product, now), digest
-                )
-                self._save_variants(product, before.product.variants if before else ())
+                put_product(self._state, product, digest, now)
                 self._state.emit("catalog", [product.handle])
         return saved
 
@@ -116,16 +113,24 @@ class MemoryCatalog:
                 return True
         return False
 
-    def _save_variants(self, product: Product, before_it: Sequence[Variant]) -> None:
-        """Writes a product's variants; those that it had and has no longer are gone."""
-        known, handle = self._state.variants, product.handle
-        after = {variant.sku for variant in product.variants}
-        had = {v.sku for v in before_it if known.get(v.sku, ("", v))[0] == handle}
-        for sku in had | after:
-            _, before = known.pop(sku, ("", None))
-            for barcode in before.barcodes if before else ():
-                self._state.barcodes[barcode].discard(sku)
-        for variant in product.variants:
-            known[variant.sku] = (handle, variant)
-            for barcode in variant.barcodes:
-                self._state.barcodes.setdefault(barcode, set()).add(variant.sku)
+
+def put_product(state: State, product: Product, digest: bytes, now: datetime) -> None:
+    """Keeps a product with what it is found by, whatever stood there."""
+    before = state.products.get(product.handle)
+    state.products[product.handle] = Shelved(product, index_of(product, now), digest)
+    _put_variants(state, product, before.product.variants if before else ())
+
+
+def _put_variants(state: State, product: Product, before_it: Sequence[Variant]) -> None:
+    """Keeps a product's variants; those that it had and has no longer are gone."""
+    known, handle = state.variants, product.handle
+    after = {variant.sku for variant in product.variants}
+    had = {v.sku for v in before_it if known.get(v.sku, ("", v))[0] == handle}
+    for sku in had | after:
+        _, before = known.pop(sku, ("", None))
+        for barcode in before.barcodes if before else ():
+            state.barcodes[barcode].discard(sku)
+    for variant in product.variants:
+        known[variant.sku] = (handle, variant)
+        for barcode in variant.barcodes:
+            state.barcodes.setdefault(barcode, set()).add(variant.sku)

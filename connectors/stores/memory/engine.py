@@ -8,6 +8,7 @@ from connectors.stores.memory.house import MemoryHouse
 from connectors.stores.memory.outbox import MemoryOutbox
 from connectors.stores.memory.state import State
 from connectors.stores.memory.stock import MemoryStock
+from connectors.stores.memory.upkeep import MemoryUpkeep
 from resolvers.ports import Store
 
 
@@ -19,6 +20,7 @@ def open_memory() -> Store:
         MemoryOutbox(state),
         MemoryCatalog(state),
         MemoryHouse(state),
+        MemoryUpkeep(state),
         _close,
     )
 

@@ -9,11 +9,13 @@ from connectors.stores.indexing import place_of
 from connectors.stores.memory.append import append, known_for
 from connectors.stores.memory.state import State
 from resolvers.domain.books import Batch, Key, Known, Scope
+from resolvers.domain.ledger import Account, Checkpoint, fold_on
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
-from resolvers.ports import Clock, LevelFilter, OrderFilter
+from resolvers.filters import LevelFilter, OrderFilter
+from resolvers.ports import Clock, EntryPlace
 
 
 class MemoryStock:
@@ -52,8 +54,48 @@ class MemoryStock:
         ]
 
     async def entries(self, sku: str) -> Sequence[StockEntry]:
-        """Every entry of a SKU, oldest first."""
-        return list(self._state.entries.get(sku, ()))
+        """Every entry of a SKU since its checkpoint, oldest first."""
+        return [entry for _, entry in self._state.entries.get(sku, ())]
+
+    async def history(
+        self, sku: str, location: str | None, before: EntryPlace | None, limit: int
+    ) -> Sequence[tuple[EntryPlace, StockEntry]]:
+        """Entries of a SKU since its checkpoint (at a location), the newest first."""
+        asked = (
+            (at, entry)
+            for at, entry in reversed(self._state.entries.get(sku, ()))
+            if location in (None, entry.location) and (before is None or at < before)
+        )
+        return list(islice(asked, limit))
+
+    async def folded_at(self, skus: Sequence[str]) -> Mapping[str, datetime]:
+        """When the last entry was written that each SKU's checkpoint holds."""
+        folded = {sku: self._state.folded[sku][1].at for sku in skus if sku in self._state.folded}
+        return {sku: at for sku, at in folded.items() if at is not None}
+
+    async def skus(self, after: str | None, limit: int) -> Sequence[str]:
+        """SKUs that have a history, in order."""
+        return sorted(sku for sku in self._state.streams if after is None or sku > after)[:limit]
+
+    async def accounts(self, skus: Sequence[str]) -> Mapping[str, Account]:
+        """Streams as they are stored, beside what their entries fold to."""
+        return {
+            sku: Account(self._state.streams[sku], fold_on(self._checkpoint(sku), entries))
+            for sku in skus
+            if sku in self._state.streams
+            for entries in [await self.entries(sku)]
+        }
+
+    def _checkpoint(self, sku: str) -> Checkpoint:
+        _, folded = self._state.folded.get(sku, ("", Checkpoint(sku)))
+        return folded
+
+    async def pins(self, sku: str, location: str, after: str | None, limit: int) -> Sequence[Pin]:
+        """Pins of a SKU at a location, in order of reservation."""
+        stream = self._state.streams.get(sku) or Stream(sku)
+        here = (pin for pin in stream.pins.values() if pin.location == location)
+        found = sorted(here, key=lambda pin: pin.reservation)
+        return [pin for pin in found if after is None or pin.reservation > after][:limit]
 
     async def unseen(self, location: str) -> Sequence[Unseen]:
         """Movements that a location's system may not have counted yet, in order of id."""
@@ -115,8 +157,11 @@ class MemoryStock:
 
     def _matches(self, level: tuple[str, str], level_filter: LevelFilter) -> bool:
         since = level_filter.updated_since
+        most = level_filter.unpromised_max
+        position = self._state.streams[level[0]].positions[level[1]]
         return (
-            _among(level[1], level_filter.locations)
+            (most is None or position.unpromised <= most)
+            and _among(level[1], level_filter.locations)
             and _among(level[0], level_filter.skus)
             and (since is None or self._state.changed_at[level] >= since)
         )

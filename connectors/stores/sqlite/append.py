@@ -4,7 +4,7 @@ Both run in one turn of the writer; nobody can come between, and the version gua
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,9 @@ from connectors.stores.indexing import place_of
 from connectors.stores.sqlite.house import emit, read_feed, write_feeds
 from connectors.stores.sqlite.outbox import insert_writes
 from connectors.stores.sqlite.questions import rows_for
-from resolvers.domain.books import Batch, Key, Known, Recorded, Scope
+from resolvers.domain.books import MOVABLE_MAX, Batch, Key, Known, Recorded, Scope
 from resolvers.domain.feeds import Feed, FeedKey
-from resolvers.domain.limits import DAY, LIVE, MEMBER, first_day
+from resolvers.domain.limits import DAY, LIVE, LOOSE, MEMBER, first_day
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook, RuleChange
@@ -30,17 +30,17 @@ from resolvers.domain.stock import Pin, Position, Stream, TakenKey, Taker, Unsee
 
 read_order = decoder(Order)
 read_reservation = decoder(Reservation)
-_read_ruling = decoder(RuleChange)
+read_ruling = decoder(RuleChange)
 
 POSITION = "sku, location, on_hand, soft, hard, elsewhere, incoming"
 UNSEEN = "id, sku, location, on_hand, acknowledged, sent"
-PIN = "reservation, sku, location, quantity, until, tentative, channel, day, member"
+PIN = "reservation, sku, location, quantity, until, tentative, channel, day, member, anywhere"
 
 
 def pin_from(row: Sequence[Any]) -> Pin:
     """A pin from its row."""
-    reservation, sku, location, quantity, until, tentative, channel, day, member = row
-    taker = None if channel is None else Taker(channel, day, member)
+    reservation, sku, location, quantity, until, tentative, channel, day, member, anywhere = row
+    taker = None if channel is None else Taker(channel, day, member, anywhere)
     return Pin(reservation, sku, location, quantity, instant_or_none(until), bool(tentative), taker)
 
 
@@ -67,9 +67,7 @@ def known_for(
         connection, "SELECT id, body FROM reservations WHERE id IN", list(scope.reservations)
     )
     orders = rows_for(connection, "SELECT id, body FROM orders WHERE id IN", list(scope.orders))
-    at, streams = streams_of(
-        connection, list(scope.skus), clock, list(scope.reservations), list(scope.members)
-    )
+    at, streams = streams_of(connection, scope, clock)
     return Known(
         at,
         streams,
@@ -81,22 +79,26 @@ def known_for(
         },
         _feeds(connection, scope.feeds),
         rules,
+        {caller: _live(connection, caller) for caller in scope.callers},
     )
 
 
+def _live(connection: sqlite3.Connection, caller: str) -> list[Reservation]:
+    """Reservations of a caller that are held or committed."""
+    sql = "SELECT body FROM reservations WHERE subject = ? AND status IN ('HELD', 'COMMITTED')"
+    return [read_reservation(body) for (body,) in connection.execute(sql, (caller,))]
+
+
 def streams_of(
-    connection: sqlite3.Connection,
-    skus: Sequence[str],
-    clock: datetime,
-    reservations: Sequence[str] = (),
-    members: Sequence[str] = (),
+    connection: sqlite3.Connection, scope: Scope, clock: datetime
 ) -> tuple[datetime, dict[str, Stream]]:
     """The instant at which some streams are read, and the streams; those without history are left
     out.
 
-    Of their pins, the few that are due by then and those of some reservations: a hot SKU may have a
-    hundred thousand that nothing is asked of.
+    Of their pins, the few that are due by then, those of the scope's reservations, and those that
+    it may move: a hot SKU may have a hundred thousand that nothing is asked of.
     """
+    skus = list(scope.skus)
     heads = {
         sku: (version, instant(at))
         for sku, version, at in rows_for(
@@ -111,7 +113,11 @@ def streams_of(
     pins: dict[str, dict[tuple[str, str], Pin]] = {}
     due = f"SELECT {PIN} FROM pins WHERE until <= {micros(now)} AND sku IN"
     own = f"SELECT {PIN} FROM pins WHERE reservation IN"
-    for row in (*rows_for(connection, due, skus), *rows_for(connection, own, reservations)):
+    reservations = list({*scope.reservations, *_movable(connection, scope.movable)})
+    for row in (
+        *rows_for(connection, due, skus),
+        *rows_for(connection, own, reservations),
+    ):
         pin = pin_from(row)
         if pin.sku in heads:
             pins.setdefault(pin.sku, {})[pin.reservation, pin.location] = pin
@@ -119,7 +125,7 @@ def streams_of(
     for row in rows_for(connection, f"SELECT {UNSEEN} FROM unseen WHERE sku IN", skus):
         movement = unseen_from(row)
         unseen.setdefault(movement.sku, {})[movement.id] = movement
-    taken = _taken(connection, skus, now, members)
+    taken = _taken(connection, skus, now, list(scope.members))
     return now, {
         sku: Stream(
             sku,
@@ -134,15 +140,31 @@ def streams_of(
     }
 
 
+def _movable(connection: sqlite3.Connection, skus: Iterable[str]) -> Iterator[str]:
+    """Reservations with tentative pins, so many of each place, channel and method of some SKUs."""
+    kinds = (
+        "SELECT DISTINCT location, channel, anywhere FROM pins INDEXED BY pins_movable"
+        " WHERE sku = ? AND tentative"
+    )
+    sql = (
+        "SELECT reservation FROM pins INDEXED BY pins_movable WHERE tentative AND sku = ?"
+        " AND location = ? AND channel IS ? AND anywhere IS ?"
+        f" ORDER BY reservation LIMIT {MOVABLE_MAX}"
+    )
+    for sku in skus:
+        for kind in connection.execute(kinds, (sku,)).fetchall():
+            yield from (id for (id,) in connection.execute(sql, (sku, *kind)))
+
+
 def _taken(
     connection: sqlite3.Connection, skus: Sequence[str], now: datetime, members: Sequence[str]
 ) -> dict[str, dict[TakenKey, int]]:
-    """Counts of some SKUs: every channel's, those of recent days, and some members'."""
+    """Counts of some SKUs: every channel's and place's, those of recent days, some members'."""
     found: dict[str, dict[TakenKey, int]] = {}
     fresh = rows_for(
         connection,
-        f"SELECT sku, kind, name, units FROM taken WHERE (kind = '{LIVE}' OR (kind = '{DAY}'"
-        f" AND name >= '{first_day(now)}')) AND sku IN",
+        f"SELECT sku, kind, name, units FROM taken WHERE (kind IN ('{LIVE}', '{LOOSE}')"
+        f" OR (kind = '{DAY}' AND name >= '{first_day(now)}')) AND sku IN",
         skus,
     )
     theirs = [
@@ -168,14 +190,15 @@ def rules_of(connection: sqlite3.Connection, known: RuleBook) -> RuleBook:
     for (body,) in connection.execute(
         "SELECT body FROM rules WHERE version > ? ORDER BY version", (book.version,)
     ):
-        book = _read_ruling(body).applied(book)
+        book = read_ruling(body).applied(book)
     return book
 
 
 def append(connection: sqlite3.Connection, batch: Batch) -> None:
     """Writes a batch, whole."""
     _append_streams(connection, batch)
-    _append_pins(connection, batch)
+    append_pins(connection, batch.pins)
+    append_unseen(connection, batch.unseen)
     connection.executemany(
         "INSERT INTO taken VALUES (?, ?, ?, ?)"
         " ON CONFLICT (sku, kind, name) DO UPDATE SET units = units + excluded.units",
@@ -185,8 +208,8 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
         "INSERT INTO rules VALUES (?, ?, ?)",
         [(ruling.version, ruling.code, encode(ruling)) for ruling in batch.rules],
     )
-    _append_reservations(connection, batch.reservations)
-    _append_orders(connection, batch.orders)
+    append_reservations(connection, batch.reservations, batch.at)
+    append_orders(connection, batch.orders)
     insert_writes(connection, batch.writes)
     write_feeds(connection, batch.feeds)
     connection.executemany(
@@ -212,9 +235,10 @@ def _append_streams(connection: sqlite3.Connection, batch: Batch) -> None:
         cursor = connection.execute(
             "INSERT INTO journal (at, entries) VALUES (?, ?)", (at, encode(batch.entries))
         )
-        skus = {entry.sku for entry in batch.entries}
+        places = {(entry.sku, entry.location) for entry in batch.entries}
         connection.executemany(
-            "INSERT INTO journal_skus VALUES (?, ?)", [(sku, cursor.lastrowid) for sku in skus]
+            "INSERT INTO journal_places VALUES (?, ?, ?)",
+            [(*place, cursor.lastrowid) for place in places],
         )
     for stream in batch.streams:
         cursor = connection.execute(
@@ -232,13 +256,14 @@ def _append_streams(connection: sqlite3.Connection, batch: Batch) -> None:
     )
 
 
-def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
+def append_pins(connection: sqlite3.Connection, pins: Sequence[Pin]) -> None:
+    """Writes pins, whatever stood there; those of no units go."""
     connection.executemany(
         "DELETE FROM pins WHERE sku = ? AND reservation = ? AND location = ?",
-        [(p.sku, p.reservation, p.location) for p in batch.pins if not p.quantity],
+        [(p.sku, p.reservation, p.location) for p in pins if not p.quantity],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 p.sku,
@@ -250,34 +275,48 @@ def _append_pins(connection: sqlite3.Connection, batch: Batch) -> None:
                 p.taker and p.taker.channel,
                 p.taker and p.taker.day,
                 p.taker and p.taker.member,
+                p.taker and p.taker.anywhere,
             )
-            for p in batch.pins
+            for p in pins
             if p.quantity
         ],
     )
+
+
+def append_unseen(connection: sqlite3.Connection, unseen: Sequence[Unseen]) -> None:
+    """Writes movements, whatever stood there; those of no units go."""
     connection.executemany(
-        "DELETE FROM unseen WHERE id = ?", [(u.id,) for u in batch.unseen if not u.on_hand]
+        "DELETE FROM unseen WHERE id = ?", [(u.id,) for u in unseen if not u.on_hand]
     )
     connection.executemany(
         "INSERT OR REPLACE INTO unseen VALUES (?, ?, ?, ?, ?, ?)",
+        [(u.id, u.sku, u.location, u.on_hand, u.acknowledged, u.sent) for u in unseen if u.on_hand],
+    )
+
+
+def append_reservations(
+    connection: sqlite3.Connection, reservations: Sequence[Reservation], at: datetime
+) -> None:
+    """Writes reservations as they are since an instant, whatever stood there."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (u.id, u.sku, u.location, u.on_hand, u.acknowledged, u.sent)
-            for u in batch.unseen
-            if u.on_hand
+            (
+                r.id,
+                r.status,
+                micros_or_none(r.expires_at),
+                r.subject,
+                r.order_id,
+                micros(at),
+                encode(r),
+            )
+            for r in reservations
         ],
     )
 
 
-def _append_reservations(
-    connection: sqlite3.Connection, reservations: Sequence[Reservation]
-) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?)",
-        [(r.id, r.status, micros_or_none(r.expires_at), encode(r)) for r in reservations],
-    )
-
-
-def _append_orders(connection: sqlite3.Connection, orders: Sequence[Order]) -> None:
+def append_orders(connection: sqlite3.Connection, orders: Sequence[Order]) -> None:
+    """Writes orders, whatever stood there under their ids."""
     # Not OR REPLACE: that would take another order's place when their numbers were the same.
     connection.executemany(
         "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"

@@ -14,11 +14,11 @@ from connectors.stores.sqlite.questions import rows_for
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.locations import Location
 from resolvers.domain.search import query_terms
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 
-_product = decoder(Product)
+read_product = decoder(Product)
 _variant = decoder(Variant)
-_location = decoder(Location)
+read_location = decoder(Location)
 
 _SAVED_AT_ONCE = 50
 """Most products of one transaction: while it runs, stock commands wait."""
@@ -49,7 +49,7 @@ class SqliteCatalog:
         differing = [location for location in locations if known.get(location.code) != location]
         rows = [(location.code, encode(location)) for location in differing]
         if rows:
-            await self._database.write(partial(_put_locations, rows=rows))
+            await self._database.write(partial(put_locations, rows=rows))
         return len(rows)
 
     async def locations(self) -> Sequence[Location]:
@@ -59,7 +59,7 @@ class SqliteCatalog:
                 "SELECT body FROM locations ORDER BY code"
             ).fetchall()
         )
-        return [_location(body) for (body,) in rows]
+        return [read_location(body) for (body,) in rows]
 
     async def product(self, handle: str) -> Product | None:
         """One product."""
@@ -70,7 +70,7 @@ class SqliteCatalog:
         sql = "SELECT handle, body FROM products WHERE handle IN"
         return await self._database.read(
             lambda connection: {
-                handle: _product(body) for handle, body in rows_for(connection, sql, handles)
+                handle: read_product(body) for handle, body in rows_for(connection, sql, handles)
             }
         )
 
@@ -106,7 +106,7 @@ class SqliteCatalog:
 
         def work(connection: sqlite3.Connection) -> Sequence[tuple[str, Product]]:
             return [
-                (cursor_of(sort, key, handle, searched=searched), _product(body))
+                (cursor_of(sort, key, handle, searched=searched), read_product(body))
                 for key, handle, body in connection.execute(sql, values)
             ]
 
@@ -131,14 +131,15 @@ def _differing(
 def _save(connection: sqlite3.Connection, products: Sequence[_Digested], now: datetime) -> int:
     differing = _differing(connection, products)  # somebody may have been faster
     for product, digest in differing:
-        _save_product(connection, product, digest, now)
+        put_product(connection, product, digest, now)
     emit(connection, "catalog", [product.handle for product, _ in differing])
     return len(differing)
 
 
-def _save_product(
+def put_product(
     connection: sqlite3.Connection, product: Product, digest: bytes, now: datetime
 ) -> None:
+    """Writes a product with what it is found by, whatever stood there."""
     handle, index = product.handle, index_of(product, now)
     for table in ("product_channels", "product_categories", "product_terms"):
         connection.execute(f"DELETE FROM {table} WHERE handle = ?", (handle,))
@@ -188,5 +189,6 @@ def _save_variants(connection: sqlite3.Connection, product: Product) -> None:
     )
 
 
-def _put_locations(connection: sqlite3.Connection, rows: Sequence[tuple[str, bytes]]) -> None:
+def put_locations(connection: sqlite3.Connection, rows: Sequence[tuple[str, bytes]]) -> None:
+    """Writes locations by code, whatever stood there."""
     connection.executemany("INSERT OR REPLACE INTO locations VALUES (?, ?)", rows)

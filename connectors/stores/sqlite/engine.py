@@ -7,6 +7,7 @@ from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import SqliteHouse
 from connectors.stores.sqlite.outbox import SqliteOutbox
 from connectors.stores.sqlite.stock import SqliteStock
+from connectors.stores.sqlite.upkeep import SqliteUpkeep
 from resolvers.ports import Store
 
 
@@ -22,5 +23,6 @@ def open_sqlite(path: Path) -> Store:
         SqliteOutbox(database),
         SqliteCatalog(database),
         SqliteHouse(database),
+        SqliteUpkeep(database),
         database.close,
     )

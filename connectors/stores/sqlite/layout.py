@@ -10,9 +10,15 @@ APPLICATION = int.from_bytes(b"UCGW")
 
 LAYOUT = (
     """
-    CREATE TABLE journal (batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, entries BLOB NOT NULL);
-    CREATE TABLE journal_skus (sku TEXT NOT NULL, batch INTEGER NOT NULL,
-        PRIMARY KEY (sku, batch)) WITHOUT ROWID;
+    CREATE TABLE journal (batch INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
+        entries BLOB NOT NULL);
+    CREATE TABLE journal_places (sku TEXT NOT NULL, location TEXT NOT NULL,
+        batch INTEGER NOT NULL, PRIMARY KEY (sku, location, batch)) WITHOUT ROWID;
+    CREATE TABLE checkpoints (sku TEXT PRIMARY KEY, at INTEGER NOT NULL, seal TEXT NOT NULL,
+        body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE checkpoint_counts (sku TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
+    CREATE INDEX checkpoint_days ON checkpoint_counts (name) WHERE kind = 'day';
     CREATE TABLE streams (sku TEXT PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE positions (sku TEXT NOT NULL, location TEXT NOT NULL, on_hand INTEGER NOT NULL,
@@ -21,10 +27,13 @@ LAYOUT = (
         PRIMARY KEY (sku, location)) WITHOUT ROWID;
     CREATE TABLE pins (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
         quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
-        channel TEXT, day TEXT, member TEXT,
+        channel TEXT, day TEXT, member TEXT, anywhere TEXT,
         PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
     CREATE INDEX pins_by_reservation ON pins (reservation);
     CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
+    CREATE INDEX pins_by_place ON pins (sku, location, reservation);
+    CREATE INDEX pins_movable ON pins (sku, location, channel, anywhere, reservation)
+        WHERE tentative;
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
         on_hand INTEGER NOT NULL, acknowledged INTEGER, sent INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);
@@ -33,8 +42,13 @@ LAYOUT = (
         units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
     CREATE TABLE rules (version INTEGER PRIMARY KEY, code TEXT NOT NULL, body BLOB NOT NULL);
     CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
-        body BLOB NOT NULL) WITHOUT ROWID;
+        subject TEXT NOT NULL, order_id TEXT, changed_at INTEGER NOT NULL, body BLOB NOT NULL)
+        WITHOUT ROWID;
     CREATE INDEX reservations_due ON reservations (expires_at, id) WHERE status = 'HELD';
+    CREATE INDEX reservations_live ON reservations (subject)
+        WHERE status IN ('HELD', 'COMMITTED');
+    CREATE INDEX reservations_ended ON reservations (changed_at)
+        WHERE status IN ('RELEASED', 'EXPIRED') AND order_id IS NULL;
 
     CREATE TABLE orders (id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
         channel TEXT NOT NULL, subject TEXT NOT NULL, member TEXT, location TEXT,
@@ -51,6 +65,7 @@ LAYOUT = (
     CREATE TABLE keys (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
         at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX keys_by_age ON keys (at);
+    CREATE INDEX keys_by_answer ON keys (answer);
     CREATE TABLE writes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         backend TEXT NOT NULL, subject TEXT NOT NULL, status TEXT NOT NULL, order_id TEXT,
         ready_at INTEGER NOT NULL, body BLOB NOT NULL);
@@ -65,6 +80,8 @@ LAYOUT = (
     CREATE TABLE feeds (backend TEXT NOT NULL, entity TEXT NOT NULL, location TEXT NOT NULL,
         watermark INTEGER NOT NULL, body BLOB NOT NULL,
         PRIMARY KEY (backend, entity, location)) WITHOUT ROWID;
+
+    CREATE TABLE copying (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE locations (code TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE products (handle TEXT PRIMARY KEY, title TEXT NOT NULL, brand TEXT,

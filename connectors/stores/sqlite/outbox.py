@@ -13,7 +13,7 @@ from connectors.stores.sqlite.questions import rows_for
 from resolvers.domain.outbox import Write
 from resolvers.ports import Lease
 
-_read = decoder(Write)
+read_write = decoder(Write)
 
 
 def insert_writes(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
@@ -90,4 +90,4 @@ class SqliteOutbox:
 
 
 def _numbered(sequence: int, body: bytes) -> Write:
-    return replace(_read(body), sequence=sequence)
+    return replace(read_write(body), sequence=sequence)

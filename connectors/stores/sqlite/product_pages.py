@@ -7,7 +7,7 @@ is a range of one index wherever nothing is searched for.
 from connectors.stores.indexing import SortKey, age_of
 from connectors.stores.sqlite.questions import Where, marks
 from resolvers.domain.search import query_terms
-from resolvers.ports import ProductFilter, ProductSort
+from resolvers.filters import ProductFilter, ProductSort
 
 _KEYS = {
     ProductSort.TITLE_ASC: "title",

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from connectors.stores.coding import decoder, micros
+from connectors.stores.coding import micros
+from connectors.stores.sqlite import ledger
 from connectors.stores.sqlite.append import (
     PIN,
     POSITION,
@@ -21,13 +22,13 @@ from connectors.stores.sqlite.append import (
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.questions import Where, marks, rows_for
 from resolvers.domain.books import Batch, Key, Known, Scope
+from resolvers.domain.ledger import Account
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
-from resolvers.ports import Clock, LevelFilter, OrderFilter
-
-_entries = decoder(list[StockEntry])
+from resolvers.filters import LevelFilter, OrderFilter
+from resolvers.ports import Clock, EntryPlace
 
 
 class SqliteStock:
@@ -53,7 +54,8 @@ class SqliteStock:
 
     async def streams(self, skus: Sequence[str], now: datetime) -> Mapping[str, Stream]:
         """Streams by SKU, of one moment."""
-        return await self._database.read(lambda connection: streams_of(connection, skus, now)[1])
+        scope = Scope(frozenset(skus))
+        return await self._database.read(lambda connection: streams_of(connection, scope, now)[1])
 
     async def levels(
         self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
@@ -64,6 +66,8 @@ class SqliteStock:
         where.among("sku", level_filter.skus)
         if level_filter.updated_since is not None:
             where.add("changed_at >= ?", micros(level_filter.updated_since))
+        if level_filter.unpromised_max is not None:
+            where.add("on_hand - soft - hard - elsewhere <= ?", level_filter.unpromised_max)
         if after is not None:
             where.add("(sku, location) > (?, ?)", *after)
         sql = f"SELECT {POSITION} FROM positions {where.sql} ORDER BY sku, location LIMIT ?"
@@ -73,17 +77,45 @@ class SqliteStock:
         return [Position(*row) for row in rows]
 
     async def entries(self, sku: str) -> Sequence[StockEntry]:
-        """Every entry of a SKU, oldest first."""
-        sql = (
-            "SELECT entries FROM journal JOIN journal_skus USING (batch)"
-            " WHERE sku = ? ORDER BY batch"
+        """Every entry of a SKU since its checkpoint, oldest first."""
+        return await self._database.read(lambda connection: ledger.entries_of(connection, sku))
+
+    async def history(
+        self, sku: str, location: str | None, before: EntryPlace | None, limit: int
+    ) -> Sequence[tuple[EntryPlace, StockEntry]]:
+        """Entries of a SKU since its checkpoint (at a location), the newest first."""
+        return await self._database.read(
+            lambda connection: ledger.history(connection, sku, location, before, limit)
         )
 
-        def work(connection: sqlite3.Connection) -> list[StockEntry]:
-            rows = connection.execute(sql, (sku,))
-            return [entry for (body,) in rows for entry in _entries(body) if entry.sku == sku]
+    async def folded_at(self, skus: Sequence[str]) -> Mapping[str, datetime]:
+        """When the last entry was written that each SKU's checkpoint holds."""
+        return await self._database.read(lambda connection: ledger.folded_at(connection, skus))
 
-        return await self._database.read(work)
+    async def skus(self, after: str | None, limit: int) -> Sequence[str]:
+        """SKUs that have a history, in order."""
+        sql = "SELECT sku FROM streams WHERE sku > ? ORDER BY sku LIMIT ?"
+        rows = await self._database.read(
+            lambda connection: connection.execute(sql, (after or "", limit)).fetchall()
+        )
+        return [sku for (sku,) in rows]
+
+    async def accounts(self, skus: Sequence[str]) -> Mapping[str, Account]:
+        """Streams as they are stored, beside what their entries fold to, of one moment."""
+        return await self._database.read(lambda connection: ledger.accounts(connection, skus))
+
+    async def pins(self, sku: str, location: str, after: str | None, limit: int) -> Sequence[Pin]:
+        """Pins of a SKU at a location, in order of reservation."""
+        sql = (
+            f"SELECT {PIN} FROM pins INDEXED BY pins_by_place"
+            " WHERE sku = ? AND location = ? AND reservation > ? ORDER BY reservation LIMIT ?"
+        )
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                sql, (sku, location, after or "", limit)
+            ).fetchall()
+        )
+        return [pin_from(row) for row in rows]
 
     async def unseen(self, location: str) -> Sequence[Unseen]:
         """Movements that a location's system may not have counted yet, in order of id."""
