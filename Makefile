@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick check bench schema docs clean
+.PHONY: help install demo demo-live test test-quick chaos check bench schema docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -33,13 +33,17 @@ test: install ## Prove everything, the real ERP included
 test-quick: install ## Prove everything but the live backends
 	$(BIN)/pytest -m "not live"
 
+chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
+	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
+
 check: install ## Look at format, lint, types and the arrows between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## Measure the README's query over HTTP
+bench: install ## Measure the stock engine, and the README's query over HTTP
+	$(BIN)/python bench/stock_engine.py
 	$(BIN)/python bench/demo_query.py
 
 schema: install ## Write schema/schema.graphql from the code

@@ -76,11 +76,22 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A part of what some locations have together that is kept for others, and what it leaves."""
+    """A part of what some locations have together: kept for others by a rule, and left."""
 
+    rule: str
     locations: frozenset[str]
     kept: int
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What one location may promise by itself, and what is kept there by which rule."""
+
+    position: Position
+    units: int
+    safety: int
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +104,23 @@ class Offer:
     total: int
     in_stock: int
     by_location: Mapping[str, int]
+    shelves: tuple[Shelf, ...]
     fences: tuple[Fence, ...]
     limits: tuple[Bound, ...]
-    terms: tuple[Term, ...]
+
+    def terms(self) -> tuple[Term, ...]:
+        """Why: signed terms that sum to the total. A decision is faster without making them."""
+        terms = [term for shelf in self.shelves for term in _terms_of(shelf)]
+        terms += [Term("PROTECTION", -fence.kept, None, fence.rule) for fence in self.fences]
+        terms.append(Term("CLAMP", self.in_stock - sum(term.quantity for term in terms)))
+        total = self.in_stock
+        for bound in self.limits:
+            left = max(0, min(total, bound.left))
+            terms.append(Term(bound.rule.kind, left - total, None, bound.rule.code))
+            total = left
+        shown = tuple(term for term in terms if term.quantity)
+        assert self.total == sum(term.quantity for term in shown), "terms sum to the answer"
+        return shown
 
     def tightest(self) -> Bound | None:
         """The limit that leaves least, if it leaves less than there is."""
@@ -107,19 +132,25 @@ def eligible(
     locations: Iterable[Location], channel: Channel, method: Method | None, now: datetime
 ) -> list[Location]:
     """Locations that a channel may sell from at ``now`` and that can serve the method."""
-    return [at for at in locations if in_pool(at, channel, now) and able(at, method)]
+    found = [at for at in locations if in_pool(at, channel, now)]
+    return found if method is None else [at for at in found if able(at, method)]
 
 
-def open_to(pool: Pool, sku: str) -> list[Location]:
-    """Locations that a SKU may be promised from, exclusions heeded."""
-    found = eligible(pool.locations, pool.channel, pool.method, pool.now)
-    kinds = [RuleKind.POOL_EXCLUDE]
-    kinds += [RuleKind.PICKUP_EXCLUDE] if pool.method is Method.PICKUP else []
-    for kind in kinds:
+def open_to(pool: Pool, sku: str, places: Sequence[Location] | None = None) -> Sequence[Location]:
+    """Locations that a SKU may be promised from, exclusions heeded; ``places`` are the eligible
+    ones, if they are known.
+    """
+    found = places
+    if found is None:
+        found = eligible(pool.locations, pool.channel, pool.method, pool.now)
+    for kind in _EXCLUDING if pool.method is Method.PICKUP else _EXCLUDING[:1]:
         excluding = pool.rules.by_kind[kind]
         if excluding:
             found = [at for at in found if choose(excluding, pool.asked(sku, at)) is None]
     return found
+
+
+_EXCLUDING = (RuleKind.POOL_EXCLUDE, RuleKind.PICKUP_EXCLUDE)
 
 
 def safety_of(position: Position, location: Location, pool: Pool) -> tuple[int, str]:
@@ -127,6 +158,8 @@ def safety_of(position: Position, location: Location, pool: Pool) -> tuple[int, 
     here = pool.in_shop and pool.exactly == location.code
     if here and pool.channel.kind is ChannelKind.IN_STORE:
         return 0, ""
+    if not pool.rules.by_kind[RuleKind.SAFETY_STOCK]:
+        return location.safety_stock, "location"
     age = pool.stale_hours.get(location.code, 0.0)
     return kept_at(position, location, pool.rules, pool.asked(position.sku, location), age)
 
@@ -153,63 +186,64 @@ def _amount(rule: StockRule, on_hand: int) -> int:
 
 
 def offer(
-    sku: str, positions: Mapping[str, Position], taken: Mapping[TakenKey, int], pool: Pool
+    sku: str,
+    positions: Mapping[str, Position],
+    taken: Mapping[TakenKey, int],
+    pool: Pool,
+    places: Sequence[Location] | None = None,
 ) -> Offer:
-    """What may be promised of one SKU, from positions and counts that hold nothing due."""
-    terms: list[Term] = []
-    own: dict[str, int] = {}
-    for location in open_to(pool, sku):
-        position = positions.get(location.code)
-        if position is not None:
-            own[location.code], parts = _at(position, location, pool)
-            terms += parts
-    fences = _fences(sku, positions, taken, pool, own, terms)
-    kept = sum(fence.kept for fence in fences)
-    in_stock = max(0, sum(own.values()) - kept)
-    terms.append(Term("CLAMP", in_stock - sum(term.quantity for term in terms)))
-    limits = tuple(bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member))
-    total = in_stock
-    for bound in sorted(limits, key=lambda bound: bound.rule.code):
-        left = max(0, min(total, bound.left))
-        terms.append(Term(bound.rule.kind, left - total, None, bound.rule.code))
-        total = left
+    """What may be promised of one SKU, from positions and counts that hold nothing due; ``places``
+    are the eligible locations, if they are known.
+    """
+    shelves = tuple(
+        _shelf(position, location, pool)
+        for location in open_to(pool, sku, places)
+        if (position := positions.get(location.code)) is not None
+    )
+    own = {shelf.position.location: shelf.units for shelf in shelves}
+    fences = _fences(sku, positions, taken, pool, own)
+    in_stock = max(0, sum(own.values()) - sum(fence.kept for fence in fences))
+    limits = bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member)
+    limits.sort(key=lambda bound: bound.rule.code)
+    total = max(0, min([in_stock, *(bound.left for bound in limits)]))
     by_location = {
         at: min([units, total, *(fence.left for fence in fences if at in fence.locations)])
         for at, units in own.items()
     }
-    shown = tuple(term for term in terms if term.quantity)
-    assert total == sum(term.quantity for term in shown), "terms sum to the answer"
-    return Offer(total, in_stock, by_location, fences, limits, shown)
+    return Offer(total, in_stock, by_location, shelves, fences, tuple(limits))
 
 
-def _at(position: Position, location: Location, pool: Pool) -> tuple[int, list[Term]]:
-    """What one location may promise, and why."""
+def _shelf(position: Position, location: Location, pool: Pool) -> Shelf:
     safety, rule = safety_of(position, location, pool)
-    units = max(0, position.unpromised - safety)
-    at = location.code
+    return Shelf(position, max(0, position.unpromised - safety), safety, rule)
+
+
+def _terms_of(shelf: Shelf) -> list[Term]:
+    """What one location may promise, and why."""
+    position, at = shelf.position, shelf.position.location
     parts = [
         Term("ON_HAND", position.on_hand, at),
         Term("SOFT_RESERVED", -position.soft, at),
         Term("HARD_RESERVED", -position.hard, at),
         Term("SOLD_ELSEWHERE", -position.elsewhere, at),
-        Term("SAFETY_STOCK", -safety, at, rule),
+        Term("SAFETY_STOCK", -shelf.safety, at, shelf.rule),
     ]
-    clamp = units - sum(part.quantity for part in parts)
-    return units, [part for part in (*parts, Term("CLAMP", clamp, at)) if part.quantity]
+    return [*parts, Term("CLAMP", shelf.units - sum(part.quantity for part in parts), at)]
 
 
-def _fences(  # noqa: PLR0917  # the facts of one SKU, in the order that they are known
+def _fences(
     sku: str,
     positions: Mapping[str, Position],
     taken: Mapping[TakenKey, int],
     pool: Pool,
     own: Mapping[str, int],
-    terms: list[Term],
 ) -> tuple[Fence, ...]:
-    """What protections for other channels leave; each one's term is what it keeps back.
+    """What protections for other channels leave.
 
     A protection keeps its units less what its channels have live, wherever they lie in its places.
     """
+    if not pool.rules.by_kind[RuleKind.PROTECTION]:
+        return ()
     places = {at.code: at for at in pool.locations}
     fences: list[Fence] = []
     for rule in _protections(sku, pool):
@@ -222,8 +256,7 @@ def _fences(  # noqa: PLR0917  # the facts of one SKU, in the order that they ar
         there = sum(own[at] for at in inside)
         kept = min(kept, there)
         if kept:
-            fences.append(Fence(inside, kept, there - kept))
-            terms.append(Term("PROTECTION", -kept, None, rule.code))
+            fences.append(Fence(rule.code, inside, kept, there - kept))
     return tuple(fences)
 
 
@@ -262,7 +295,7 @@ def availability(stream: Stream, pool: Pool) -> Availability:
     """What a channel may promise of one SKU now, with the terms that sum to it."""
     found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool)
     return Availability(
-        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms
+        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms()
     )
 
 

@@ -35,6 +35,7 @@ class Hold:
     feed; days are the ``time_zone``'s. ``in_shop``: the place's own people ask, and may have what
     is kept for whoever stands there. ``blame`` is the value of the input that is to blame when no
     place can serve it. ``live_units_max`` bounds what its subject may have live, if anything does.
+    ``units`` are those of each stocked SKU that it takes.
     """
 
     id: str
@@ -54,6 +55,10 @@ class Hold:
     time_zone: str = "UTC"
     live_units_max: int | None = None
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    units: Mapping[str, int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", needed(self.lines))
 
     def pool(self, rules: RuleBook, now: datetime) -> Pool:
         """What its units are looked for in."""
@@ -71,11 +76,6 @@ class Hold:
             self.in_shop,
             self.channels,
         )
-
-    @property
-    def units(self) -> dict[str, int]:
-        """Units of each stocked SKU that it takes."""
-        return needed(self.lines)
 
 
 def pinned(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose
+from resolvers.domain.rules import LIMITS, Asked, RuleBook, RuleKind, StockRule, choose
 from resolvers.domain.stock import EntryKind, StockEntry, Stream, TakenKey, apply
 
 LIVE, DAY, MEMBER, LOOSE = "live", "day", "member", "loose"
@@ -90,6 +90,8 @@ def bounds(
 ) -> list[Bound]:
     """Every limit that holds for a SKU in a channel, with what it leaves."""
     found: list[Bound] = []
+    if not any(book.by_kind[kind] for kind in LIMITS):
+        return found
     cap = choose(book.by_kind[RuleKind.CAP], asked)
     if cap is not None:
         live = (units for (kind, of), units in taken.items() if kind == LIVE and _among(cap, of))

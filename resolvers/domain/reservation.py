@@ -28,7 +28,7 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.limits import needs_member
 from resolvers.domain.locations import Location, LocationKind, Method
-from resolvers.domain.rules import StockRule
+from resolvers.domain.rules import RuleKind, StockRule
 from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker
 
 
@@ -186,7 +186,8 @@ def place_pins(
         NoEligibleLocation: no place of the channel can serve the method.
         InvalidInput: a SKU that only a known member may take, and none is named.
     """
-    places = {at.code: at for at in eligible(pool.locations, pool.channel, pool.method, pool.now)}
+    serving = eligible(pool.locations, pool.channel, pool.method, pool.now)
+    places = {at.code: at for at in serving}
     if not places or (pool.exactly is not None and pool.exactly not in places):
         asked = pool.exactly or f"channel {pool.channel.code}"
         raise NoEligibleLocation(f"{asked} has no place that can serve {pool.method or 'this'}")
@@ -195,10 +196,11 @@ def place_pins(
     pins: list[Pin] = []
     short: dict[str, Short] = {}
     for sku, quantity in units.items():
-        if pool.member is None and needs_member(pool.rules, pool.asked(sku)):
+        nobody = pool.member is None and pool.rules.by_kind[RuleKind.MEMBER_LIMIT]
+        if nobody and needs_member(pool.rules, pool.asked(sku)):
             raise InvalidInput(f"{sku} is limited per member; say which", field=_MEMBER)
         stream = streams[sku]
-        found = offer(sku, stream.positions, stream.taken, pool)
+        found = offer(sku, stream.positions, stream.taken, pool, serving)
         taken = _spread(quantity, found, places, pool.exactly)
         available = sum(taken.values())
         if available < quantity:
@@ -228,7 +230,7 @@ def refuse_short(
         InsufficientStock, LimitReached: one for each such line (several at once).
     """
     refusals: list[Refused] = []
-    for at, line in enumerate(lines):
+    for at, line in enumerate(lines if short else ()):
         scarce = [part for part in line.parts if part.sku in short]
         if not scarce:
             continue

@@ -179,7 +179,9 @@ def choose(rules: Iterable[StockRule], asked: Asked) -> StockRule | None:
     number, then the newest.
     """
     matching = [rule for rule in rules if matches(rule, asked)]
-    return min(matching, key=lambda rule: _rank(rule, asked), default=None)
+    if len(matching) < 2:
+        return matching[0] if matching else None
+    return min(matching, key=lambda rule: _rank(rule, asked))
 
 
 def matches(rule: StockRule, asked: Asked) -> bool:

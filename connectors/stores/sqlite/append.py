@@ -141,19 +141,18 @@ def streams_of(
 
 
 def _movable(connection: sqlite3.Connection, skus: Iterable[str]) -> Iterator[str]:
-    """Reservations with tentative pins, so many of each place, channel and method of some SKUs."""
-    kinds = (
-        "SELECT DISTINCT location, channel, anywhere FROM pins INDEXED BY pins_movable"
-        " WHERE sku = ? AND tentative"
-    )
+    """Reservations with tentative pins, so many of each place, channel and method of some SKUs.
+
+    Which there are is counted already; no index of its own is kept for what is so seldom asked.
+    """
+    kinds = f"SELECT name FROM taken WHERE sku = ? AND kind = '{LOOSE}' AND units > 0"
     sql = (
-        "SELECT reservation FROM pins INDEXED BY pins_movable WHERE tentative AND sku = ?"
-        " AND location = ? AND channel IS ? AND anywhere IS ?"
-        f" ORDER BY reservation LIMIT {MOVABLE_MAX}"
+        "SELECT reservation FROM pins WHERE sku = ? AND location = ? AND channel = ?"
+        f" AND anywhere = ? AND tentative ORDER BY reservation LIMIT {MOVABLE_MAX}"
     )
     for sku in skus:
-        for kind in connection.execute(kinds, (sku,)).fetchall():
-            yield from (id for (id,) in connection.execute(sql, (sku, *kind)))
+        for (name,) in connection.execute(kinds, (sku,)).fetchall():
+            yield from (id for (id,) in connection.execute(sql, (sku, *name.split("\x1f"))))
 
 
 def _taken(
@@ -213,7 +212,7 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
     insert_writes(connection, batch.writes)
     write_feeds(connection, batch.feeds)
     connection.executemany(
-        "INSERT INTO keys VALUES (?, ?, ?, ?)",
+        "INSERT INTO keys (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)",
         [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
     )
     emit(connection, "stock", [stream.sku for stream in batch.streams])

@@ -119,9 +119,11 @@ class SqliteHouse:
 
         def work(connection: sqlite3.Connection) -> int:
             keys = connection.execute(
-                "DELETE FROM keys WHERE key IN"
-                " (SELECT key FROM keys WHERE at < ? ORDER BY at LIMIT ?)",
-                (micros(keys_before), limit),
+                # They are numbered as they came, so the eldest are first.
+                "DELETE FROM keys WHERE number IN"
+                " (SELECT number FROM (SELECT number, at FROM keys ORDER BY number LIMIT ?)"
+                " WHERE at < ?)",
+                (limit, micros(keys_before)),
             )
             # One writer numbers the events without gaps, so the newest N are a range.
             events = connection.execute(

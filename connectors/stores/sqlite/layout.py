@@ -28,12 +28,9 @@ LAYOUT = (
     CREATE TABLE pins (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
         quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
         channel TEXT, day TEXT, member TEXT, anywhere TEXT,
-        PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
+        PRIMARY KEY (sku, location, reservation)) WITHOUT ROWID;
     CREATE INDEX pins_by_reservation ON pins (reservation);
     CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
-    CREATE INDEX pins_by_place ON pins (sku, location, reservation);
-    CREATE INDEX pins_movable ON pins (sku, location, channel, anywhere, reservation)
-        WHERE tentative;
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
         on_hand INTEGER NOT NULL, acknowledged INTEGER, sent INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX unseen_by_sku ON unseen (sku);
@@ -62,9 +59,8 @@ LAYOUT = (
     CREATE TABLE order_externals (system TEXT NOT NULL, external TEXT NOT NULL,
         order_id TEXT NOT NULL, PRIMARY KEY (system, external)) WITHOUT ROWID;
 
-    CREATE TABLE keys (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
-        at INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE INDEX keys_by_age ON keys (at);
+    CREATE TABLE keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
+        fingerprint TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL);
     CREATE INDEX keys_by_answer ON keys (answer);
     CREATE TABLE writes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         backend TEXT NOT NULL, subject TEXT NOT NULL, status TEXT NOT NULL, order_id TEXT,

@@ -107,7 +107,7 @@ class SqliteStock:
     async def pins(self, sku: str, location: str, after: str | None, limit: int) -> Sequence[Pin]:
         """Pins of a SKU at a location, in order of reservation."""
         sql = (
-            f"SELECT {PIN} FROM pins INDEXED BY pins_by_place"
+            f"SELECT {PIN} FROM pins"
             " WHERE sku = ? AND location = ? AND reservation > ? ORDER BY reservation LIMIT ?"
         )
         rows = await self._database.read(

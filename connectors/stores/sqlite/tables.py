@@ -192,7 +192,7 @@ _TABLES: Mapping[str, _Table] = {
         ("key",),
         _recorded,
         _simple(
-            "keys VALUES (?, ?, ?, ?)",
+            "keys (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)",
             lambda it: (it.key, it.fingerprint, it.answer, micros(it.at)),
         ),
     ),
