@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import bootstrap, doctor, schema_text, serving
+from gateway import bootstrap, doctor, schema_text, serving, store_commands
 from gateway.settings import Settings, SettingsError, load
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
@@ -143,6 +143,41 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
         raise typer.Exit(1)
 
 
+store = typer.Typer(help="Look a store over, fold what is old, copy it.", no_args_is_help=True)
+app.add_typer(store, name="store")
+
+
+@store.command("check", epilog="Example: gateway store check --data var/shop")
+def check_store(data: Data = _DATA) -> None:
+    """Look a store over, served or not: damage, orphans, and every quantity against its entries."""
+    with _told():
+        sound = store_commands.check(_existing(data))
+    if not sound:
+        raise typer.Exit(1)
+
+
+@store.command("compact", epilog="Example: gateway store compact --keep-days 400 --data var/shop")
+def compact_store(
+    data: Data = _DATA,
+    keep_days: Annotated[
+        int, typer.Option(min=2, max=36_500, help="Days of history that stay as entries.")
+    ] = 400,
+) -> None:
+    """Fold old entries into dated, sealed checkpoints, and drop what nobody can ask for now."""
+    with _told():
+        store_commands.compact(_existing(data), keep_days)
+
+
+@store.command("copy", epilog="Example: gateway store copy var/pilot var/shop")
+def copy_store(
+    source: Annotated[Path, typer.Argument(help="Data directory that is copied.")],
+    target: Annotated[Path, typer.Argument(help="Data directory that it is copied to.")],
+) -> None:
+    """Copy a store that nobody serves, and compare both; run again, it goes on where it stopped."""
+    with _told():
+        store_commands.copy(_existing(source), _ready(target))
+
+
 def main() -> None:
     """Runs the command line. What it writes is its owner's alone: orders have addresses in them."""
     os.umask(0o077)
@@ -152,6 +187,13 @@ def main() -> None:
 def _require_name(option: str, value: str | None) -> None:
     if value is not None and not (0 < len(value) <= 64 and value.isprintable() and value.strip()):
         raise typer.BadParameter("1 to 64 printable characters", param_hint=option)
+
+
+def _existing(data: Path) -> Path:
+    """A data directory that has a store, which is not made by looking at it."""
+    if not (data / bootstrap.STORE_FILE).is_file():
+        raise DataUnwritable(f"there is no store in {data}; name its data directory")
+    return data
 
 
 def _ready(data: Path) -> Path:

@@ -25,6 +25,8 @@ from resolvers.ports import Backend, Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
+STORE_FILE = "gateway.sqlite"
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -106,6 +108,11 @@ def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) ->
     return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
 
 
+def open_store(data: Path) -> Store:
+    """The store in a data directory, made if absent."""
+    return open_sqlite(data / STORE_FILE)
+
+
 def assemble(
     settings: Settings,
     data: Path,
@@ -114,8 +121,7 @@ def assemble(
     clock: Clock,
 ) -> Runtime:
     """A runtime of given parts."""
-    in_memory = settings.store.engine == "memory"
-    store = open_memory() if in_memory else open_sqlite(data / "gateway.sqlite")
+    store = open_memory() if settings.store.engine == "memory" else open_store(data)
     auth = settings.auth
     overlays = {overlay.code: overlay for overlay in settings.locations}
 

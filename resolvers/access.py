@@ -29,6 +29,7 @@ class Scope(StrEnum):
     BROWSE = "catalog:read"
     STOCK_LEVELS = "stock:read"
     SIGNALS = "stock:signals"
+    HISTORY = "stock:history"
     COSTS = "costs:read"
     RESERVE = "stock:reserve"
     ADJUST = "stock:adjust"
@@ -47,7 +48,7 @@ _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
 _ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.COSTS, Scope.RULES_READ}
+_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.HISTORY, Scope.COSTS, Scope.RULES_READ}
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}
 

@@ -4,6 +4,7 @@ store is asked for many. Made anew for every request, inside its coroutine.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from aiodataloader import DataLoader
@@ -36,6 +37,7 @@ class Loaders:
         self.writes_by_order: DataLoader[str, Sequence[Write] | None] = _by_key(
             store.outbox.writes_of
         )
+        self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
         self._store = store
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
         self._rules: asyncio.Future[RuleBook] | None = None

@@ -37,6 +37,7 @@ ACCESS: Mapping[str, Ask] = {
     "Query.order": Scope.ORDERS_OWN,
     "Query.orders": Scope.ORDERS_OWN,
     "Query.backends": Scope.HOUSE,
+    "Query.reconciliation": Scope.HOUSE,
     "Mutation.reserveStock": Scope.RESERVE,
     "Mutation.extendReservation": Scope.RESERVE,
     "Mutation.releaseReservation": Scope.RESERVE,
@@ -51,6 +52,8 @@ ACCESS: Mapping[str, Ask] = {
     "Subscription.stockSignal": Scope.SIGNALS,
     "Variant.unitCost": Scope.COSTS,
     "Variant.stockLevels": Scope.STOCK_LEVELS,
+    "StockLevel.entries": Scope.HISTORY,
+    "StockLevel.entriesSince": Scope.HISTORY,
     "BackendWrite.lastError": Scope.ORDERS_ALL,
 }
 

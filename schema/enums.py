@@ -19,6 +19,8 @@ from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.reservation import Status as Status
 from resolvers.domain.rules import RuleKind
 from resolvers.domain.signals import SignalKind as SignalKind
+from resolvers.domain.stock import Condition as Condition
+from resolvers.domain.stock import EntryKind as EntryKind
 from resolvers.filters import ProductSort as ProductSort
 from resolvers.house import BackendStatus as BackendStatus
 
@@ -79,6 +81,34 @@ _described(
     POOL_EXCLUDE="Takes locations out of a channel's pool.",
     PICKUP_EXCLUDE="Takes locations out of pick-up.",
 )
+_described(
+    EntryKind,
+    "StockEntryKind",
+    "Why a quantity of stock moved.",
+    COUNT="A system or a person counted: the difference to what was known.",
+    RECEIPT="Goods came in.",
+    SALE="Goods were sold where they lie.",
+    RETURN="Goods came back.",
+    TRANSFER="Goods went to another location, or came from one.",
+    ADJUSTMENT="A person corrected what is on hand, or a correction was refused.",
+    HOLD="Units were promised for a while.",
+    COMMIT="A promise became an order's: soft became hard.",
+    RELEASE="A promise was given back.",
+    EXPIRE="The time of a promise was over.",
+    FULFILL="Units of an order left the building.",
+    MOVE="A promise moved to another location, or is kept for exactly this one from now on.",
+)
+
+_described(
+    Condition,
+    "StockCondition",
+    "State of the goods. Only what is sellable is ever promised.",
+    SELLABLE="As new.",
+    DAMAGED="Not to be sold.",
+    DISPLAY="On display.",
+    QUARANTINE="To be looked at.",
+)
+
 _described(
     SignalKind,
     "StockSignalKind",

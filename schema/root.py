@@ -12,6 +12,7 @@ from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
 from schema.house import HouseQuery
+from schema.ledger import LedgerQuery
 from schema.limits import Limits
 from schema.locations import LocationsQuery
 from schema.nodes import NodesQuery
@@ -52,6 +53,7 @@ def build_schema() -> strawberry.Schema:
             AvailabilityQuery,
             StockQuery,
             OversellsQuery,
+            LedgerQuery,
             RulesQuery,
             ReservationsQuery,
             OrdersQuery,

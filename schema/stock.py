@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, levels, stock
+from resolvers import catalog, freshness, ledger, levels, stock
 from resolvers.domain.catalog import Variant
 from resolvers.domain.errors import NotFound
+from resolvers.domain.stock import StockEntry
 from resolvers.filters import LevelFilter
 from resolvers.levels import Level, Shortage
 from resolvers.stock import AdjustStock
@@ -22,6 +23,7 @@ from schema.enums import StockReason
 from schema.fields import After, First, instances_of, plain
 from schema.ids import NodeType, identity
 from schema.info import Info
+from schema.ledger import StockEntryType, entries_of
 from schema.locations import LocationType
 from schema.paging import ConnectionType, Listed, after_of, listed
 from schema.payloads import (
@@ -75,6 +77,28 @@ class StockLevelType(NodeType):
     async def variant(level: strawberry.Parent[Level], info: Info) -> Variant:
         """The variant of the level's SKU."""
         return await variant_of(info, level.position.sku)
+
+    @strawberry.field(
+        graphql_type=ConnectionType[StockEntryType],
+        description="What moved it, the newest first, back to `entriesSince`.",
+    )
+    @staticmethod
+    async def entries(
+        level: strawberry.Parent[Level], info: Info, first: First, after: After = UNSET
+    ) -> Listed[StockEntry]:
+        """A page of its ledger."""
+        at = level.position
+        return await entries_of(info, at.sku, at.location, first, after)
+
+    @strawberry.field(
+        graphql_type=datetime | None,
+        description="When the last entry was written that is folded into the SKU's checkpoint; "
+        "null while every entry is there.",
+    )
+    @staticmethod
+    async def entries_since(level: strawberry.Parent[Level], info: Info) -> datetime | None:
+        """Where its history begins."""
+        return await ledger.history_begins(info.context.ctx, level.position.sku)
 
 
 async def variant_of(info: Info, sku: str) -> Variant:

@@ -19,7 +19,7 @@ _NAMED_MAX = 20
 
 _AT = "sku || ' at ' || location"
 _NO_STREAM = "sku NOT IN (SELECT sku FROM streams)"
-_NO_ORDER = "order_id NOT IN (SELECT id FROM orders)"
+_NO_ORDER = "order_id IS NOT NULL AND order_id NOT IN (SELECT id FROM orders)"
 _NO_CHECKPOINT = "sku NOT IN (SELECT sku FROM checkpoints)"
 _NO_RESERVATION = "NOT EXISTS (SELECT 1 FROM reservations WHERE id = reservation)"
 _NO_BATCH = "NOT EXISTS (SELECT 1 FROM journal WHERE journal.batch = journal_places.batch)"

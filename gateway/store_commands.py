@@ -1,0 +1,113 @@
+"""The work behind ``gateway store``: what each command does, and what it shows of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from gateway.bootstrap import open_store
+from gateway.ids import new_id, wall_clock
+from resolvers import copying, upkeep
+from resolvers.ports import Store
+
+
+@asynccontextmanager
+async def _opened(data: Path) -> AsyncIterator[Store]:
+    store = open_store(data)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _progress() -> Progress:
+    """How far long work has come, on standard error, where that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def check(data: Path) -> bool:
+    """Looks a store over and prints what is wrong; says whether nothing is."""
+
+    async def work() -> tuple[int, int]:
+        found = looked = 0
+        async with _opened(data) as store:
+            with _progress() as progress:
+                task = progress.add_task("SKUs", total=None)
+                async for step in upkeep.check(store):
+                    looked = step.looked
+                    progress.update(task, completed=step.looked, total=step.total)
+                    for finding in step.findings:
+                        found += 1
+                        progress.console.print(
+                            finding, markup=False, highlight=False, soft_wrap=True
+                        )
+        return looked, found
+
+    looked, found = asyncio.run(work())
+    if found:
+        Console().print(
+            f"{found} things are wrong in {data}; put a backup in its place, or send this list to"
+            " whoever looks after it",
+            highlight=False,
+            soft_wrap=True,
+        )
+    else:
+        Console().print(
+            f"{data} is sound: {looked} SKUs are what their entries say",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return not found
+
+
+def compact(data: Path, keep_days: int) -> None:
+    """Folds what is older than some days, and says how much that was."""
+
+    async def work() -> tuple[int, int]:
+        entries = reservations = 0
+        now = wall_clock()
+        async with _opened(data) as store:
+            with _progress() as progress:
+                task = progress.add_task("entries folded", total=None)
+                async for step in upkeep.compact(store, now - timedelta(days=keep_days), now):
+                    entries += step.entries
+                    reservations += step.reservations
+                    progress.update(task, completed=entries)
+        return entries, reservations
+
+    entries, reservations = asyncio.run(work())
+    Console().print(
+        f"{entries} entries from more than {keep_days} days ago are folded;"
+        f" {reservations} reservations that had ended are gone",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a store into another and compares them."""
+
+    async def work() -> int:
+        rows: dict[str, int] = {}
+        async with _opened(source) as one, _opened(target) as other:
+            sides = (copying.Side(str(source), one), copying.Side(str(target), other))
+            with _progress() as progress:
+                tasks = {}
+                async for step in copying.copy(*sides, new_id(), wall_clock):
+                    if step.part not in tasks:
+                        tasks[step.part] = progress.add_task(step.part, total=step.total)
+                    progress.update(tasks[step.part], completed=step.rows)
+                    rows[step.part] = step.rows
+        return sum(rows.values())
+
+    rows = asyncio.run(work())
+    Console().print(
+        f"{target} is a copy of {source}: {rows} rows, all the same",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,81 @@
+"""``gateway store``: what is wrong is named and ends with 1; a copy is compared (S2, G5)."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.__main__ import app
+from gateway.bootstrap import STORE_FILE, open_store
+from tests.support import SKU, open_shop
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+async def data(tmp_path: Path) -> Path:
+    """A data directory with a small store in it that nobody serves."""
+    directory = tmp_path / "shop"
+    directory.mkdir()
+    shop = await open_shop(open_store(directory))
+    await shop.stocked(SKU, "WH-01", 9)
+    await shop.close()
+    return directory
+
+
+def test_a_sound_store_is_called_sound(data):
+    told = run(app, ["store", "check", "--data", str(data)])
+
+    assert (told.exit_code, "is sound: 1 SKUs" in told.output) == (0, True)
+
+
+def test_a_quantity_that_nobody_moved_is_named_with_who_moved_the_place_last(data):
+    with sqlite3.connect(data / STORE_FILE) as connection:
+        connection.execute("UPDATE positions SET on_hand = 10")
+
+    told = run(app, ["store", "check", "--data", str(data)])
+
+    assert told.exit_code == 1
+    assert f"{SKU} at WH-01: on_hand is 10, its entries say 9; last moved by erp" in (
+        told.output + told.stderr
+    )
+
+
+def test_a_file_whose_middle_was_overwritten_is_called_damaged(data):
+    path = data / STORE_FILE
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 40_000)
+
+    told = run(app, ["store", "check", "--data", str(data)])
+
+    assert told.exit_code == 1
+    assert "damaged" in told.output + told.stderr
+
+
+def test_a_copy_is_sound_and_is_made_once(data, tmp_path):
+    target = tmp_path / "copy"
+
+    first = run(app, ["store", "copy", str(data), str(target)])
+    again = run(app, ["store", "copy", str(data), str(target)])
+    checked = run(app, ["store", "check", "--data", str(target)])
+
+    assert (first.exit_code, again.exit_code, checked.exit_code) == (0, 1, 0)
+    assert "nothing is left to do" in again.stderr
+
+
+def test_there_is_nothing_to_look_at_where_no_store_is(tmp_path):
+    told = run(app, ["store", "check", "--data", str(tmp_path / "nowhere")])
+
+    assert (told.exit_code, "there is no store in" in told.stderr) == (1, True)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_young_store_has_nothing_to_fold(data):
+    told = run(app, ["store", "compact", "--data", str(data)])
+
+    assert told.exit_code == 0
+    assert "0 entries from more than 400 days ago are folded" in told.output
