@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick chaos check bench schema docs clean
+.PHONY: help install demo demo-live test test-quick chaos mutants check bench schema docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -35,6 +35,9 @@ test-quick: install ## Prove everything but the live backends
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
+
+mutants: install ## Plant small bugs, one at a time, and see each caught
+	$(BIN)/python -m tests.chaos.mutants
 
 check: install ## Look at format, lint, types and the arrows between rooms
 	$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 """The ledger as clients see it: what moved a level, and where what is stored is not what moved."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 import strawberry
 from strawberry import UNSET
@@ -45,7 +45,10 @@ class StockEntryType:
     )
     condition: Condition = strawberry.field(description="State of the goods.")
     lot: str | None = strawberry.field(description="The lot; null if that is not known.")
-    expires_on: date | None = strawberry.field(description="Best before; null if not known.")
+    expires_on: str | None = plain(
+        lambda entry: entry.expires_on and entry.expires_on.isoformat(),
+        "Best before, like `2027-03-31`; null if that is not known.",
+    )
     key: str | None = strawberry.field(
         description="Digest of the idempotency key that it was decided under; null for a fact."
     )
