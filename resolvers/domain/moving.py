@@ -73,7 +73,7 @@ def loose_among(pins: Iterable[Pin]) -> dict[tuple[str, Kind], int]:
 
 def _kind_of(pin: Pin) -> Kind | None:
     taker = pin.taker
-    if not pin.tentative or pin.until is None or taker is None or taker.anywhere is None:
+    if pin.until is None or taker is None or taker.anywhere is None:
         return None
     return Kind(taker.channel, taker.anywhere)
 

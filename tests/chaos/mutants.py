@@ -96,8 +96,8 @@ MUTANTS = (
     ),
     Mutant(
         "resolvers/domain/moving.py",
-        "if not pin.tentative or pin.until is None",
-        "if pin.until is None",
+        "if pin.until is None or taker is None or taker.anywhere is None:",
+        "if pin.until is None or taker is None:",
     ),
     Mutant(
         "resolvers/domain/backing.py",

@@ -1,6 +1,7 @@
 """Making room for who needs exactly one place, against every way to deal units to places (S4)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import given, settings
@@ -87,6 +88,16 @@ def test_a_place_gives_all_that_any_dealing_of_others_units_would_leave_it(
     pickup = Pool(WEB, PLACES, NOON, Method.PICKUP, channels=GROUND.channels)
 
     assert promise_at(stream, "A", pickup) == best(loose, free)
+
+
+def test_no_unit_goes_where_it_would_eat_what_is_kept_for_people_in_the_shop() -> None:
+    """B keeps one for them and has none free: its own unit may leave, and no other comes for it."""
+    places = tuple(replace(at, safety_stock=int(at.code == "B")) for at in PLACES)
+    stream = stream_of({("A", KINDS[2]): 1, ("B", KINDS[0]): 1}, {"A": 0, "B": 0, "C": 1})
+
+    moves = make_room(stream, "A", 1, loose_in(stream.taken), replace(GROUND, locations=places))
+
+    assert moves == []
 
 
 @settings(max_examples=300, deadline=None)

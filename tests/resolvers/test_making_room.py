@@ -21,10 +21,21 @@ from resolvers.domain.orders import OrderStatus
 from resolvers.domain.reservation import Line, Status
 from resolvers.domain.stock import Pin
 from resolvers.oversells import browse_oversells, orders_touched, touched
+from resolvers.placing import AskedPayment
 from resolvers.reservations import Held, ReserveStock
 from resolvers.terms import Terms
 from tests.resolvers.asking import PICKUP, order_of
-from tests.support import CHANNEL, MANAGER, OPERATOR, OTHER_SHOPPER, SHOPPER, SKU, Shop, open_shop
+from tests.support import (
+    CHANNEL,
+    MANAGER,
+    OPERATOR,
+    OTHER_SHOPPER,
+    PARTNER,
+    SHOPPER,
+    SKU,
+    Shop,
+    open_shop,
+)
 
 SHOP, OTHER_SHOP, WAREHOUSE = "ST-01", "ST-02", "WH-01"
 
@@ -217,9 +228,15 @@ async def test_units_that_were_ordered_count_until_the_order_is_called_off(shop)
         shop.context(SHOPPER), order_of("place", held.reservation.id)
     )
     assert placed.status is OrderStatus.PENDING
-
     with pytest.raises(CallerLimitReached):
         await hold(shop, "second", 1)
+
+    paid, _ = await orders.record_payment(
+        shop.context(PARTNER), "pay", placed.id, AskedPayment("CARD", placed.total)
+    )
+    assert paid.status is OrderStatus.CONFIRMED
+    with pytest.raises(CallerLimitReached):
+        await hold(shop, "again", 1)
 
     await orders.cancel_order(shop.context(SHOPPER), "cancel", placed.id)
     await hold(shop, "third", 6)
