@@ -45,8 +45,9 @@ check: install ## Look at format, lint, types and the arrows between rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## Measure the stock engine, and the README's query over HTTP
+bench: install ## Measure the stock engine, one hot SKU and the README's query over HTTP
 	$(BIN)/python bench/stock_engine.py
+	$(BIN)/python bench/hot_sku.py
 	$(BIN)/python bench/demo_query.py
 
 schema: install ## Write schema/schema.graphql from the code

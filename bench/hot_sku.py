@@ -3,10 +3,10 @@
     python bench/hot_sku.py [--seconds S] [--out FILE]
 
 Buyers keep a connection each and ask for one unit again and again, each as a member of its own; the
-units are set by a recount beforehand. Cases: 50 and 500 buyers, 10 and 10,000 units, one and two
-processes on one data directory; a hold alone, and hold, order and payment. ``oversold`` is what was
-accepted beyond the units, and must be 0. Clients and servers share the machine: ratios between
-cases say more than the figures.
+units are set by recounts beforehand, all at one place. Cases: 50 and 500 buyers, 10 and 10,000
+units, one and two processes on one data directory; a hold alone, and hold, order and payment.
+``oversold`` is what was accepted beyond the units, or is owed by a place beyond what it has, and
+must be 0. Clients and servers share the machine: ratios between cases say more than the figures.
 """
 
 import argparse
@@ -39,8 +39,8 @@ START_SECONDS, STOP_SECONDS = 60, 20
 SECONDS_MAX = 60.0
 RESULTS = Path(__file__).parent / "results" / "hot_sku.json"
 
-HOLD = """mutation ($key: String!, $sku: String!, $channel: String!, $at: String!) {
-  reserveStock(input: {idempotencyKey: $key, channel: $channel, locationCode: $at,
+HOLD = """mutation ($key: String!, $sku: String!, $channel: String!) {
+  reserveStock(input: {idempotencyKey: $key, channel: $channel,
     lines: [{sku: $sku, quantity: 1}], ttlSeconds: 3600}) {
     reservation { id } userErrors { code }
   }
@@ -56,9 +56,9 @@ PAY = """mutation ($key: String!, $id: ID!, $amount: MoneyInput!) {
   recordPayment(input: {idempotencyKey: $key, orderId: $id,
     payment: {method: "CARD", amount: $amount}}) { order { status } userErrors { code } }
 }"""
-LEVEL = """query ($sku: [String!], $at: [String!]) {
-  stockLevels(first: 1, filter: {sku: $sku, locationCode: $at}) {
-    nodes { onHand softReserved hardReserved }
+LEVELS = """query ($sku: [String!]) {
+  stockLevels(first: 100, filter: {sku: $sku}) {
+    nodes { location { code } onHand softReserved hardReserved }
   }
 }"""
 RECOUNT = """mutation ($key: String!, $sku: String!, $at: String!, $has: Int!, $was: Int!) {
@@ -157,25 +157,29 @@ async def connected(at: tuple[str, int], token: str) -> Buyer:
     return made[1]
 
 
-async def level_of(operator: Buyer) -> Mapping[str, int]:
-    """What lies at the place, and what is promised of it."""
-    level: Mapping[str, int] = (await operator.send(LEVEL, sku=[SKU], at=[PLACE]))["nodes"][0]
-    return level
+async def levels_of(operator: Buyer) -> Sequence[Mapping[str, Any]]:
+    """What lies at each place, and what is promised of it."""
+    levels: Sequence[Mapping[str, Any]] = (await operator.send(LEVELS, sku=[SKU]))["nodes"]
+    return levels
 
 
 async def stocked(operator: Buyer, units: int) -> None:
-    """Recounts the place so that it has so many units free."""
-    level = await level_of(operator)
-    has = level["softReserved"] + level["hardReserved"] + units
-    told = await operator.send(
-        RECOUNT, key=f"recount-{time.time_ns()}", sku=SKU, at=PLACE, has=has, was=level["onHand"]
-    )
-    assert not told["userErrors"], told
+    """Recounts every place, so that one has so many units free and the others none."""
+    for level in await levels_of(operator):
+        at = level["location"]["code"]
+        promised = level["softReserved"] + level["hardReserved"]
+        has = promised + (units if at == PLACE else 0)
+        key = f"recount-{at}-{time.time_ns()}"
+        if has != level["onHand"]:
+            told = await operator.send(
+                RECOUNT, key=key, sku=SKU, at=at, has=has, was=level["onHand"]
+            )
+            assert not told["userErrors"], told
 
 
 async def purchase(buyer: Buyer, cashier: Buyer, key: str, *, paid: bool) -> bool:
     """A hold, or a hold that is ordered and paid; False if nothing was left."""
-    held = await buyer.send(HOLD, key=key, sku=SKU, channel=CHANNEL, at=PLACE)
+    held = await buyer.send(HOLD, key=key, sku=SKU, channel=CHANNEL)
     if held["reservation"] is None:
         assert [error["code"] for error in held["userErrors"]] == ["INSUFFICIENT_STOCK"], held
         return False
@@ -222,9 +226,9 @@ async def run(case: Case, seconds: float) -> Result:
         async with asyncio.timeout(seconds + SECONDS_MAX):
             await asyncio.gather(*(buy(at, began + seconds) for at in range(case.buyers)))
         took = time.perf_counter() - began
-        level = await level_of(operator)
-    promised = level["softReserved"] + level["hardReserved"]
-    oversold = max(0, len(times) - case.units, promised - level["onHand"])
+        levels = await levels_of(operator)
+    owed = [at["softReserved"] + at["hardReserved"] - at["onHand"] for at in levels]
+    oversold = max(0, len(times) - case.units, *owed)
     cuts = statistics.quantiles(times, n=100)
     return Result(
         len(times),

@@ -238,6 +238,56 @@ async def test_a_store_of_a_newer_program_is_left_alone(path):
         open_sqlite(path)
 
 
+OLDER = ("CREATE TABLE shelves (code TEXT); INSERT INTO shelves VALUES ('S-1')",)
+NEWER = (
+    *OLDER,
+    "ALTER TABLE shelves ADD COLUMN floor INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE floors (floor INTEGER); INSERT INTO floors SELECT DISTINCT floor FROM shelves",
+)
+
+
+async def test_a_file_of_an_older_layout_is_brought_up_to_date_version_by_version(path):
+    await Database(path, layout=OLDER).close()
+
+    database = Database(path, layout=NEWER)
+
+    def look(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+        rows = connection.execute("SELECT code, floor, (SELECT floor FROM floors) FROM shelves")
+        return [*rows, *connection.execute("PRAGMA user_version")]
+
+    assert await database.read(look) == [("S-1", 0, 0), (3,)]
+    await database.close()
+
+
+async def test_a_step_to_a_newer_layout_that_fails_leaves_the_file_as_it_was(path):
+    await Database(path, layout=OLDER).close()
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table: absent"):
+        Database(path, layout=(*NEWER, "DROP TABLE absent"))
+    with pytest.raises(StoreUnusable, match="is of version 1, this program knows 0"):
+        Database(path, layout=())
+
+    database = Database(path, layout=OLDER)
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    assert await database.read(lambda connection: connection.execute(tables).fetchall()) == [
+        ("shelves",)
+    ]
+    await database.close()
+
+
+async def test_a_file_whose_middle_was_overwritten_is_not_opened(path):
+    shop = Shop(open_sqlite(path))
+    for serial in range(200):
+        await shop.receive(f"SKU-{serial}", "WH", 1)
+    await shop.store.close()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 40_000)
+
+    with pytest.raises(StoreUnusable, match=f"{path.name} is damaged; put a backup in its place"):
+        open_sqlite(path)
+
+
 async def test_a_damaged_file_is_told(path):
     await open_sqlite(path).close()
     body = bytearray(path.read_bytes())

@@ -10,19 +10,22 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.stores.sqlite.layout import APPLICATION, LAYOUT, VERSION
+from connectors.stores.sqlite.layout import APPLICATION, LAYOUT
 from resolvers.domain.errors import Contended
 
 T = TypeVar("T")
 
 _READERS = 2
 _BUSY_SECONDS = 10.0  # longer than any turn; only a program that takes no turns is waited for
+
+_LOOKED_OVER_MAX = 4 * 1024**3
+"""Largest file that is looked over at once: about a second for each gigabyte."""
 
 _TROUBLES: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "has no room left; make room on its disk",
@@ -43,14 +46,24 @@ class StoreUnusable(OSError):
 class Database:
     """A SQLite file with one writer thread and a few reader threads."""
 
-    def __init__(self, path: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        """Opens or makes the file; ``busy_seconds`` bounds the wait for a lock that is no turn.
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_seconds: float = _BUSY_SECONDS,
+        layout: Sequence[str] = LAYOUT,
+    ) -> None:
+        """Opens or makes the file, and brings its layout up to date in one transaction.
+
+        ``busy_seconds`` bounds the wait for a lock that is no turn; ``layout`` is one text of SQL
+        for each version.
 
         Raises:
             StoreUnusable: with what is wrong and what to do.
         """
         self._path = path
         self._busy_seconds = busy_seconds
+        self._layout = layout
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
@@ -68,7 +81,7 @@ class Database:
         try:
             self._writer.submit(self._prepare).result()
         except BaseException:
-            self._end()
+            self.end()
             raise
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -90,11 +103,29 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._seen, work)
 
+    def look_over(self) -> None:
+        """Looks whether the file's pages hang together; of a very large file damage is found later,
+        where it is read.
+
+        Raises:
+            StoreUnusable: with what was found first.
+        """
+        if self._path.stat().st_size > _LOOKED_OVER_MAX:
+            return
+        look = "PRAGMA quick_check(1)"
+        (found,) = self._readers.submit(
+            self._seen, lambda connection: connection.execute(look).fetchone()
+        ).result()
+        if found != "ok":
+            told = _TROUBLES[sqlite3.SQLITE_CORRUPT]
+            raise StoreUnusable(f"the store {self._path} {told} ({' '.join(found.split())})")
+
     async def close(self) -> None:
         """Waits for what runs, then closes every connection."""
-        await asyncio.get_running_loop().run_in_executor(None, self._end)
+        await asyncio.get_running_loop().run_in_executor(None, self.end)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Waits for what runs, then closes every connection, from outside an event loop."""
         self._writer.shutdown()
         self._readers.shutdown()
         for connection in self._opened:
@@ -180,10 +211,10 @@ class Database:
                         " memory on; put it on a local disk"
                     )
                 with self._transaction(connection, "BEGIN IMMEDIATE"):
-                    for statement in ";".join(LAYOUT[found:]).split(";"):
+                    for statement in ";".join(self._layout[found:]).split(";"):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id={APPLICATION}")
-                    connection.execute(f"PRAGMA user_version={VERSION}")
+                    connection.execute(f"PRAGMA user_version={len(self._layout)}")
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """The version of the layout in the file, 0 for a new one; refuses what is not ours."""
@@ -194,9 +225,10 @@ class Database:
             raise StoreUnusable(
                 f"the store {self._path} is another program's SQLite file; name another place"
             )
-        if found > VERSION:
+        known = len(self._layout)
+        if found > known:
             raise StoreUnusable(
-                f"the store {self._path} is of version {found}, this program knows {VERSION};"
+                f"the store {self._path} is of version {found}, this program knows {known};"
                 " run the newer program"
             )
         return int(found)

@@ -18,6 +18,11 @@ def open_sqlite(path: Path) -> Store:
         StoreUnusable: with what is wrong and what to do.
     """
     database = Database(path)
+    try:
+        database.look_over()
+    except BaseException:
+        database.end()
+        raise
     return Store(
         SqliteStock(database),
         SqliteOutbox(database),
