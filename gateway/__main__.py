@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -162,10 +162,15 @@ def compact_store(
     keep_days: Annotated[
         int, typer.Option(min=2, max=36_500, help="Days of history that stay as entries.")
     ] = 400,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Instead: fold what is older than this day (UTC)."),
+    ] = None,
 ) -> None:
     """Fold old entries into dated, sealed checkpoints, and drop what nobody can ask for now."""
     with _told():
-        store_commands.compact(_existing(data), keep_days)
+        since = None if before is None else before.replace(tzinfo=UTC)
+        store_commands.compact(_existing(data), timedelta(days=keep_days), since)
 
 
 @store.command("copy", epilog="Example: gateway store copy var/pilot var/shop")

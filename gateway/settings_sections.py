@@ -112,6 +112,14 @@ class Storage:
             fits=lambda text: text in ("sqlite", "memory"),
         ),
     )
+    history_days: int = field(
+        default=400,
+        metadata=about(
+            "Days of stock history that stay; what is older is folded into checkpoints.",
+            low=2,
+            high=36_500,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -65,16 +65,17 @@ def check(data: Path) -> bool:
     return not found
 
 
-def compact(data: Path, keep_days: int) -> None:
-    """Folds what is older than some days, and says how much that was."""
+def compact(data: Path, keep: timedelta, since: datetime | None) -> None:
+    """Folds what is older than a time, or from before an instant, and says how much that was."""
+    now = wall_clock()
+    before = now - keep if since is None else since
 
     async def work() -> tuple[int, int]:
         entries = reservations = 0
-        now = wall_clock()
         async with _opened(data) as store:
             with _progress() as progress:
                 task = progress.add_task("entries folded", total=None)
-                async for step in upkeep.compact(store, now - timedelta(days=keep_days), now):
+                async for step in upkeep.compact(store, before, now):
                     entries += step.entries
                     reservations += step.reservations
                     progress.update(task, completed=entries)
@@ -82,7 +83,7 @@ def compact(data: Path, keep_days: int) -> None:
 
     entries, reservations = asyncio.run(work())
     Console().print(
-        f"{entries} entries from more than {keep_days} days ago are folded;"
+        f"{entries} entries from before {before:%Y-%m-%d %H:%M} UTC are folded;"
         f" {reservations} reservations that had ended are gone",
         highlight=False,
         soft_wrap=True,

@@ -15,12 +15,14 @@ from gateway.bootstrap import Runtime
 from gateway.tokens import principal_of
 from resolvers.access import Role
 from resolvers.context import Context
+from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError
 from resolvers.ports import Backend, Lease
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
 from resolvers.ruling import conform_rules
 from resolvers.sync import Memory, sync_backend
+from resolvers.upkeep import KEYS_KEPT, compact
 
 LEASE_SECONDS = 6.0
 """Shortest lease: how long work rests at most after its process was killed."""
@@ -33,7 +35,9 @@ FAILED_PAUSE_MAX_SECONDS = 15.0
 TRIM_EVERY = 60
 """Sweeps between two trims of old keys and events."""
 
-KEYS_KEPT = timedelta(hours=48)
+FOLD_STEPS_MAX = 20
+"""Steps of folding after a trim: some twenty thousand entries a minute, so that nobody feels it."""
+
 EVENTS_KEPT = 10_000
 TRIM_MAX = 5_000
 TRIM_BITES_MAX = 200
@@ -79,7 +83,11 @@ Work = Callable[[_Turn], Awaitable[float]]
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Runs every worker of this process until the block ends, then gives their turns back. Before
     anything else the rules of the configuration come into force.
+
+    Raises:
+        NotCopied: the store is a copy that is not finished.
     """
+    await require_whole(runtime.store)
     await _rule(runtime)
     owner = runtime.new_id()
     tasks = [asyncio.create_task(_tail(runtime), name="tail")]
@@ -198,6 +206,7 @@ def _sweep(runtime: Runtime) -> Work:
         sweeps += 1
         if sweeps % TRIM_EVERY == 1:
             await _trim(runtime)
+            await _fold(runtime)
         expired = await expire_due(_house(runtime), SWEEP_MAX)
         return 0.0 if expired == SWEEP_MAX else SWEEP_PAUSE_SECONDS
 
@@ -212,6 +221,18 @@ async def _trim(runtime: Runtime) -> None:
             return
 
 
+async def _fold(runtime: Runtime) -> None:
+    """Folds entries past their retention, some steps at a time."""
+    days, now = runtime.settings.store.history_days, runtime.clock()
+    async for _ in compact(runtime.store, now - timedelta(days=days), now, FOLD_STEPS_MAX):
+        pass
+
+
 async def sync_once(runtime: Runtime, code: str) -> bool:
-    """Reads one backend now, whole; says whether all of it could be read."""
+    """Reads one backend now, whole; says whether all of it could be read.
+
+    Raises:
+        NotCopied: the store is a copy that is not finished.
+    """
+    await require_whole(runtime.store)
     return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)

@@ -82,9 +82,9 @@ async def copy(
     try:
         await turns.take(patience_seconds)
         notes = await _begun(source, target)
-        parts = await source.store.upkeep.parts()
+        parts, there = await source.store.upkeep.parts(), await target.store.upkeep.parts()
         for part, total in parts.items():
-            rows, after = 0, notes.get(part)
+            rows, after = there[part] if part in notes else 0, notes.get(part)
             while page := await source.store.upkeep.dump(part, after, _ROWS_PER_READ):
                 await target.store.upkeep.load(part, page)
                 rows, after = rows + len(page), page[-1].key

@@ -1,17 +1,24 @@
 """The ledger as clients see it: what moved a level, and where what is stored is not what moved."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
 
-from resolvers import ledger
+from resolvers import catalog, ledger
+from resolvers.domain.catalog import Variant
 from resolvers.domain.ledger import Drift
+from resolvers.domain.locations import Location
 from resolvers.domain.stock import StockEntry
 from schema.enums import Condition, EntryKind
 from schema.fields import After, First, plain
 from schema.info import Info
+from schema.locations import LocationType
 from schema.paging import ConnectionType, Listed, after_of, listed
+
+if TYPE_CHECKING:
+    from schema.catalog import VariantType
 
 DRIFTS = "reconciliation"
 ENTRIES = "stockEntries"
@@ -68,17 +75,36 @@ class DriftType:
         lambda drift: drift.location or None, "Where; null for a count of the SKU as a whole."
     )
     quantity: str = strawberry.field(
-        description="Which quantity: `on_hand`, `soft`, `hard`, `elsewhere`, `incoming`, "
-        "`soft pins`, `hard pins`, or what was counted for limits."
+        description="Which quantity: `on_hand`, `soft`, `hard`, `elsewhere`, `incoming`; "
+        "`soft_pins` or `hard_pins`, the units that reservations name; `taken`, what limits count."
     )
     of: str | None = plain(
         lambda drift: drift.of or None, "Whose count it is: a channel's, a day's, a member's."
     )
     stored: int = strawberry.field(description="What is stored.")
     rebuilt: int = strawberry.field(description="What the entries come to.")
+    difference: int = strawberry.field(description="`stored` less `rebuilt`.")
     source: str | None = strawberry.field(
         description="The system or person that moved the place last."
     )
+
+    @strawberry.field(
+        graphql_type=Annotated["VariantType", strawberry.lazy("schema.catalog")] | None,
+        description="What is sold under the SKU; null if the catalogue does not have it.",
+    )
+    @staticmethod
+    async def variant(drift: strawberry.Parent[Drift], info: Info) -> Variant | None:
+        """The variant of the drift's SKU."""
+        return await catalog.variant_by_sku(info.context.ctx, drift.sku)
+
+    @strawberry.field(
+        graphql_type=LocationType | None,
+        description="Where; null for a count of the SKU as a whole, or if it is no place of ours.",
+    )
+    @staticmethod
+    async def location(drift: strawberry.Parent[Drift], info: Info) -> Location | None:
+        """The drift's location."""
+        return await catalog.location_by_code(info.context.ctx, drift.location)
 
 
 async def entries_of(

@@ -59,6 +59,11 @@ class Drift:
     source: str | None = None
     of: str = ""
 
+    @property
+    def difference(self) -> int:
+        """Units that are stored and not moved; below zero, moved and not stored."""
+        return self.stored - self.rebuilt
+
 
 def fold_on(checkpoint: Checkpoint, entries: Iterable[StockEntry]) -> Checkpoint:
     """A checkpoint with more entries of its SKU folded in; its chain stays as it was.
