@@ -232,7 +232,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, 
         (
             "GATEWAY_STORE_MOTOR",
             "x",
-            "environment GATEWAY_STORE_MOTOR: store.motor: expected one of engine, "
+            "environment GATEWAY_STORE_MOTOR: store.motor: expected one of engine, history_days, "
             "found an unknown key",
         ),
         (
