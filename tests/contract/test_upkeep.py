@@ -248,7 +248,7 @@ async def test_rows_that_point_at_nothing_are_found(shop):
     assert held is not None
     await shop.post(Change(reservations=(replace(held[0], order_id="8"),)))
 
-    assert await faults(shop) == [
+    assert await shop.store.upkeep.faults() == [
         "pin A at WH of elsewhere has no reservation",
         "reservation alive is of an order that is not there",
         "write W1 is of an order that is not there",
