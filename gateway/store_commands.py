@@ -92,11 +92,12 @@ def compact(data: Path, keep: timedelta, since: datetime | None) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """Copies a store into another and compares them."""
+    names = [str(place.resolve()) for place in (source, target)]
 
     async def work() -> int:
         rows: dict[str, int] = {}
         async with _opened(source) as one, _opened(target) as other:
-            sides = (copying.Side(str(source), one), copying.Side(str(target), other))
+            sides = (copying.Side(names[0], one), copying.Side(names[1], other))
             with _progress() as progress:
                 tasks = {}
                 async for step in copying.copy(*sides, new_id(), wall_clock):

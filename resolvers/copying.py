@@ -6,7 +6,7 @@ nothing is served from half a store.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
@@ -70,7 +70,7 @@ async def copy(
     owner: str,
     clock: Clock,
     patience_seconds: float = PATIENCE_SECONDS,
-) -> AsyncIterator[Copied]:
+) -> AsyncGenerator[Copied, None]:
     """Copies every part, goes on where an earlier copy of the same source was stopped, and compares
     both stores at the end.
 

@@ -4,7 +4,7 @@ What entries fold to, and what a drift is, stands in ``domain/ledger``.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from resolvers.access import Scope as Right
 from resolvers.context import Context
@@ -15,10 +15,15 @@ from resolvers.paging import Page, checked_first, page_of
 from resolvers.ports import EntryPlace, StockStore
 
 SKUS_LOOKED_MAX = 200
-"""Most SKUs that one page of a reconciliation looks at: some seconds for those of a launch."""
+"""Most SKUs that one page of a reconciliation looks at."""
 
 SKUS_PER_READ = 20
-"""SKUs of one read of their accounts, which lie in memory whole, every entry and every pin."""
+"""SKUs of one read of their accounts, which lie in memory whole, every count and every pin."""
+
+PAGE_SECONDS = 2.0
+"""A page reads no further after this: SKUs of a launch may have a hundred thousand entries each,
+at some ten microseconds.
+"""
 
 _INT_MAX = 2**63 - 1
 
@@ -46,7 +51,8 @@ async def history_begins(ctx: Context, sku: str) -> datetime | None:
 async def reconcile(ctx: Context, first: int, after: str | None) -> Page[Drift]:
     """Differences between what is stored and what its entries and pins rebuild to, by SKU.
 
-    A page looks at so many SKUs and no more; it may hold fewer entries than asked for, and go on.
+    A page looks at so many SKUs and no more, and not for long; it may hold fewer entries than asked
+    for, and go on.
 
     Raises:
         InvalidInput: a page size or cursor that cannot be meant.
@@ -58,6 +64,7 @@ async def reconcile(ctx: Context, first: int, after: str | None) -> Page[Drift]:
     if passed is not None:
         assert last is not None
         edges += (await _drifts_of(ctx.store.stock, [last]))[passed:]
+    late = ctx.now + timedelta(seconds=PAGE_SECONDS)
     for _ in range(SKUS_LOOKED_MAX // SKUS_PER_READ):
         skus = await ctx.store.stock.skus(last, SKUS_PER_READ)
         if not skus:
@@ -66,6 +73,8 @@ async def reconcile(ctx: Context, first: int, after: str | None) -> Page[Drift]:
         last = skus[-1]
         if len(edges) > first:
             return page_of(edges, first, after)
+        if ctx.now > late:
+            break
     return Page(tuple(edges), True, after is not None, f".{last}")
 
 

@@ -1,5 +1,6 @@
 """Ways in which the gateway cannot start: one sentence on stderr, exit code 1, nothing else."""
 
+import asyncio
 import re
 import resource
 import socket
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.stores.sqlite.engine import open_sqlite
+from resolvers.upkeep_port import COPYING, Row
 from tests.e2e.child import finished, obey_file_modes
 
 
@@ -74,10 +77,23 @@ def damaged(path: Path) -> None:
     path.write_bytes(b"this is no store" * 1000)
 
 
+def overwritten(path: Path) -> None:
+    """A store whose middle somebody else has written over."""
+
+    async def made() -> None:
+        await open_sqlite(path).close()
+
+    asyncio.run(made())
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 20_000)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (newer, r"the store \S+/Data/gateway\.sqlite is of version 999, this program knows \d+;"),
+        (overwritten, r"the store \S+/Data/gateway\.sqlite is damaged; put a backup in its place"),
         (damaged, r"the store \S+/Data/gateway\.sqlite is no SQLite file;"),
     ],
 )
@@ -91,3 +107,20 @@ def test_a_store_that_cannot_be_used(tmp_path: Path, spoil: object, said: str) -
 
     assert (answer.returncode, answer.stdout) == (1, "")
     assert re.match(said, sentence(answer.stderr))
+
+
+def test_a_copy_that_was_stopped_half_way(tmp_path: Path) -> None:
+    async def begun() -> None:
+        store = open_sqlite(tmp_path / "gateway.sqlite")
+        await store.upkeep.load(COPYING, [Row("!from", b'"var/pilot"')])
+        await store.close()
+
+    asyncio.run(begun())
+
+    answer = finished("demo", "--port", "0", "--data", str(tmp_path))
+
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1] == (
+        "gateway: the store is a copy of var/pilot that is not finished; run `gateway store copy`"
+        " again before anything is served from it"
+    )

@@ -1,5 +1,6 @@
 """``gateway store``: what is wrong is named and ends with 1; a copy is compared (S2, G5)."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -79,3 +80,25 @@ def test_a_young_store_has_nothing_to_fold(data):
 
     assert told.exit_code == 0
     assert "0 entries from before " in told.output
+
+
+async def test_what_is_from_before_a_day_is_folded_and_a_day_too_near_is_refused(tmp_path):
+    old = tmp_path / "old"
+    old.mkdir()
+    shop = await open_shop(open_store(old))  # its clock stands at noon of 2 March 2026
+    await shop.stocked(SKU, "WH-01", 9)
+    await shop.close()
+
+    def folded(before: str) -> tuple[int, str]:
+        told = run(app, ["store", "compact", "--data", str(old), "--before", before])
+        return told.exit_code, told.output.partition(" UTC")[0].strip()
+
+    outcomes = await asyncio.to_thread(
+        lambda: [folded(day) for day in ("2026-03-02", "2026-03-03", "2999-01-01")]
+    )
+
+    assert outcomes == [
+        (0, "0 entries from before 2026-03-02 00:00"),
+        (0, "1 entries from before 2026-03-03 00:00"),
+        (1, "gateway: what is younger than 48 hours cannot be folded yet"),
+    ]

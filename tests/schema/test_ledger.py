@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from resolvers.upkeep_port import Row
 from tests.schema.asking import ask
 from tests.support import MANAGER, OPERATOR, OTHER_SHOPPER, SHOPPER, SKU, Shop, open_shop
 
@@ -74,6 +75,37 @@ async def test_a_sound_house_has_nothing_to_reconcile_and_only_the_house_asks(sh
 
     assert asked.data["reconciliation"] == {"nodes": [], "pageInfo": {"hasNextPage": False}}
     assert refused.code == "FORBIDDEN"
+
+
+async def test_a_drift_says_what_and_where_by_how_much_and_who_moved_the_place_last(shop):
+    [row] = await shop.store.upkeep.dump("positions", None, 2)
+    wrong = row.body.replace(b'"on_hand":5', b'"on_hand":7')
+    await shop.store.upkeep.load("positions", [Row(row.key, wrong)])
+
+    answer = await ask(
+        shop,
+        """{ reconciliation(first: 10) { nodes {
+          sku variant { sku } locationCode location { code } quantity of stored rebuilt difference
+          source
+        } } }""",
+        OPERATOR,
+    )
+
+    assert answer.errors == []
+    assert answer.data["reconciliation"]["nodes"] == [
+        {
+            "sku": SKU,
+            "variant": {"sku": SKU},
+            "locationCode": "ST-01",
+            "location": {"code": "ST-01"},
+            "quantity": "on_hand",
+            "of": None,
+            "stored": 7,
+            "rebuilt": 5,
+            "difference": 2,
+            "source": "erp",
+        }
+    ]
 
 
 async def test_what_is_oversold_is_told_with_whom_it_touches(shop):
