@@ -246,10 +246,10 @@ def _fences(
         return ()
     places = {at.code: at for at in pool.locations}
     fences: list[Fence] = []
-    for rule in _protections(sku, pool):
-        inside = frozenset(at for at in own if _covers(rule, places[at]))
+    for rule in protections(sku, pool):
+        inside = frozenset(at for at in own if covers(rule, places[at]))
         on_hand = sum(
-            position.on_hand for at, position in positions.items() if _covers(rule, places.get(at))
+            position.on_hand for at, position in positions.items() if covers(rule, places.get(at))
         )
         used = sum(taken.get((LIVE, channel), 0) for channel in rule.channels)
         kept = max(0, _amount(rule, on_hand) - used)
@@ -260,7 +260,7 @@ def _fences(
     return tuple(fences)
 
 
-def _protections(sku: str, pool: Pool) -> list[StockRule]:
+def protections(sku: str, pool: Pool) -> list[StockRule]:
     """Protections of this SKU for channels other than the pool's: of those for the same channels
     the one that goes before the others.
     """
@@ -284,7 +284,8 @@ def _protections(sku: str, pool: Pool) -> list[StockRule]:
     return chosen
 
 
-def _covers(rule: StockRule, location: Location | None) -> bool:
+def covers(rule: StockRule, location: Location | None) -> bool:
+    """Says whether a protection is about a place; one that names none is about all."""
     return location is not None and (
         (not rule.locations or location.code in rule.locations)
         and (not rule.regions or location.region in rule.regions)

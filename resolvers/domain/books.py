@@ -173,6 +173,12 @@ class Batch:
     callers: tuple[str, ...] = ()
 
     @property
+    def reservations_touched(self) -> list[str]:
+        """Reservations that are not as they were: their own state, or where their units lie."""
+        changed = dict.fromkeys(reservation.id for reservation in self.reservations)
+        return list(changed | dict.fromkeys(pin.reservation for pin in self.pins))
+
+    @property
     def empty(self) -> bool:
         """Says whether there is nothing to write."""
         return not (

@@ -32,6 +32,7 @@ from resolvers.domain.reservation import (
     Reservation,
     Status,
     commit_entries,
+    give_back,
     needed,
     release_entries,
     step,
@@ -177,17 +178,7 @@ def call_off_lines(
     after = reduced(order, cut, by, books.now, note)
     reservation = books.reservations[order.reservation_id or ""]
     kept = _lines(after)
-    free = needed(_lines(order))
-    for sku, units in needed(kept).items():
-        free[sku] -= units
-    entries: list[StockEntry] = []
-    pins: list[Pin] = []
-    for pin in books.pins_of(reservation, books.streams):
-        units = min(free[pin.sku], pin.quantity)
-        if units:
-            free[pin.sku] -= units
-            entries += release_entries([replace(pin, quantity=units)], books.now)[0]
-            pins.append(replace(pin, quantity=pin.quantity - units))
+    entries, pins = give_back(books.pins_of(reservation, books.streams), kept, books.now)
     less = replace(
         reservation,
         lines=kept,

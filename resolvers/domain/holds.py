@@ -23,11 +23,11 @@ from resolvers.domain.reservation import (
     Line,
     Reservation,
     Status,
+    give_back,
     needed,
-    release_entries,
     step,
 )
-from resolvers.domain.stock import Pin, StockEntry
+from resolvers.domain.stock import Pin
 
 _ID = ("input", "reservationId")
 
@@ -106,17 +106,7 @@ def release(books: Books, id: str, lines: Sequence[Line] = (), note: str | None 
         return Change()
     reservation = held(books, id, Action.RELEASE)
     kept = _less(reservation.lines, lines) if lines else ()
-    free = needed(reservation.lines)
-    for sku, units in needed(kept).items():
-        free[sku] -= units
-    entries: list[StockEntry] = []
-    pins: list[Pin] = []
-    for pin in books.pins_of(reservation, books.streams):
-        units = min(free[pin.sku], pin.quantity)
-        if units:
-            free[pin.sku] -= units
-            entries += release_entries([replace(pin, quantity=units)], books.now)[0]
-            pins.append(replace(pin, quantity=pin.quantity - units))
+    entries, pins = give_back(books.pins_of(reservation, books.streams), kept, books.now)
     after = replace(
         reservation,
         lines=kept or reservation.lines,

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from resolvers.domain.availability import Pool, offer, open_to, safety_of
+from resolvers.domain.availability import Pool, covers, offer, open_to, protections, safety_of
 from resolvers.domain.limits import LOOSE, taken_at
 from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.rules import RuleBook, RuleKind
@@ -126,12 +126,15 @@ class _Search:
         self._taken = stream.taken
         self._pools: dict[Kind, Pool] = {}
         self._open: dict[Kind, dict[str, Location]] = {}
-        for kind in {kind for _, kind in self.loose}:
-            channel = pool.channels.get(kind.channel)
-            if channel is not None:
-                of_kind = _pool_for(pool, kind, channel)
-                self._pools[kind] = of_kind
-                self._open[kind] = {at.code: at for at in open_to(of_kind, stream.sku)}
+        self._fenced: dict[Kind, frozenset[str]] = {}
+        kinds = {kind for _, kind in self.loose if kind.channel in pool.channels}
+        for kind in sorted(kinds, key=lambda kind: (kind.channel, kind.method)):
+            of_kind = self._pools[kind] = _pool_for(pool, kind, pool.channels[kind.channel])
+            places = self._open[kind] = {at.code: at for at in open_to(of_kind, stream.sku)}
+            rules = protections(stream.sku, of_kind)
+            self._fenced[kind] = frozenset(
+                code for code, at in places.items() if any(covers(rule, at) for rule in rules)
+            )
         self._free: dict[Kind, Mapping[str, int]] = {}
 
     def path_from(self, place: str) -> list[_Step]:
@@ -171,20 +174,22 @@ class _Search:
         return [Move(kind, origin, target, units) for origin, kind, target in reversed(path)]
 
     def _steps(self, here: str) -> Iterable[_Step]:
-        for place, kind in sorted(self.loose, key=lambda at: (at[0], at[1].channel, at[1].method)):
-            if place == here and self.loose[place, kind] > 0:
-                for there in self._open.get(kind, ()):
+        for kind, places in self._open.items():
+            if self.loose.get((here, kind), 0) > 0:
+                for there in places:
                     if there != here:
                         yield here, kind, there
 
     def _may_pass(self, step: _Step) -> bool:
-        """Says whether a place could keep units of a kind in exchange for as many of another."""
+        """Says whether a place could keep units of a kind in exchange for as many of another: not
+        where it lacks what is kept for people in the shop, or a part is kept for other channels.
+        """
         _, kind, there = step
         position = self.positions.get(there)
-        if position is None:
+        if position is None or there in self._fenced[kind]:
             return False
         safety, _ = safety_of(position, self._open[kind][there], self._pools[kind])
-        return position.unpromised >= safety and not _fenced(self._pools[kind], there)
+        return position.unpromised >= safety
 
 
 def _pool_for(pool: Pool, kind: Kind, channel: Channel) -> Pool:
@@ -207,15 +212,6 @@ _PLACES = (
     RuleKind.POOL_EXCLUDE,
     RuleKind.PICKUP_EXCLUDE,
 )
-
-
-def _fenced(pool: Pool, place: str) -> bool:
-    """Says whether units of a place are kept for other channels: then none is exchanged there."""
-    return any(
-        pool.channel.code not in rule.channels and (not rule.locations or place in rule.locations)
-        for rule in pool.rules.by_kind[RuleKind.PROTECTION]
-        if rule.active(pool.now)
-    )
 
 
 def _traced(came: Mapping[str, _Step], end: str, start: str) -> list[_Step]:

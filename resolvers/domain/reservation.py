@@ -301,6 +301,23 @@ def release_entries(pins: Iterable[Pin], now: datetime) -> tuple[list[StockEntry
     return entries, [replace(pin, quantity=0) for pin in pins]
 
 
+def give_back(
+    pins: Iterable[Pin], kept: Iterable[Line], now: datetime
+) -> tuple[list[StockEntry], list[Pin]]:
+    """All units given back but those that some lines need: the entries, and the pins then."""
+    entries: list[StockEntry] = []
+    after: list[Pin] = []
+    staying = needed(kept)
+    for pin in pins:
+        stays = min(staying.get(pin.sku, 0), pin.quantity)
+        staying[pin.sku] = staying.get(pin.sku, 0) - stays
+        if stays < pin.quantity:
+            less = replace(pin, quantity=pin.quantity - stays)
+            entries += release_entries([less], now)[0]
+            after.append(replace(pin, quantity=stays))
+    return entries, after
+
+
 def fulfill_entries(
     pins: Iterable[Pin], quantity: int, now: datetime, source: str
 ) -> tuple[list[StockEntry], list[Pin]]:

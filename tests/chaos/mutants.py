@@ -86,9 +86,7 @@ MUTANTS = (
         "yield day_key(taker.channel, taker.day), units",
         "yield day_key(taker.channel, taker.day), abs(units)",
     ),
-    Mutant(
-        "resolvers/domain/moving.py", "return position.unpromised >= safety and not", "return not"
-    ),
+    Mutant("resolvers/domain/moving.py", "return position.unpromised >= safety", "return True"),
     Mutant(
         "resolvers/domain/moving.py",
         "self.loose[target, kind] = self.loose.get((target, kind), 0) + units",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from resolvers.domain.books import Change
 from resolvers.domain.reservation import Status, release_entries
-from resolvers.domain.stock import Pin
+from resolvers.domain.stock import EntryKind, Pin, StockEntry
 from tests.contract.shop import NOON, minutes
 
 
@@ -69,3 +69,20 @@ async def test_a_reservation_that_was_written_down_is_due_no_more(shop):
     )
 
     assert await shop.store.stock.due_reservations(NOON + minutes(5), 10) == []
+
+
+async def test_whoever_watches_a_hold_is_told_when_only_its_units_have_moved(shop):
+    await shop.receive("A", "WH", 5)
+    await shop.receive("A", "ST", 5)
+    await shop.hold("R1", ("A", "WH", 2))
+    before = len(await shop.events())
+    pin = Pin("R1", "A", "WH", 2, NOON + minutes(15))
+    there = replace(pin, location="ST")
+    entries = (
+        StockEntry(EntryKind.MOVE, "A", "WH", "R1", "gateway", NOON, soft=-2),
+        StockEntry(EntryKind.MOVE, "A", "ST", "R1", "gateway", NOON, soft=2),
+    )
+
+    await shop.post(Change(entries, (replace(pin, quantity=0), there)))
+
+    assert (await shop.events())[before:] == [("stock", "A"), ("reservation", "R1")]

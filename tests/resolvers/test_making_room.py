@@ -83,6 +83,20 @@ async def test_what_others_need_exactly_there_stays(shop):
     assert refused.value.available == 1
 
 
+async def test_only_units_that_nobody_wanted_there_make_room(shop):
+    exact = await hold(shop, "first", 2, WAREHOUSE)
+    loose = await hold(shop, "second", 2)
+    await shop.stocked(SKU, SHOP, 6)
+
+    with pytest.raises(InsufficientStock) as refused:
+        await hold(shop, "third", 4, WAREHOUSE, OTHER_SHOPPER)
+    await hold(shop, "fourth", 3, WAREHOUSE, OTHER_SHOPPER)
+
+    assert refused.value.available == 3
+    assert await pins_of(shop, exact) == [(WAREHOUSE, 2)]
+    assert await pins_of(shop, loose) == [(SHOP, 2)]
+
+
 async def test_units_move_no_further_than_another_place_has_room(shop):
     first = await hold(shop, "first", 4)
     await shop.stocked(SKU, SHOP, 3)  # one of them is kept for people in the shop

@@ -54,7 +54,7 @@ def append(state: State, batch: Batch) -> None:
     state.feeds.update((feed.key, feed) for feed in batch.feeds)
     state.keys.update((recorded.key, recorded) for recorded in batch.recorded)
     state.emit("stock", [stream.sku for stream in batch.streams])
-    state.emit("reservation", [reservation.id for reservation in batch.reservations])
+    state.emit("reservation", batch.reservations_touched)
     state.emit("order", [order.id for order in batch.orders])
     for ruling in batch.rules:
         state.rules = ruling.applied(state.rules)

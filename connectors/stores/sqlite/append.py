@@ -216,7 +216,7 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
         [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
     )
     emit(connection, "stock", [stream.sku for stream in batch.streams])
-    emit(connection, "reservation", [reservation.id for reservation in batch.reservations])
+    emit(connection, "reservation", batch.reservations_touched)
     emit(connection, "order", [order.id for order in batch.orders])
     emit(connection, "rule", [ruling.code for ruling in batch.rules])
 
