@@ -18,7 +18,7 @@ from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Method
-from resolvers.domain.reservation import BackedLine, Line, Reservation, backing
+from resolvers.domain.reservation import BackedLine, Line, Reservation, Status, backing
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
 from resolvers.engine import Command, Outcome
@@ -281,11 +281,13 @@ async def reservation(ctx: Context, id: str) -> Held | None:
 
 
 async def _after(ctx: Context, outcome: Outcome) -> Held:
-    """The reservation as the command left it, or as it is now if the command was a replay."""
+    """The reservation as the command left it if that says all of it, else as it is now."""
     change = outcome.change
     if change is not None and change.reservations:
-        pins = tuple(pin for pin in change.pins if pin.quantity)
-        return Held(change.reservations[0], pins)
+        known = change.reservations[0]
+        pins = [pin for pin in change.pins if pin.quantity and pin.reservation == known.id]
+        if known.status is Status.RELEASED or holds.whole(known, pins):
+            return Held(known, tuple(pins))
     return await _own(ctx, outcome.answer)  # a token that may see less now is told of none
 
 

@@ -207,9 +207,11 @@ def known(books: Books, order_id: str) -> Order:
 
 
 def _firm(books: Books, change: Change, sinks: Mapping[str, str]) -> Change:
-    """The change with its hold committed and its backends told."""
+    """The change with its hold committed and its backends told. Others' units that made room for it
+    stay as they are.
+    """
     (reservation,), (order,) = change.reservations, change.orders
-    soft = [pin for pin in change.pins if pin.quantity]
+    soft = [pin for pin in change.pins if pin.quantity and pin.reservation == reservation.id]
     entries, hard = commit_entries(soft, books.now)
     committed = replace(
         reservation,
@@ -217,12 +219,12 @@ def _firm(books: Books, change: Change, sinks: Mapping[str, str]) -> Change:
         expires_at=None,
         version=reservation.version + 1,
     )
-    gone = tuple(pin for pin in change.pins if not pin.quantity)
+    rest = tuple(pin for pin in change.pins if pin not in soft)
     order = replace(order, sales=references_of(order, hard))
     return replace(
         change,
         entries=(*change.entries, *entries),
-        pins=(*gone, *hard),
+        pins=(*rest, *hard),
         reservations=(committed,),
         orders=(order,),
         writes=tuple(writes_of(order, hard, sinks, WriteAction.PLACE_SALE, books.now)),

@@ -117,6 +117,16 @@ MUTANTS = (
         "return settle([replace(pin, until=due) for pin in old], pool)",
         "return [], [replace(pin, until=due) for pin in old]",
     ),
+    Mutant(
+        "resolvers/domain/checkout.py",
+        "if pin.quantity and pin.reservation == reservation.id]",
+        "if pin.quantity]",
+    ),
+    Mutant(
+        "resolvers/reservations.py",
+        "if pin.quantity and pin.reservation == known.id]",
+        "if pin.quantity]",
+    ),
     Mutant("resolvers/engine.py", "if before.fingerprint != command.fingerprint:", "if False:"),
     Mutant("resolvers/domain/books.py", "keep=pin.quantity > 0)", "keep=True)"),
     Mutant(

@@ -123,11 +123,12 @@ class Stock(RuleBasedStateMachine):
 
     # ---- what happens -------------------------------------------------------------------------
 
-    @initialize()
-    def the_shelves_are_filled(self) -> None:
+    @initialize(warehouse=st.integers(0, 9))
+    def the_shelves_are_filled(self, warehouse: int) -> None:
+        """With little in the warehouse, units of the shop are held that another place could give."""
         for sku in SKUS:
-            for at in "WS":
-                self.count(sku, at, 9)
+            self.count(sku, "W", warehouse)
+            self.count(sku, "S", 9)
 
     @rule(minutes=st.integers(1, 40))
     def time_passes(self, minutes: int) -> None:
@@ -242,9 +243,41 @@ class Stock(RuleBasedStateMachine):
             self.until[id] = None if paid else self.now + timedelta(seconds=1800)
             self.kept_promises(change)
             own = [pin for pin in change.pins if pin.quantity and pin.reservation == id]
+            self.others_stay_as_they_are(change, id)
             assert {pin.location for pin in own} <= ({"S"} if delivery is PICKUP else {"W", "S"})
             assert {pin.tentative for pin in own} == {delivery is SHIP and not paid}
         return order_id
+
+    @rule(target=ordered, sku=st.sampled_from(SKUS), quantity=units, paid=st.booleans())
+    def buy_in_the_shop(self, sku: str, quantity: int, paid: bool) -> str:
+        """Straight from the shelf; others' units make room, and stay what they are."""
+        id, order_id, room = self.id("R"), self.id("O"), self.room(sku, "S")
+        order = Order(
+            order_id, order_id, "web", OrderStatus.PENDING,
+            (OrderLine(f"{order_id}.1", sku, sku, quantity, Money(100, "CNY")),), "CNY",
+            self.now, self.now, "me", delivery=PICKUP,
+        )  # fmt: skip
+        hold = Hold(
+            id, "me", WEB, (Line(sku, quantity),), PLACES,
+            exactly="S", method=Method.PICKUP, channels={"web": WEB},
+        )  # fmt: skip
+        payments = (Payment("CARD", order.total, self.now),) if paid else ()
+        ask = checkout.Checkout(order, hold, {"W": "erp"}, "me", 1800, payments)
+        change = self.run(lambda books: checkout.place(books, ask))
+        assert (change is not None) is (room >= quantity)
+        if change is not None:
+            self.live[id] = Counter({sku: quantity})
+            self.until[id] = None if paid else self.now + timedelta(seconds=1800)
+            self.kept_promises(change)
+            self.others_stay_as_they_are(change, id)
+        return order_id
+
+    def others_stay_as_they_are(self, change: Change, id: str) -> None:
+        """Units that made room have moved, and nothing else."""
+        for pin in change.pins:
+            if pin.reservation != id:
+                assert pin.tentative
+                assert pin.until == self.until[pin.reservation]
 
     @rule(target=ordered, lines=lines)
     def buy(self, lines: tuple[Line, ...]) -> str:

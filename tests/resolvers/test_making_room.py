@@ -20,8 +20,9 @@ from resolvers.domain.errors import (
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.reservation import Line, Status
 from resolvers.domain.stock import Pin
+from resolvers.domain.values import Money
 from resolvers.oversells import browse_oversells, orders_touched, touched
-from resolvers.placing import AskedPayment
+from resolvers.placing import AskedLine, AskedPayment
 from resolvers.reservations import Held, ReserveStock
 from resolvers.terms import Terms
 from tests.resolvers.asking import PICKUP, order_of
@@ -37,7 +38,7 @@ from tests.support import (
     open_shop,
 )
 
-SHOP, OTHER_SHOP, WAREHOUSE = "ST-01", "ST-02", "WH-01"
+SHOP, WAREHOUSE, OTHER_SKU = "ST-01", "WH-01", "BT-0001-50ML"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -71,6 +72,42 @@ async def test_units_that_nobody_wanted_there_move_for_who_needs_exactly_that_pl
     assert await pins_of(shop, first) == [(SHOP, 4)]
     assert await pins_of(shop, second) == [(WAREHOUSE, 5)]
     assert await shop.available(SKU) == 1
+
+
+async def test_the_answer_to_who_made_room_has_its_own_units_only(shop):
+    await hold(shop, "first", 4)
+    await shop.stocked(SKU, SHOP, 6)
+
+    second = await hold(shop, "second", 3, WAREHOUSE, OTHER_SHOPPER)
+
+    [line] = second.lines
+    assert [(pin.location, pin.quantity) for pin in line.pins] == [(WAREHOUSE, 3)]
+    assert {pin.reservation for pin in second.pins} == {second.reservation.id}
+
+
+async def test_an_order_that_makes_room_makes_nothing_firm_but_its_own(shop):
+    await shop.stocked(SKU, WAREHOUSE, 0)
+    await shop.stocked(SKU, SHOP, 6)
+    first = await hold(shop, "first", 4)
+    await shop.stocked(SKU, WAREHOUSE, 9)
+    bought = order_of(
+        "buy",
+        delivery=PICKUP,
+        lines=(AskedLine(SKU, 4),),
+        payments=(AskedPayment("WECHAT", Money(4 * 76000, "CNY")),),
+    )
+
+    placed, _ = await orders.place_order(shop.context(PARTNER), bought)
+
+    assert placed.status is OrderStatus.CONFIRMED
+    held = await reservations.reservation(shop.context(OPERATOR), first.reservation.id)
+    assert held is not None
+    assert held.reservation.status is Status.HELD
+    assert all(pin.tentative and pin.until == held.reservation.expires_at for pin in held.pins)
+    assert sum(pin.quantity for pin in held.pins) == 4
+    positions = (await shop.store.stock.streams([SKU], shop.clock()))[SKU].positions
+    assert sum(position.hard for position in positions.values()) == 4
+    assert positions[SHOP].hard == 4
 
 
 async def test_what_others_need_exactly_there_stays(shop):
@@ -187,6 +224,21 @@ async def test_some_lines_are_given_back_and_the_hold_lives_on(shop):
     assert again.reservation == after.reservation
     assert [(pin.location, pin.quantity) for pin in after.pins] == [(WAREHOUSE, 1)]
     assert await shop.available(SKU) == 4
+
+
+async def test_lines_that_stay_whole_are_shown_with_their_units_when_others_are_given_back(shop):
+    await shop.stocked(OTHER_SKU, WAREHOUSE, 2)
+    asked = ReserveStock("both", CHANNEL, (Line(SKU, 2), Line(OTHER_SKU, 2)))
+    held, _ = await reservations.reserve_stock(shop.context(SHOPPER), asked)
+
+    after, _ = await reservations.release_reservation(
+        shop.context(SHOPPER), "part", held.reservation.id, (Line(SKU, 1),)
+    )
+
+    assert [(line.sku, [pin.quantity for pin in line.pins]) for line in after.lines] == [
+        (SKU, [1]),
+        (OTHER_SKU, [2]),
+    ]
 
 
 @pytest.mark.parametrize(
