@@ -11,23 +11,18 @@ import asyncio
 import json
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from over_http import Asker, served
 from rich.console import Console
 from rich.table import Table
 
 from gateway.welcome import QUERY, QUERY_VARIABLES
 
-START_SECONDS = 60
-STOP_SECONDS = 20
 ANSWER_SECONDS = 30
 WARM_UP_SECONDS = 2.0
 RESULTS = Path(__file__).parent / "results" / "demo_query.json"
@@ -41,46 +36,6 @@ class Round:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
-
-
-class Asker(asyncio.Protocol):
-    """One kept-alive connection that sends the same request again and again."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._transport: asyncio.Transport | None = None
-        self._answered: asyncio.Future[bytes] | None = None
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Wakes whoever asked, once the whole answer is here."""
-        self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        self._received = b""
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(head + end + body)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tells whoever still waits."""
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
-
-    async def ask(self) -> bytes:
-        """Sends the request; the whole answer."""
-        assert self._transport is not None
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(self._request)
-        return await self._answered
 
 
 def request(host: str) -> bytes:
@@ -102,14 +57,14 @@ def check(answer: bytes) -> None:
     assert found["data"]["variant"]["sku"] == QUERY_VARIABLES["sku"], found
 
 
-async def measured(askers: list[Asker], seconds: float) -> Round:
+async def measured(askers: list[Asker], text: bytes, seconds: float) -> Round:
     """Asks on every connection for some seconds."""
     times: list[float] = []
 
     async def keep_asking(asker: Asker, until: float) -> None:
         last = b""
         while (began := time.perf_counter()) < until:
-            last = await asker.ask()
+            last = await asker.ask(text)
             times.append(time.perf_counter() - began)
         check(last)
 
@@ -123,38 +78,17 @@ async def measured(askers: list[Asker], seconds: float) -> Round:
     )
 
 
-@asynccontextmanager
-async def demo() -> AsyncIterator[tuple[str, int]]:
-    """A demo on a free port of loopback, with fresh data; its host and port."""
-    with tempfile.TemporaryDirectory() as data, (Path(data) / "log").open("wb") as log:
-        words = ["-m", "gateway", "demo", "--port", "0", "--data", f"{data}/state"]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=subprocess.PIPE, stderr=log
-        )
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                address = (await process.stdout.readline()).decode().split("http://")[1].strip()
-                await process.stdout.readuntil(b"Stop with")
-            host, _, port = address.rpartition(":")
-            yield host, int(port)
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
-
-
 async def bench(connections: int, rounds: int, seconds: float) -> list[Round]:
     """Starts a demo, warms it up, and measures."""
-    async with demo() as (host, port):
-        loop = asyncio.get_running_loop()
-        text = request(f"{host}:{port}")
-        askers = [
-            (await loop.create_connection(lambda: Asker(text), host, port))[1]
-            for _ in range(connections)
-        ]
-        await measured(askers, WARM_UP_SECONDS)
-        return [await measured(askers, seconds) for _ in range(rounds)]
+    with tempfile.TemporaryDirectory() as directory:
+        async with served(Path(directory) / "state") as (host, port):
+            loop = asyncio.get_running_loop()
+            text = request(f"{host}:{port}")
+            askers = [
+                (await loop.create_connection(Asker, host, port))[1] for _ in range(connections)
+            ]
+            await measured(askers, text, WARM_UP_SECONDS)
+            return [await measured(askers, text, seconds) for _ in range(rounds)]
 
 
 def median(rounds: list[Round]) -> Round:

@@ -15,18 +15,17 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from demo_query import Asker
+from over_http import Asker, served
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +34,7 @@ from gateway.tokens import SigningKey, Tokens, principal_of
 from resolvers.access import Role
 
 SKU, CHANNEL, PLACE = "BT-0001-30ML", "mini-program", "WH-01"
-START_SECONDS, STOP_SECONDS = 60, 20
+UNLIMITED = {"GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0"}
 SECONDS_MAX = 60.0
 RESULTS = Path(__file__).parent / "results" / "hot_sku.json"
 
@@ -111,7 +110,7 @@ class Buyer(Asker):
     """One kept-alive connection of one caller."""
 
     def __init__(self, host: str, token: str) -> None:
-        super().__init__(b"")
+        super().__init__()
         self._head = (
             f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
             f"Authorization: Bearer {token}\r\nContent-Length: "
@@ -120,35 +119,13 @@ class Buyer(Asker):
     async def send(self, document: str, **variables: Any) -> Any:
         """Sends a document; the payload of its one field."""
         body = json.dumps({"query": document, "variables": variables}).encode()
-        self._request = f"{self._head}{len(body)}\r\n\r\n".encode() + body
-        _, _, answer = (await self.ask()).partition(b"\r\n\r\n")
+        request = f"{self._head}{len(body)}\r\n\r\n".encode() + body
+        _, _, answer = (await self.ask(request)).partition(b"\r\n\r\n")
         found = json.loads(answer)
         if found.get("errors"):
             raise RuntimeError(found["errors"][0]["message"])
         [payload] = found["data"].values()
         return payload
-
-
-@asynccontextmanager
-async def served(data: Path) -> AsyncIterator[tuple[str, int]]:
-    """One process of the demo on a free port of loopback; its host and port."""
-    words = ["-m", "gateway", "demo", "--port", "0", "--data", str(data)]
-    env = {**os.environ, "GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0"}
-    with (data.parent / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=subprocess.PIPE, stderr=log, env=env
-        )
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                address = (await process.stdout.readline()).decode().split("http://")[1].strip()
-                await process.stdout.readuntil(b"Stop with")
-            host, _, port = address.rpartition(":")
-            yield host, int(port)
-        finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
 
 
 async def connected(at: tuple[str, int], token: str) -> Buyer:
@@ -199,7 +176,10 @@ async def run(case: Case, seconds: float) -> Result:
     async with AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hot-sku-")))
         data = root / "data"
-        doors = [await stack.enter_async_context(served(data)) for _ in range(case.processes)]
+        doors = [
+            await stack.enter_async_context(served(data, **UNLIMITED))
+            for _ in range(case.processes)
+        ]
         operator_token, tokens = tokens_of(data, case.buyers)
         operator = await connected(doors[0], operator_token)
         await stocked(operator, case.units)

@@ -190,10 +190,9 @@ async def _scope_of_order(ctx: Context, order_id: str) -> Scope:
     order = await order_by_id(ctx, order_id)
     if order is None:
         raise NotFound("there is no such order", field=_ORDER)
-    held = await ctx.store.stock.reservation(order.reservation_id or "")
-    pins = held[1] if held is not None else ()
+    held = await ctx.store.stock.reservations([order.reservation_id or ""])
     return Scope(
-        skus=frozenset(pin.sku for pin in pins),
+        skus=frozenset(pin.sku for _, pins in held.values() for pin in pins),
         reservations=frozenset([order.reservation_id] if order.reservation_id else []),
         orders=frozenset([order_id]),
     )

@@ -4,7 +4,6 @@ Facts are never refused: a till has sold it, a count has found less. Tentative p
 away by then as far as stock stands elsewhere (``domain/backing``); what is left stands here.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from resolvers.access import Scope as Right
@@ -15,7 +14,7 @@ from resolvers.filters import LevelFilter
 from resolvers.levels import LOOK_MAX, LOOKED_MAX, Level, levels_at
 from resolvers.orders import visible
 from resolvers.paging import Page, checked_first, page_of
-from resolvers.reservations import Held, reservation
+from resolvers.reservations import Held, held_among
 
 TOUCHED_MAX = 100
 """Most reservations that one answer names of a place that owes more than it has."""
@@ -78,8 +77,7 @@ async def touched(ctx: Context, oversell: Oversell) -> list[Held]:
     pins = await ctx.store.stock.pins(position.sku, position.location, None, TOUCHED_MAX)
     now = ctx.now
     live = dict.fromkeys(pin.reservation for pin in pins if not pin.due(now))
-    found = await asyncio.gather(*(reservation(ctx, id) for id in live))
-    return [held for held in found if held is not None]
+    return await held_among(ctx, list(live))
 
 
 async def orders_touched(ctx: Context, oversell: Oversell) -> list[Order]:

@@ -111,7 +111,13 @@ class StockStore(Protocol):
     async def unseen(self, location: str) -> Sequence[Unseen]:
         """Local movements at a location that its system may not have counted yet."""
 
-    async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None: ...
+    async def reservations(
+        self, ids: Sequence[str]
+    ) -> Mapping[str, tuple[Reservation, Sequence[Pin]]]:
+        """Reservations by id, with their pins in order of (SKU, location); unknown ones are left
+        out.
+        """
+
     async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]: ...
     async def orders(self, ids: Sequence[str]) -> Mapping[str, Order]: ...
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, Order]:

@@ -269,15 +269,19 @@ def _touched(held: Held) -> Scope:
 
 async def reservation(ctx: Context, id: str) -> Held | None:
     """A reservation as it is now; None where there is none that this caller may see."""
-    found = await ctx.store.stock.reservation(id)
-    if found is None:
-        return None
-    known, pins = found
-    places = (known.location,)
-    if not ctx.principal.owns(known.subject, known.member_id, known.channel, places):
-        return None
+    found = await held_among(ctx, [id])
+    return found[0] if found else None
+
+
+async def held_among(ctx: Context, ids: Sequence[str]) -> list[Held]:
+    """Those of some reservations that this caller may see, as they are now, in the order asked."""
+    found = await ctx.store.stock.reservations(ids)
     now = ctx.now
-    return Held(known.seen_at(now), tuple(pin for pin in pins if not pin.due(now)))
+    return [
+        Held(known.seen_at(now), tuple(pin for pin in pins if not pin.due(now)))
+        for known, pins in (found[id] for id in ids if id in found)
+        if ctx.principal.owns(known.subject, known.member_id, known.channel, (known.location,))
+    ]
 
 
 async def _after(ctx: Context, outcome: Outcome) -> Held:
@@ -310,10 +314,10 @@ async def watch_reservation(ctx: Context, id: str) -> AsyncIterator[Held]:
 async def expire_due(ctx: Context, limit: int) -> int:
     """Writes holds and unpaid orders down whose time is over; how many. Changes no answer."""
     due = await ctx.store.stock.due_reservations(ctx.now, limit)
+    found = await ctx.store.stock.reservations([known.id for known in due])
     commands = []
     for known in due:
-        found = await ctx.store.stock.reservation(known.id)
-        pins = found[1] if found is not None else ()
+        _, pins = found[known.id]
         scope = Scope(
             skus=frozenset(pin.sku for pin in pins),
             reservations=frozenset([known.id]),

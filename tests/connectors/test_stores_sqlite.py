@@ -137,7 +137,7 @@ async def test_everything_survives_reopening(path):
 
     again = Shop(open_sqlite(path))
 
-    found = await again.store.stock.reservation("R1")
+    found = (await again.store.stock.reservations(["R1"])).get("R1")
     assert found is not None
     assert found[0] == held
     assert await again.position("A", "WH") == Position("A", "WH", 3, soft=1)

@@ -86,7 +86,7 @@ async def answers(store: Store) -> list[object]:
         await store.stock.order_by_external("tmall", "T-1"),
         await store.stock.orders_by_number(["N-1"]),
         await store.stock.order_page(OrderFilter(), None, 10, NOON),
-        await store.stock.reservation("R1"),
+        (await store.stock.reservations(["R1"])).get("R1"),
         await store.stock.unseen("WH"),
         await store.stock.history("A", None, None, 10),
         await store.stock.folded_at(["A"]),

@@ -60,7 +60,9 @@ async def test_ten_units_are_promised_ten_times_however_many_ask_at_once(shop):
     assert [entry.kind for entry in entries] == [EntryKind.RECEIPT, *[EntryKind.HOLD] * 10]
     assert fold(entries) == {("A", "WH"): Position("A", "WH", 10, soft=10)}
     for outcome in accepted:
-        assert await shop.store.stock.reservation(outcome.answer) is not None
+        assert (await shop.store.stock.reservations([outcome.answer])).get(
+            outcome.answer
+        ) is not None
 
 
 async def test_a_key_sent_fifty_times_at_once_has_one_effect(shop):
@@ -104,7 +106,7 @@ async def test_a_refused_command_leaves_nothing_and_binds_no_key(shop):
         await shop.engine.run(greedy)
 
     assert await state_of(shop) == before
-    assert await shop.store.stock.reservation("R1") is None
+    assert (await shop.store.stock.reservations(["R1"])).get("R1") is None
     assert await shop.store.stock.recorded_answer(greedy.key) is None
 
     await shop.receive("A", "WH", 1)
@@ -147,5 +149,5 @@ async def test_a_caller_that_has_gone_costs_nobody_anything(shop):
     outcomes = await asyncio.gather(gone, stays, return_exceptions=True)
     answers = [outcome.answer for outcome in outcomes if isinstance(outcome, Outcome)]
     assert answers == ["R2"]
-    assert await shop.store.stock.reservation("R1") is None
+    assert (await shop.store.stock.reservations(["R1"])).get("R1") is None
     assert await shop.position("A", "WH") == Position("A", "WH", 1, soft=1)

@@ -13,7 +13,7 @@ async def test_a_reservation_comes_with_its_live_pins_in_order(shop):
     held = await shop.hold("R1", ("B", "WH", 1), ("A", "WH", 2), ("A", "SH", 3))
     await shop.hold("R2", ("A", "WH", 1))
 
-    found = await shop.store.stock.reservation("R1")
+    found = (await shop.store.stock.reservations(["R1"])).get("R1")
 
     until = NOON + minutes(15)
     assert found == (
@@ -24,12 +24,12 @@ async def test_a_reservation_comes_with_its_live_pins_in_order(shop):
             Pin("R1", "B", "WH", 1, until),
         ],
     )
-    assert await shop.store.stock.reservation("R9") is None
+    assert (await shop.store.stock.reservations(["R9"])).get("R9") is None
 
 
 async def test_a_released_reservation_has_no_pins(shop):
     held = await shop.hold("R1", ("A", "WH", 2))
-    _, live = await shop.store.stock.reservation("R1")
+    _, live = (await shop.store.stock.reservations(["R1"])).get("R1")
     entries, pins = release_entries(live, NOON)
     released = replace(held, status=Status.RELEASED)
 
@@ -37,7 +37,7 @@ async def test_a_released_reservation_has_no_pins(shop):
         Change(entries=tuple(entries), pins=tuple(pins), reservations=(released,)),
     )
 
-    assert await shop.store.stock.reservation("R1") == (released, [])
+    assert (await shop.store.stock.reservations(["R1"])).get("R1") == (released, [])
 
 
 async def test_due_reservations_are_those_held_past_their_time_eldest_first(shop):

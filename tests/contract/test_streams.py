@@ -57,7 +57,7 @@ async def test_a_pin_and_a_movement_of_no_units_are_gone(shop):
     await shop.hold("R1", ("A", "WH", 2))
     await shop.post(Change(unseen=(movement,)))
 
-    _, held = await shop.store.stock.reservation("R1")
+    _, held = (await shop.store.stock.reservations(["R1"])).get("R1")
     entries, pins = release_entries(held, NOON)
     gone = (replace(movement, on_hand=0),)
     await shop.post(Change(entries=tuple(entries), pins=tuple(pins), unseen=gone))

@@ -27,7 +27,7 @@ async def busy(shop: Shop) -> None:
     shop.now += minutes(20)  # it ends here, and the next to touch the SKU says so
     await shop.receive("A", "ST", 2)
     await shop.hold("given back", ("A", "ST", 2))
-    found = await shop.store.stock.reservation("given back")
+    found = (await shop.store.stock.reservations(["given back"])).get("given back")
     assert found is not None
     entries, pins = release_entries(found[1], shop.now)
     await shop.post(Change(tuple(entries), tuple(pins)))
@@ -113,7 +113,9 @@ async def test_holds_that_ended_go_but_for_those_that_an_order_or_a_key_names(sh
     done = await shop.store.upkeep.compact(before, 100)
 
     assert done.reservations == 2
-    found = {id: await shop.store.stock.reservation(id) is not None for id in ids(ended)}
+    found = {
+        id: (await shop.store.stock.reservations([id])).get(id) is not None for id in ids(ended)
+    }
     assert found == {"old": False, "ordered": True, "answer": True, "young": False}
     await shop.store.house.trim(shop.now, 100, 100)
     assert (await shop.store.upkeep.compact(before, 100)).reservations == 1
@@ -244,7 +246,7 @@ async def test_rows_that_point_at_nothing_are_found(shop):
     await shop.post(Change(orders=(lone,), writes=(write("W1", "S", order_id="1"),)))
     await rewrite(shop, "writes", b'"order_id":"1"', b'"order_id":"9"')
     await rewrite(shop, "pins", b'"reservation":"alive"', b'"reservation":"elsewhere"')
-    held = await shop.store.stock.reservation("alive")
+    held = (await shop.store.stock.reservations(["alive"])).get("alive")
     assert held is not None
     await shop.post(Change(reservations=(replace(held[0], order_id="8"),)))
 

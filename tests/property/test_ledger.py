@@ -103,7 +103,7 @@ class Life:
         noted = self.paper.get(id)
         if noted is None or noted.seen(now) not in allowed:
             return
-        found = await self.shop.store.stock.reservation(id)
+        found = (await self.shop.store.stock.reservations([id])).get(id)
         assert found is not None
         known, pins = found
         if after is Status.RELEASED:

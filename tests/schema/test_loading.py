@@ -117,7 +117,7 @@ async def test_the_pins_of_a_hold_share_one_read_of_the_places(counting: Counted
     answer = await ask(shop, document, id=id)
 
     assert len(answer.data["reservation"]["lines"]) == 4
-    assert asked == {"stock.reservation": 1, "catalog.locations": 1}
+    assert asked == {"stock.reservations": 1, "catalog.locations": 1}
 
 
 async def test_what_backends_were_told_is_read_once_for_a_page_of_orders(counting: Counted) -> None:

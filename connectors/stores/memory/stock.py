@@ -102,13 +102,16 @@ class MemoryStock:
         here = self._state.unseen.get(location, {})
         return [here[id] for id in sorted(here)]
 
-    async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None:
-        """A reservation with its live pins."""
-        reservation = self._state.reservations.get(id)
-        if reservation is None:
-            return None
-        pins = self._state.pins.get(id, {})
-        return reservation, [pins[at] for at in sorted(pins)]
+    async def reservations(
+        self, ids: Sequence[str]
+    ) -> Mapping[str, tuple[Reservation, Sequence[Pin]]]:
+        """Reservations by id, with their pins."""
+        pins = {id: self._state.pins.get(id, {}) for id in ids}
+        return {
+            id: (self._state.reservations[id], [pins[id][at] for at in sorted(pins[id])])
+            for id in ids
+            if id in self._state.reservations
+        }
 
     async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Holds whose time is over and that nobody has written down as expired, eldest first."""

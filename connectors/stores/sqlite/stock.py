@@ -125,17 +125,24 @@ class SqliteStock:
         )
         return [unseen_from(row) for row in rows]
 
-    async def reservation(self, id: str) -> tuple[Reservation, Sequence[Pin]] | None:
-        """A reservation with its live pins."""
+    async def reservations(
+        self, ids: Sequence[str]
+    ) -> Mapping[str, tuple[Reservation, Sequence[Pin]]]:
+        """Reservations by id, with their pins."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Reservation, Sequence[Pin]] | None:
-            row = connection.execute("SELECT body FROM reservations WHERE id = ?", (id,)).fetchone()
-            if row is None:
-                return None
-            sql = f"SELECT {PIN} FROM pins WHERE reservation = ? ORDER BY sku, location"
-            return read_reservation(row[0]), [
-                pin_from(pin) for pin in connection.execute(sql, (id,))
-            ]
+        def work(connection: sqlite3.Connection) -> dict[str, tuple[Reservation, Sequence[Pin]]]:
+            pins: dict[str, list[Pin]] = {}
+            for row in rows_for(connection, f"SELECT {PIN} FROM pins WHERE reservation IN", ids):
+                pin = pin_from(row)
+                pins.setdefault(pin.reservation, []).append(pin)
+            sql = "SELECT id, body FROM reservations WHERE id IN"
+            return {
+                id: (
+                    read_reservation(body),
+                    sorted(pins.get(id, ()), key=lambda pin: (pin.sku, pin.location)),
+                )
+                for id, body in rows_for(connection, sql, ids)
+            }
 
         return await self._database.read(work)
 

@@ -1,0 +1,75 @@
+"""A demo in a process of its own and a kept-alive connection to it, for benches over HTTP."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class Asker(asyncio.Protocol):
+    """One kept-alive connection: a request, then its answer, then the next."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answered: asyncio.Future[bytes] | None = None
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Wakes whoever asked, once the whole answer is here."""
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        self._received = b""
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(head + end + body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells whoever still waits."""
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
+
+    async def ask(self, request: bytes) -> bytes:
+        """Sends a request; the whole answer."""
+        assert self._transport is not None
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answered
+
+
+@asynccontextmanager
+async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
+    """One process of the demo on a free port of loopback, with settings from its environment; its
+    host and port. What it logs stands beside its data.
+    """
+    words = ["-m", "gateway", "demo", "--port", "0", "--data", str(data)]
+    env = {**os.environ, **settings}
+    with (data.parent / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *words, stdout=subprocess.PIPE, stderr=log, env=env
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                address = (await process.stdout.readline()).decode().split("http://")[1].strip()
+                await process.stdout.readuntil(b"Stop with")
+            host, _, port = address.rpartition(":")
+            yield host, int(port)
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
