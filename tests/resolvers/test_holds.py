@@ -1,5 +1,7 @@
 """What a hold that cannot be made is refused with (S4)."""
 
+from dataclasses import replace
+
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Known, Scope
