@@ -238,7 +238,8 @@ async def release_reservation(
 
         return scope, decide
 
-    outcome = await run(ctx, "releaseReservation", key, (id, lines, reason), prepare)
+    request = (id, reason) if lines is None else (id, lines, reason)
+    outcome = await run(ctx, "releaseReservation", key, request, prepare)
     return await _after(ctx, outcome), outcome.replayed
 
 

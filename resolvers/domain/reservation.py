@@ -10,7 +10,7 @@ are whole units; instants are aware UTC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,11 +64,13 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """So many units of one SKU; a bundle's ``components`` are those when it was asked for."""
+    """So many units of one SKU; a bundle's ``components`` are those when it was asked for. They are
+    no part of what a caller says, so that its request is known again whatever is added here.
+    """
 
     sku: str
     quantity: int
-    components: tuple[Component, ...] = ()
+    components: tuple[Component, ...] = field(default=(), repr=False)
 
     @property
     def parts(self) -> tuple[Component, ...]:

@@ -10,15 +10,9 @@ APPLICATION = int.from_bytes(b"UCGW")
 
 LAYOUT = (
     """
-    CREATE TABLE journal (batch INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
-        entries BLOB NOT NULL);
-    CREATE TABLE journal_places (sku TEXT NOT NULL, location TEXT NOT NULL,
-        batch INTEGER NOT NULL, PRIMARY KEY (sku, location, batch)) WITHOUT ROWID;
-    CREATE TABLE checkpoints (sku TEXT PRIMARY KEY, at INTEGER NOT NULL, seal TEXT NOT NULL,
-        body BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE checkpoint_counts (sku TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-        units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
-    CREATE INDEX checkpoint_days ON checkpoint_counts (name) WHERE kind = 'day';
+    CREATE TABLE journal (batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, entries BLOB NOT NULL);
+    CREATE TABLE journal_skus (sku TEXT NOT NULL, batch INTEGER NOT NULL,
+        PRIMARY KEY (sku, batch)) WITHOUT ROWID;
     CREATE TABLE streams (sku TEXT PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE positions (sku TEXT NOT NULL, location TEXT NOT NULL, on_hand INTEGER NOT NULL,
@@ -27,8 +21,8 @@ LAYOUT = (
         PRIMARY KEY (sku, location)) WITHOUT ROWID;
     CREATE TABLE pins (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
         quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
-        channel TEXT, day TEXT, member TEXT, anywhere TEXT,
-        PRIMARY KEY (sku, location, reservation)) WITHOUT ROWID;
+        channel TEXT, day TEXT, member TEXT,
+        PRIMARY KEY (sku, reservation, location)) WITHOUT ROWID;
     CREATE INDEX pins_by_reservation ON pins (reservation);
     CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
     CREATE TABLE unseen (id TEXT PRIMARY KEY, sku TEXT NOT NULL, location TEXT NOT NULL,
@@ -39,13 +33,8 @@ LAYOUT = (
         units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
     CREATE TABLE rules (version INTEGER PRIMARY KEY, code TEXT NOT NULL, body BLOB NOT NULL);
     CREATE TABLE reservations (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
-        subject TEXT NOT NULL, order_id TEXT, changed_at INTEGER NOT NULL, body BLOB NOT NULL)
-        WITHOUT ROWID;
+        body BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX reservations_due ON reservations (expires_at, id) WHERE status = 'HELD';
-    CREATE INDEX reservations_live ON reservations (subject)
-        WHERE status IN ('HELD', 'COMMITTED');
-    CREATE INDEX reservations_ended ON reservations (changed_at)
-        WHERE status IN ('RELEASED', 'EXPIRED') AND order_id IS NULL;
 
     CREATE TABLE orders (id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
         channel TEXT NOT NULL, subject TEXT NOT NULL, member TEXT, location TEXT,
@@ -59,9 +48,9 @@ LAYOUT = (
     CREATE TABLE order_externals (system TEXT NOT NULL, external TEXT NOT NULL,
         order_id TEXT NOT NULL, PRIMARY KEY (system, external)) WITHOUT ROWID;
 
-    CREATE TABLE keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
-        fingerprint TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL);
-    CREATE INDEX keys_by_answer ON keys (answer);
+    CREATE TABLE keys (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
+        at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX keys_by_age ON keys (at);
     CREATE TABLE writes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         backend TEXT NOT NULL, subject TEXT NOT NULL, status TEXT NOT NULL, order_id TEXT,
         ready_at INTEGER NOT NULL, body BLOB NOT NULL);
@@ -76,8 +65,6 @@ LAYOUT = (
     CREATE TABLE feeds (backend TEXT NOT NULL, entity TEXT NOT NULL, location TEXT NOT NULL,
         watermark INTEGER NOT NULL, body BLOB NOT NULL,
         PRIMARY KEY (backend, entity, location)) WITHOUT ROWID;
-
-    CREATE TABLE copying (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE locations (code TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE products (handle TEXT PRIMARY KEY, title TEXT NOT NULL, brand TEXT,
@@ -104,6 +91,60 @@ LAYOUT = (
     CREATE TABLE barcodes (barcode TEXT NOT NULL, sku TEXT NOT NULL, PRIMARY KEY (barcode, sku))
         WITHOUT ROWID;
     CREATE INDEX barcodes_by_sku ON barcodes (sku)
+    """,
+    """
+    CREATE TABLE journal_2 (batch INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
+        entries BLOB NOT NULL);
+    INSERT INTO journal_2 SELECT batch, at, entries FROM journal ORDER BY batch;
+    DROP TABLE journal;
+    ALTER TABLE journal_2 RENAME TO journal;
+    CREATE TABLE journal_places (sku TEXT NOT NULL, location TEXT NOT NULL,
+        batch INTEGER NOT NULL, PRIMARY KEY (sku, location, batch)) WITHOUT ROWID;
+    INSERT INTO journal_places
+        SELECT DISTINCT json_extract(value, '$.sku'), json_extract(value, '$.location'), batch
+        FROM journal, json_each(CAST(entries AS TEXT));
+    DROP TABLE journal_skus;
+    CREATE TABLE checkpoints (sku TEXT PRIMARY KEY, at INTEGER NOT NULL, seal TEXT NOT NULL,
+        body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE checkpoint_counts (sku TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        units INTEGER NOT NULL, PRIMARY KEY (sku, kind, name)) WITHOUT ROWID;
+    CREATE INDEX checkpoint_days ON checkpoint_counts (name) WHERE kind = 'day';
+
+    CREATE TABLE pins_2 (sku TEXT NOT NULL, reservation TEXT NOT NULL, location TEXT NOT NULL,
+        quantity INTEGER NOT NULL, until INTEGER, tentative INTEGER NOT NULL,
+        channel TEXT, day TEXT, member TEXT, anywhere TEXT,
+        PRIMARY KEY (sku, location, reservation)) WITHOUT ROWID;
+    INSERT INTO pins_2 SELECT sku, reservation, location, quantity, until, tentative, channel, day,
+        member, NULL FROM pins;
+    DROP TABLE pins;
+    ALTER TABLE pins_2 RENAME TO pins;
+    CREATE INDEX pins_by_reservation ON pins (reservation);
+    CREATE INDEX pins_due ON pins (sku, until) WHERE until IS NOT NULL;
+
+    CREATE TABLE reservations_2 (id TEXT PRIMARY KEY, status TEXT NOT NULL, expires_at INTEGER,
+        subject TEXT NOT NULL, order_id TEXT, changed_at INTEGER NOT NULL, body BLOB NOT NULL)
+        WITHOUT ROWID;
+    INSERT INTO reservations_2 SELECT id, status, expires_at,
+        json_extract(CAST(body AS TEXT), '$.subject'),
+        json_extract(CAST(body AS TEXT), '$.order_id'),
+        CAST(strftime('%s', 'now') AS INTEGER) * 1000000, body FROM reservations;
+    DROP TABLE reservations;
+    ALTER TABLE reservations_2 RENAME TO reservations;
+    CREATE INDEX reservations_due ON reservations (expires_at, id) WHERE status = 'HELD';
+    CREATE INDEX reservations_live ON reservations (subject)
+        WHERE status IN ('HELD', 'COMMITTED');
+    CREATE INDEX reservations_ended ON reservations (changed_at)
+        WHERE status IN ('RELEASED', 'EXPIRED') AND order_id IS NULL;
+
+    CREATE TABLE keys_2 (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
+        fingerprint TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL);
+    INSERT INTO keys_2 (key, fingerprint, answer, at)
+        SELECT key, fingerprint, answer, at FROM keys ORDER BY at;
+    DROP TABLE keys;
+    ALTER TABLE keys_2 RENAME TO keys;
+    CREATE INDEX keys_by_answer ON keys (answer);
+
+    CREATE TABLE copying (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID
     """,
 )
 
