@@ -166,19 +166,19 @@ async def browse_levels(
     asked = await narrowed(ctx, asked, short.wanted)
     limit = first + 1 if short == Shortage() else LOOK_MAX
     edges: list[tuple[str, Level]] = []
-    start = _level_cursor(after)
+    start = place_of(after)
     for _ in range(0, LOOKED_MAX, limit):
         rows = await ctx.store.stock.levels(asked, start, limit)
         places = [(row.sku, row.location) for row in rows]
         levels = await levels_at(ctx, places)
         # what a backend counts and the catalogue lacks is passed over
         found = zip(places, levels, strict=True)
-        edges += [(_cursor_of(at), level) for at, level in found if level and short.keeps(level)]
+        edges += [(cursor_of(at), level) for at, level in found if level and short.keeps(level)]
         if len(edges) > first or len(rows) < limit:
             return page_of(edges, first, after)
         start = places[-1]
     assert start is not None, "something was looked at"
-    return Page(tuple(edges), has_next=True, has_previous=after is not None, end=_cursor_of(start))
+    return Page(tuple(edges), has_next=True, has_previous=after is not None, end=cursor_of(start))
 
 
 async def narrowed(ctx: Context, asked: LevelFilter, kinds: Sequence[SignalKind]) -> LevelFilter:
@@ -195,11 +195,17 @@ async def narrowed(ctx: Context, asked: LevelFilter, kinds: Sequence[SignalKind]
     return replace(asked, unpromised_max=most)
 
 
-def _cursor_of(place: Place) -> str:
+def cursor_of(place: Place) -> str:
+    """Where a level stands in a list of levels."""
     return "\x1f".join(place)
 
 
-def _level_cursor(after: str | None) -> Place | None:
+def place_of(after: str | None) -> Place | None:
+    """The level behind a cursor; None at the beginning.
+
+    Raises:
+        InvalidInput: it is no cursor of such a list.
+    """
     if after is None:
         return None
     sku, mark, location = after.partition("\x1f")

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from resolvers.access import Scope as Right
 from resolvers.context import Context
-from resolvers.domain.errors import InvalidInput
 from resolvers.domain.orders import Order
 from resolvers.filters import LevelFilter
-from resolvers.levels import LOOK_MAX, LOOKED_MAX, Level, levels_at
+from resolvers.levels import LOOK_MAX, LOOKED_MAX, Level, cursor_of, levels_at, place_of
 from resolvers.orders import visible
 from resolvers.paging import Page, checked_first, page_of
 from resolvers.reservations import Held, held_among
@@ -43,12 +42,12 @@ async def browse_oversells(ctx: Context, first: int, after: str | None) -> Page[
     ctx.principal.require(Right.SIGNALS)
     asked = LevelFilter(locations=ctx.principal.locations, unpromised_max=-1)
     edges: list[tuple[str, Oversell]] = []
-    start = _place(after)
+    start = place_of(after)
     for _ in range(0, LOOKED_MAX, LOOK_MAX):
         rows = await ctx.store.stock.levels(asked, start, LOOK_MAX)
         levels = await levels_at(ctx, [(row.sku, row.location) for row in rows])
         edges += [
-            (f"{row.sku}\x1f{row.location}", Oversell(level))
+            (cursor_of((row.sku, row.location)), Oversell(level))
             for row, level in zip(rows, levels, strict=True)
             if level is not None and level.position.unpromised < 0
         ]
@@ -56,17 +55,7 @@ async def browse_oversells(ctx: Context, first: int, after: str | None) -> Page[
             return page_of(edges, first, after)
         start = (rows[-1].sku, rows[-1].location)
     assert start is not None, "something was looked at"
-    end = "\x1f".join(start)
-    return Page(tuple(edges), has_next=True, has_previous=after is not None, end=end)
-
-
-def _place(after: str | None) -> tuple[str, str] | None:
-    if after is None:
-        return None
-    sku, mark, location = after.partition("\x1f")
-    if not mark:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
-    return sku, location
+    return Page(tuple(edges), has_next=True, has_previous=after is not None, end=cursor_of(start))
 
 
 async def touched(ctx: Context, oversell: Oversell) -> list[Held]:

@@ -122,11 +122,6 @@ MUTANTS = (
         "if pin.quantity and pin.reservation == reservation.id]",
         "if pin.quantity]",
     ),
-    Mutant(
-        "resolvers/reservations.py",
-        "if pin.quantity and pin.reservation == known.id]",
-        "if pin.quantity]",
-    ),
     Mutant("resolvers/engine.py", "if before.fingerprint != command.fingerprint:", "if False:"),
     Mutant("resolvers/domain/books.py", "keep=pin.quantity > 0)", "keep=True)"),
     Mutant(
