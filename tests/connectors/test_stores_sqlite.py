@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.stores.sqlite.database import Database, StoreUnusable
+from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.engine import open_sqlite
 from connectors.stores.sqlite.layout import VERSION
+from connectors.stores.unusable import StoreUnusable
 from resolvers.domain.books import Change
 from resolvers.domain.errors import Contended
 from resolvers.domain.stock import Position, fold

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.stores.sqlite.layout import APPLICATION, LAYOUT
+from connectors.stores.unusable import StoreUnusable
 from resolvers.domain.errors import Contended
 
 T = TypeVar("T")
@@ -37,10 +38,6 @@ _TROUBLES: Mapping[int, str] = {
     sqlite3.SQLITE_NOTADB: "is no SQLite file; move it away or name another place",
 }
 """What can be wrong with a file, by SQLite's code, and what to do. Anything else is a bug."""
-
-
-class StoreUnusable(OSError):
-    """The store cannot be opened or written: read-only, full, newer than this program, broken."""
 
 
 class Database:

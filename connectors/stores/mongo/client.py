@@ -1,0 +1,435 @@
+"""The driver of MongoDB, and what may go wrong with it: the only module that imports it.
+
+Its surface is kept small, so that another driver is one file. A ``Session`` asks and writes;
+a ``Database`` opens sessions: plain ones, those that see one moment, and transactions, which are
+tried again when another process was faster. No question of the trade is asked here.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from bson import ObjectId
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from pymongo import ReturnDocument, WriteConcern
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidName,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+
+from connectors.stores.unusable import StoreUnusable
+from resolvers.domain.errors import Contended
+
+T = TypeVar("T")
+
+DriverError = PyMongoError
+"""Everything that the driver raises."""
+
+Document = dict[str, Any]
+Query = Mapping[str, Any]
+Order = Sequence[tuple[str, int]]
+
+WAIT_SECONDS = 10.0
+"""How long a transaction is tried again while others are faster, or the cluster has no primary."""
+
+_SELECT_MS = 5_000
+_WRITTEN_AT_ONCE = 10_000  # documents of one command
+_PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
+
+_DURABLE = WriteConcern("majority", j=True)
+_PASSING = WriteConcern(1, j=False)
+_MAJORITY = ReadConcern("majority")
+_SNAPSHOT = ReadConcern("snapshot")
+
+_DUPLICATE, _CONFLICT, _GONE = 11000, 112, 251
+_FORBIDDEN = (13, 18)
+_USERINFO = re.compile(r"(?<=//)[^@/]*@")
+
+
+class _Moved(Exception):
+    """What a transaction had read is not so any more: it is to be done again."""
+
+
+def new_id() -> object:
+    """An id that nobody has used."""
+    return ObjectId()
+
+
+class Session:
+    """Asks and writes, in one transaction, at one moment, or neither."""
+
+    def __init__(self, database: Any, session: AsyncIOMotorClientSession | None) -> None:
+        self._database = database
+        self._session = session
+
+    async def find(
+        self,
+        collection: str,
+        query: Query,
+        *,
+        fields: Sequence[str] | None = None,
+        order: Order | None = None,
+        limit: int = 0,
+    ) -> list[Document]:
+        """Documents that match, in an order; 0 means every one of them."""
+        cursor = self._database[collection].find(
+            query,
+            None if fields is None else list(fields),
+            sort=None if order is None else list(order),
+            limit=limit,
+            session=self._session,
+        )
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def one(self, collection: str, query: Query) -> Document | None:
+        """A document that matches, or None."""
+        found: Document | None = await self._database[collection].find_one(
+            query, session=self._session
+        )
+        return found
+
+    async def each(
+        self, collection: str, query: Query, *, order: Order | None = None
+    ) -> AsyncIterator[Document]:
+        """Documents that match, a few at a time, however many there are."""
+        cursor = self._database[collection].find(
+            query, sort=None if order is None else list(order), session=self._session
+        )
+        async for document in cursor:
+            yield document
+
+    async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
+        """What a pipeline answers."""
+        cursor = self._database[collection].aggregate(list(pipeline), session=self._session)
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def count(self, collection: str, query: Query) -> int:
+        """How many documents match."""
+        return int(await self._database[collection].count_documents(query, session=self._session))
+
+    async def insert(self, collection: str, documents: Sequence[Document]) -> None:
+        """Adds documents; one whose id is there already makes the transaction begin anew."""
+        for part in _parts(documents):
+            await self._write("insert", collection, documents=part)
+
+    async def put(self, collection: str, documents: Iterable[Document]) -> None:
+        """Writes documents by id, whatever stood there."""
+        await self.update(
+            collection,
+            [({"_id": document["_id"]}, document) for document in documents],
+            upsert=True,
+        )
+
+    async def update(
+        self,
+        collection: str,
+        changes: Sequence[tuple[Query, Query | Sequence[Query]]],
+        *,
+        upsert: bool = False,
+    ) -> int:
+        """Changes the document of each query, if there is one or ``upsert``; how many there were or
+        are now.
+        """
+        matched = 0
+        for part in _parts(changes):
+            updates = [{"q": query, "u": change, "upsert": upsert} for query, change in part]
+            reply = await self._write("update", collection, updates=updates)
+            matched += reply["n"]
+        return matched
+
+    async def guard(self, collection: str, changes: Sequence[tuple[Query, Query]]) -> None:
+        """Changes the document of every query; the transaction begins anew if one has moved on."""
+        if changes and await self.update(collection, changes) != len(changes):
+            raise _Moved
+
+    async def delete(self, collection: str, queries: Sequence[Query]) -> int:
+        """Drops everything that matches one of the queries; how many went."""
+        gone = 0
+        for part in _parts(queries):
+            deletes = [{"q": query, "limit": 0} for query in part]
+            gone += (await self._write("delete", collection, deletes=deletes))["n"]
+        return gone
+
+    async def _write(self, verb: str, collection: str, **more: Any) -> Document:
+        assert self._session is not None, "writes belong in a transaction"
+        reply: Document = await self._database.command(
+            verb, collection, **more, session=self._session
+        )
+        for error in reply.get("writeErrors", ()):
+            if error["code"] == _DUPLICATE:
+                raise _Moved
+            raise OperationFailure(error["errmsg"], error["code"], error)
+        return reply
+
+
+class Database:
+    """One database of a replica set or a sharded cluster."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        prepare: Callable[["Database"], Awaitable[None]],
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        timer: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Connects when it is first asked something; ``prepare`` comes before everything else.
+
+        Raises:
+            StoreUnusable: the address cannot be one.
+        """
+        self.shown = f"{_USERINFO.sub('', url).partition('?')[0].rstrip('/')} ({name})"
+        self._prepare = prepare
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+        self._wait_seconds = wait_seconds
+        self._timer = timer
+        self._rest = rest
+        try:
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+                url,
+                tz_aware=True,
+                appname="unified-commerce-gateway",
+                serverSelectionTimeoutMS=_SELECT_MS,
+            )
+            self._database = self._client.get_database(
+                name, read_concern=_MAJORITY, write_concern=_DURABLE
+            )
+        except (InvalidURI, ConfigurationError, InvalidName, ValueError) as error:
+            raise StoreUnusable(
+                f"the store {self.shown} has an address that MongoDB's driver does not take: see"
+                " that it reads mongodb://host:port/?replicaSet=name"
+            ) from _told(error)
+
+    async def ready(self) -> None:
+        """Sees to it, once, that the database is ours and has its indexes.
+
+        Raises:
+            StoreUnusable: with what is wrong and what to do.
+        """
+        if self._prepared:
+            return
+        async with self._preparing:
+            if not self._prepared:
+                await self._prepare(self)
+                self._prepared = True
+
+    async def plain(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Asks one question; what several answer may be of several moments."""
+        await self.ready()
+        return await self._asked(work, None)
+
+    async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Asks questions whose answers are of one moment. It never waits for a writer."""
+        await self.ready()
+        with self._translated():
+            async with await self._client.start_session(snapshot=True) as session:
+                return await self._asked(work, session)
+
+    async def write(
+        self,
+        work: Callable[[Session], Awaitable[T]],
+        beaten: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Runs some work in one durable transaction, again and again while others are faster.
+
+        ``beaten`` is called after each time that another was.
+
+        Raises:
+            Contended: others were faster, or there was no primary, for too long; or it is not known
+                whether it was done.
+        """
+        await self.ready()
+        deadline = self._timer() + self._wait_seconds
+        pause = _PAUSE_SECONDS
+        while True:
+            try:
+                return await self._tried(work, deadline)
+            except (_Moved, PyMongoError) as error:
+                if not _passes(error):
+                    raise self._unusable(error) from _told(error)
+                if self._timer() > deadline:
+                    raise Contended("others were faster; send the same key again") from error
+            # Nobody knows who comes next; who waits a little less each time is not always last.
+            await self._rest(pause * random.uniform(0.5, 1.5))  # noqa: S311
+            pause = min(2 * pause, _PAUSE_MOST)
+            if beaten is not None:
+                await beaten()
+
+    async def modify(
+        self,
+        collection: str,
+        query: Query,
+        change: Query | Sequence[Query],
+        *,
+        upsert: bool = False,
+        durable: bool = True,
+    ) -> Document | None:
+        """Changes one document alone and answers with it as it is then."""
+        await self.ready()
+        concern = _DURABLE if durable else _PASSING
+        chosen = self._database.get_collection(collection, write_concern=concern)
+        with self._translated():
+            for _ in range(3):
+                try:
+                    found: Document | None = await chosen.find_one_and_update(
+                        query, change, upsert=upsert, return_document=ReturnDocument.AFTER
+                    )
+                except OperationFailure as error:
+                    if error.code != _DUPLICATE:  # two made it at once: now it is there
+                        raise
+                else:
+                    return found
+            raise Contended("others were faster; try again")
+
+    async def close(self) -> None:
+        """Shuts every connection."""
+        self._client.close()
+
+    async def hello(self) -> Document:
+        """What the server says of itself, its time and its place in a cluster among it."""
+        with self._translated():
+            reply: Document = await self._client.admin.command("hello")
+            return reply
+
+    async def collections(self) -> list[str]:
+        """Names of what the database has."""
+        with self._translated():
+            names: list[str] = await self._database.list_collection_names()
+            return names
+
+    async def make(self, collection: str, indexes: Sequence[Document]) -> None:
+        """Makes a collection with its indexes, where they are not there yet."""
+        with self._translated():
+            if collection not in await self._database.list_collection_names():
+                try:
+                    await self._database.create_collection(collection)
+                except PyMongoError as error:
+                    if getattr(error, "code", None) != 48 and "exists" not in str(error):
+                        raise
+            if indexes:
+                await self._database.command("createIndexes", collection, indexes=list(indexes))
+
+    def watch(self, collection: str, start: object, await_ms: int) -> Any:
+        """The driver's own stream of what is added to a collection, from a moment of the cluster
+        on, or from now; it raises ``DriverError``.
+        """
+        added: list[Query] = [{"$match": {"operationType": "insert"}}]
+        return self._database[collection].watch(
+            added, start_at_operation_time=start, max_await_time_ms=await_ms
+        )
+
+    async def first(self, collection: str, document: Document) -> Document:
+        """Adds a document unless its id is there; what stands there then. Before it is ready."""
+        with self._translated():
+            found: Document = await self._database[collection].find_one_and_update(
+                {"_id": document["_id"]},
+                {"$setOnInsert": {k: v for k, v in document.items() if k != "_id"}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+            return found
+
+    async def _asked(
+        self,
+        work: Callable[[Session], Awaitable[T]],
+        session: AsyncIOMotorClientSession | None,
+    ) -> T:
+        with self._translated():
+            return await work(Session(self._database, session))
+
+    async def _tried(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
+        async with await self._client.start_session() as session:
+            session.start_transaction(read_concern=_SNAPSHOT, write_concern=_DURABLE)
+            try:
+                result = await work(Session(self._database, session))
+            except BaseException:
+                await _dropped(session)
+                raise
+            await self._committed(session, deadline)
+            return result
+
+    async def _committed(self, session: AsyncIOMotorClientSession, deadline: float) -> None:
+        while True:
+            try:
+                await session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label("UnknownTransactionCommitResult"):
+                    raise
+                if self._timer() > deadline:
+                    raise Contended(
+                        "it is not known whether it was done; send the same key again"
+                    ) from error
+                await self._rest(_PAUSE_MOST)
+            else:
+                return
+
+    def _translated(self) -> "_Translation":
+        return _Translation(self)
+
+    def _unusable(self, error: Exception) -> Exception:
+        code = getattr(error, "code", None)
+        if code in _FORBIDDEN:
+            return StoreUnusable(
+                f"the store {self.shown} does not let this user in; see the user, its password and"
+                " its rights: it needs readWrite on the database"
+            )
+        if isinstance(error, ConnectionFailure):
+            return Contended(f"the store {self.shown} does not answer; try again")
+        return error
+
+
+class _Translation:
+    """Turns what the driver says into what a caller or a person can do about it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PyMongoError):
+            told = self._database._unusable(error)  # noqa: SLF001  # its own other half
+            if told is not error:
+                raise told from _told(error)
+
+
+def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[at : at + _WRITTEN_AT_ONCE] for at in range(0, len(items), _WRITTEN_AT_ONCE))
+
+
+def _passes(error: Exception) -> bool:
+    """Says whether the same transaction may go through when it is tried again."""
+    if isinstance(error, _Moved | ConnectionFailure):
+        return True
+    return isinstance(error, PyMongoError) and (
+        error.has_error_label("TransientTransactionError")
+        or getattr(error, "code", None) in (_DUPLICATE, _CONFLICT, _GONE)
+    )
+
+
+async def _dropped(session: AsyncIOMotorClientSession) -> None:
+    running: Any = session.in_transaction  # a value, whatever its stub says
+    if running:
+        try:
+            await session.abort_transaction()
+        except PyMongoError:  # it ends by itself
+            return
+
+
+def _told(error: Exception) -> Exception | None:
+    """The cause to be kept with an error, unless it might show the address and its password."""
+    return error if isinstance(error, OperationFailure | ConnectionFailure | _Moved) else None

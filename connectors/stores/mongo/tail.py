@@ -1,0 +1,46 @@
+"""What is added to one collection, as it is committed: a change stream that says when it was broken."""
+
+from typing import Any
+
+from connectors.stores.mongo.client import Database, Document, DriverError
+
+_AWAIT_MS = 20
+"""How long the server waits for something new before it says that there is nothing."""
+
+
+class Lost(Exception):
+    """A tail was broken off: something may have been added that it never told of."""
+
+
+class Tail:
+    """Follows a collection from a moment of the cluster on."""
+
+    def __init__(self, database: Database, collection: str, start: object) -> None:
+        """``start`` is the operation time after which all is told."""
+        self._database = database
+        self._collection = collection
+        self._start: object | None = start
+        self._stream: Any = None
+
+    async def next(self) -> Document | None:
+        """The next document; None if there is none yet.
+
+        Raises:
+            Lost: the cluster does not know any more what came next; it goes on with what comes now.
+        """
+        if self._stream is None:
+            self._stream = self._database.watch(self._collection, self._start, _AWAIT_MS)
+        try:
+            change = await self._stream.try_next()
+        except DriverError as error:
+            # The driver goes on by itself after whatever passes; what comes here does not.
+            await self.close()
+            self._start = None
+            raise Lost from error
+        return None if change is None else change["fullDocument"]
+
+    async def close(self) -> None:
+        """Ends it."""
+        if self._stream is not None:
+            await self._stream.close()
+            self._stream = None
