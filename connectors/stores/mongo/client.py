@@ -1,15 +1,15 @@
 """The driver of MongoDB, and what may go wrong with it: the only module that imports it.
 
-Its surface is kept small, so that another driver is one file. A ``Session`` asks and writes;
-a ``Database`` opens sessions: plain ones, those that see one moment, and transactions, which are
-tried again when another process was faster. No question of the trade is asked here.
+Its surface is kept small, so that another driver is one file. A ``Database`` opens sessions: plain
+ones, those that see one moment, and transactions, which are tried again when another process was
+faster. No question of the trade is asked here.
 """
 
 import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -25,6 +25,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from connectors.stores.mongo.session import DUPLICATE, Document, Moved, Query, Session
 from connectors.stores.unusable import StoreUnusable
 from resolvers.domain.errors import Contended
 
@@ -33,15 +34,10 @@ T = TypeVar("T")
 DriverError = PyMongoError
 """Everything that the driver raises."""
 
-Document = dict[str, Any]
-Query = Mapping[str, Any]
-Order = Sequence[tuple[str, int]]
-
 WAIT_SECONDS = 10.0
 """How long a transaction is tried again while others are faster, or the cluster has no primary."""
 
 _SELECT_MS = 5_000
-_WRITTEN_AT_ONCE = 10_000  # documents of one command
 _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
 
 _DURABLE = WriteConcern("majority", j=True)
@@ -49,127 +45,14 @@ _PASSING = WriteConcern(1, j=False)
 _MAJORITY = ReadConcern("majority")
 _SNAPSHOT = ReadConcern("snapshot")
 
-_DUPLICATE, _CONFLICT, _GONE = 11000, 112, 251
+_CONFLICT, _GONE = 112, 251
 _FORBIDDEN = (13, 18)
 _USERINFO = re.compile(r"(?<=//)[^@/]*@")
-
-
-class _Moved(Exception):
-    """What a transaction had read is not so any more: it is to be done again."""
 
 
 def new_id() -> object:
     """An id that nobody has used."""
     return ObjectId()
-
-
-class Session:
-    """Asks and writes, in one transaction, at one moment, or neither."""
-
-    def __init__(self, database: Any, session: AsyncIOMotorClientSession | None) -> None:
-        self._database = database
-        self._session = session
-
-    async def find(
-        self,
-        collection: str,
-        query: Query,
-        *,
-        fields: Sequence[str] | None = None,
-        order: Order | None = None,
-        limit: int = 0,
-    ) -> list[Document]:
-        """Documents that match, in an order; 0 means every one of them."""
-        cursor = self._database[collection].find(
-            query,
-            None if fields is None else list(fields),
-            sort=None if order is None else list(order),
-            limit=limit,
-            session=self._session,
-        )
-        found: list[Document] = await cursor.to_list(None)
-        return found
-
-    async def one(self, collection: str, query: Query) -> Document | None:
-        """A document that matches, or None."""
-        found: Document | None = await self._database[collection].find_one(
-            query, session=self._session
-        )
-        return found
-
-    async def each(
-        self, collection: str, query: Query, *, order: Order | None = None
-    ) -> AsyncIterator[Document]:
-        """Documents that match, a few at a time, however many there are."""
-        cursor = self._database[collection].find(
-            query, sort=None if order is None else list(order), session=self._session
-        )
-        async for document in cursor:
-            yield document
-
-    async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
-        """What a pipeline answers."""
-        cursor = self._database[collection].aggregate(list(pipeline), session=self._session)
-        found: list[Document] = await cursor.to_list(None)
-        return found
-
-    async def count(self, collection: str, query: Query) -> int:
-        """How many documents match."""
-        return int(await self._database[collection].count_documents(query, session=self._session))
-
-    async def insert(self, collection: str, documents: Sequence[Document]) -> None:
-        """Adds documents; one whose id is there already makes the transaction begin anew."""
-        for part in _parts(documents):
-            await self._write("insert", collection, documents=part)
-
-    async def put(self, collection: str, documents: Iterable[Document]) -> None:
-        """Writes documents by id, whatever stood there."""
-        await self.update(
-            collection,
-            [({"_id": document["_id"]}, document) for document in documents],
-            upsert=True,
-        )
-
-    async def update(
-        self,
-        collection: str,
-        changes: Sequence[tuple[Query, Query | Sequence[Query]]],
-        *,
-        upsert: bool = False,
-    ) -> int:
-        """Changes the document of each query, if there is one or ``upsert``; how many there were or
-        are now.
-        """
-        matched = 0
-        for part in _parts(changes):
-            updates = [{"q": query, "u": change, "upsert": upsert} for query, change in part]
-            reply = await self._write("update", collection, updates=updates)
-            matched += reply["n"]
-        return matched
-
-    async def guard(self, collection: str, changes: Sequence[tuple[Query, Query]]) -> None:
-        """Changes the document of every query; the transaction begins anew if one has moved on."""
-        if changes and await self.update(collection, changes) != len(changes):
-            raise _Moved
-
-    async def delete(self, collection: str, queries: Sequence[Query]) -> int:
-        """Drops everything that matches one of the queries; how many went."""
-        gone = 0
-        for part in _parts(queries):
-            deletes = [{"q": query, "limit": 0} for query in part]
-            gone += (await self._write("delete", collection, deletes=deletes))["n"]
-        return gone
-
-    async def _write(self, verb: str, collection: str, **more: Any) -> Document:
-        assert self._session is not None, "writes belong in a transaction"
-        reply: Document = await self._database.command(
-            verb, collection, **more, session=self._session
-        )
-        for error in reply.get("writeErrors", ()):
-            if error["code"] == _DUPLICATE:
-                raise _Moved
-            raise OperationFailure(error["errmsg"], error["code"], error)
-        return reply
 
 
 class Database:
@@ -257,7 +140,7 @@ class Database:
         while True:
             try:
                 return await self._tried(work, deadline)
-            except (_Moved, PyMongoError) as error:
+            except (Moved, PyMongoError) as error:
                 if not _passes(error):
                     raise self._unusable(error) from _told(error)
                 if self._timer() > deadline:
@@ -288,7 +171,7 @@ class Database:
                         query, change, upsert=upsert, return_document=ReturnDocument.AFTER
                     )
                 except OperationFailure as error:
-                    if error.code != _DUPLICATE:  # two made it at once: now it is there
+                    if error.code != DUPLICATE:  # two made it at once: now it is there
                         raise
                 else:
                     return found
@@ -327,9 +210,8 @@ class Database:
         on, or from now; it raises ``DriverError``.
         """
         added: list[Query] = [{"$match": {"operationType": "insert"}}]
-        return self._database[collection].watch(
-            added, start_at_operation_time=start, max_await_time_ms=await_ms
-        )
+        chosen: Any = self._database[collection]
+        return chosen.watch(added, start_at_operation_time=start, max_await_time_ms=await_ms)
 
     async def first(self, collection: str, document: Document) -> Document:
         """Adds a document unless its id is there; what stands there then. Before it is ready."""
@@ -407,17 +289,13 @@ class _Translation:
                 raise told from _told(error)
 
 
-def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (items[at : at + _WRITTEN_AT_ONCE] for at in range(0, len(items), _WRITTEN_AT_ONCE))
-
-
 def _passes(error: Exception) -> bool:
     """Says whether the same transaction may go through when it is tried again."""
-    if isinstance(error, _Moved | ConnectionFailure):
+    if isinstance(error, Moved | ConnectionFailure):
         return True
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError")
-        or getattr(error, "code", None) in (_DUPLICATE, _CONFLICT, _GONE)
+        or getattr(error, "code", None) in (DUPLICATE, _CONFLICT, _GONE)
     )
 
 
@@ -432,4 +310,4 @@ async def _dropped(session: AsyncIOMotorClientSession) -> None:
 
 def _told(error: Exception) -> Exception | None:
     """The cause to be kept with an error, unless it might show the address and its password."""
-    return error if isinstance(error, OperationFailure | ConnectionFailure | _Moved) else None
+    return error if isinstance(error, OperationFailure | ConnectionFailure | Moved) else None

@@ -12,7 +12,7 @@ from connectors.stores.coding import (
     micros_or_none,
 )
 from connectors.stores.indexing import place_of, ready_at
-from connectors.stores.mongo.client import Document
+from connectors.stores.mongo.session import Document
 from connectors.stores.rows import words
 from resolvers.domain.books import Recorded
 from resolvers.domain.feeds import Feed

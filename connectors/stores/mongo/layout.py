@@ -32,7 +32,8 @@ person at night can read them in any shell. ``last`` is the number of the batch 
 
 from collections.abc import Mapping, Sequence
 
-from connectors.stores.mongo.client import Database, Document
+from connectors.stores.mongo.client import Database
+from connectors.stores.mongo.session import Document
 from connectors.stores.unusable import StoreUnusable
 
 PROGRAM = "unified-commerce-gateway"

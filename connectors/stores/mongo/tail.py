@@ -1,8 +1,9 @@
-"""What is added to one collection, as it is committed: a change stream that says when it was broken."""
+"""What is added to one collection, as it is committed; it says so when the tail was broken off."""
 
 from typing import Any
 
-from connectors.stores.mongo.client import Database, Document, DriverError
+from connectors.stores.mongo.client import Database, DriverError
+from connectors.stores.mongo.session import Document
 
 _AWAIT_MS = 20
 """How long the server waits for something new before it says that there is nothing."""

@@ -1,0 +1,140 @@
+"""What is asked of MongoDB and written to it, in its own words: the questions' small vocabulary.
+
+The driver comes in from outside; it is not imported here.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Document = dict[str, Any]
+Query = Mapping[str, Any]
+Order = Sequence[tuple[str, int]]
+
+DUPLICATE = 11000
+"""MongoDB's code of an id, or another unique thing, that is there already."""
+
+_WRITTEN_AT_ONCE = 10_000
+"""Most documents of one command."""
+
+
+class Moved(Exception):
+    """What a transaction had read is not so any more: it is to be done again."""
+
+
+class WriteRefused(Exception):
+    """The server did not take a document: a bug of ours."""
+
+
+class Session:
+    """Asks and writes, in one transaction, at one moment, or neither."""
+
+    def __init__(self, database: Any, session: object | None) -> None:
+        self._database = database
+        self._session = session
+
+    async def find(
+        self,
+        collection: str,
+        query: Query,
+        *,
+        fields: Sequence[str] | None = None,
+        order: Order | None = None,
+        limit: int = 0,
+    ) -> list[Document]:
+        """Documents that match, in an order; 0 means every one of them."""
+        cursor = self._database[collection].find(
+            query,
+            None if fields is None else list(fields),
+            sort=None if order is None else list(order),
+            limit=limit,
+            session=self._session,
+        )
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def one(self, collection: str, query: Query) -> Document | None:
+        """A document that matches, or None."""
+        found: Document | None = await self._database[collection].find_one(
+            query, session=self._session
+        )
+        return found
+
+    async def each(
+        self, collection: str, query: Query, *, order: Order | None = None
+    ) -> AsyncIterator[Document]:
+        """Documents that match, a few at a time, however many there are."""
+        cursor = self._database[collection].find(
+            query, sort=None if order is None else list(order), session=self._session
+        )
+        async for document in cursor:
+            yield document
+
+    async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
+        """What a pipeline answers."""
+        cursor = self._database[collection].aggregate(list(pipeline), session=self._session)
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def count(self, collection: str, query: Query) -> int:
+        """How many documents match."""
+        return int(await self._database[collection].count_documents(query, session=self._session))
+
+    async def insert(self, collection: str, documents: Sequence[Document]) -> None:
+        """Adds documents; one whose id is there already makes the transaction begin anew."""
+        for part in _parts(documents):
+            await self._write("insert", collection, documents=part)
+
+    async def put(self, collection: str, documents: Iterable[Document]) -> None:
+        """Writes documents by id, whatever stood there."""
+        await self.update(
+            collection,
+            [({"_id": document["_id"]}, document) for document in documents],
+            upsert=True,
+        )
+
+    async def update(
+        self,
+        collection: str,
+        changes: Sequence[tuple[Query, Query | Sequence[Query]]],
+        *,
+        upsert: bool = False,
+    ) -> int:
+        """Changes the document of each query, if there is one or ``upsert``; how many there were or
+        are now.
+        """
+        matched = 0
+        for part in _parts(changes):
+            updates = [{"q": query, "u": change, "upsert": upsert} for query, change in part]
+            reply = await self._write("update", collection, updates=updates)
+            matched += reply["n"]
+        return matched
+
+    async def guard(self, collection: str, changes: Sequence[tuple[Query, Query]]) -> None:
+        """Changes the document of every query; the transaction begins anew if one has moved on."""
+        if changes and await self.update(collection, changes) != len(changes):
+            raise Moved
+
+    async def delete(self, collection: str, queries: Sequence[Query]) -> int:
+        """Drops everything that matches one of the queries; how many went."""
+        gone = 0
+        for part in _parts(queries):
+            deletes = [{"q": query, "limit": 0} for query in part]
+            gone += (await self._write("delete", collection, deletes=deletes))["n"]
+        return gone
+
+    async def _write(self, verb: str, collection: str, **more: Any) -> Document:
+        assert self._session is not None, "writes belong in a transaction"
+        reply: Document = await self._database.command(
+            verb, collection, **more, session=self._session
+        )
+        for error in reply.get("writeErrors", ()):
+            if error["code"] == DUPLICATE:
+                raise Moved
+            raise WriteRefused(f"{error['code']}: {error['errmsg']}")
+        return reply
+
+
+def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[at : at + _WRITTEN_AT_ONCE] for at in range(0, len(items), _WRITTEN_AT_ONCE))
