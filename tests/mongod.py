@@ -36,7 +36,7 @@ def mongod(directory: Path, *, durable: bool = False) -> Iterator[str]:
     place = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(directory / "db")]
     command = [str(program), *place, *(["--sync-on-commit"] if durable else [])]
     with (directory / "log").open("wb") as log:
-        child = subprocess.Popen(  # noqa: S603  # our own interpreter's program
+        child = subprocess.Popen(  # our own interpreter's program
             command, cwd=directory, stdout=log, stderr=subprocess.STDOUT
         )
     try:
