@@ -20,8 +20,8 @@ from resolvers.domain.signals import SignalKind, conditions, low_units, unpromis
 from resolvers.domain.stock import Position, as_of
 from resolvers.filters import LevelFilter
 from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
+from resolvers.ports import ANY
 from resolvers.ruling import asked_by_rules, categories_of
-from resolvers.watch import ANY
 
 HOUSE = "gateway"
 """The system that owns a quantity which no backend is the authority of."""

@@ -33,9 +33,16 @@ IdMaker = Callable[[], str]
 # ---- stores ----------------------------------------------------------------------------------
 
 
+TOPICS = ("stock", "reservation", "order", "catalog", "rule")
+"""What events are about."""
+
+ANY = "*"
+"""In the place of a key: whatever there is in its topic. No key of ours is this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something changed: a topic (``stock``, ``reservation``, ``order``, ``catalog``), its key."""
+    """Something changed: a topic, and its key; ``ANY`` if it is not known any more which."""
 
     sequence: int
     topic: str

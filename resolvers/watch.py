@@ -7,7 +7,7 @@ itself, so a slow one may miss some changes but never the last.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from resolvers.ports import HouseStore
+from resolvers.ports import ANY, HouseStore
 
 TAIL_SECONDS = 0.05
 """Pause between two looks at the tail; a change made by another process is seen this late."""
@@ -22,9 +22,6 @@ _EVENTS_MAX = 1000
 Key = tuple[str, str]
 """A topic, and the key of what changed in it."""
 
-ANY = "*"
-"""In the place of a key: whatever changes in its topic. No key of ours is this."""
-
 
 class _Follower:
     """What has changed in some topics since its owner last looked; None: too much to be kept."""
@@ -34,7 +31,9 @@ class _Follower:
         self.woken = asyncio.Event()
 
     def note(self, key: Key) -> None:
-        if self.changed is not None:
+        if key[1] == ANY:
+            self.changed = None
+        elif self.changed is not None:
             self.changed.add(key)
             if len(self.changed) > KEYS_MAX:
                 self.changed = None
@@ -107,9 +106,12 @@ class Watch:
                 await asyncio.sleep(TAIL_SECONDS)
 
     def _wake(self, key: Key) -> None:
-        topic, _ = key
-        for waiting in (*self._waiting.get(key, ()), *self._waiting.get((topic, ANY), ())):
-            waiting.set()
+        topic, of = key
+        asked = self._waiting if of == ANY else (key, (topic, ANY))
+        for waited_for in asked:
+            if waited_for[0] == topic:
+                for waiting in self._waiting.get(waited_for, ()):
+                    waiting.set()
         for follower in self._following.get(topic, ()):
             follower.note(key)
 

@@ -5,6 +5,7 @@ included. It is a child process of whoever asks for it, on the loopback, and end
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,7 +13,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
+
+from connectors.stores.mongo.engine import open_mongo
+from resolvers.ports import Clock, Store
 
 URL_VARIABLE = "GATEWAY_TEST_MONGO_URL"
 """Names a replica set that the tests may make databases in."""
@@ -67,3 +72,17 @@ def _free_port() -> int:
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def fresh_name() -> str:
+    """The name of a database that is not there yet."""
+    return f"gateway-test-{secrets.token_hex(6)}"
+
+
+def open_fresh(url: str, clock: Clock) -> Store:
+    """A store of its own on a server, in a house whose time is the clock's alone."""
+
+    async def server_time() -> datetime:
+        return clock()
+
+    return open_mongo(url, fresh_name(), clock, "one", server_time=server_time)

@@ -12,7 +12,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from bson import ObjectId
+from bson import Int64, ObjectId
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import (
@@ -25,7 +26,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from connectors.stores.mongo.session import DUPLICATE, Document, Moved, Query, Session
+from connectors.stores.mongo.session import DUPLICATE, Document, Moved, Query, Session, WriteRefused
 from connectors.stores.unusable import StoreUnusable
 from resolvers.domain.errors import Contended
 
@@ -48,6 +49,18 @@ _SNAPSHOT = ReadConcern("snapshot")
 _CONFLICT, _GONE = 112, 251
 _FORBIDDEN = (13, 18)
 _USERINFO = re.compile(r"(?<=//)[^@/]*@")
+
+
+class _Plain(TypeDecoder):
+    """Large numbers as Python has them; the driver's own kind is not one that JSON takes."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Any) -> int:
+        return int(value)
+
+
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRegistry([_Plain()]))
 
 
 def new_id() -> object:
@@ -76,6 +89,7 @@ class Database:
         self.shown = f"{_USERINFO.sub('', url).partition('?')[0].rstrip('/')} ({name})"
         self._prepare = prepare
         self._prepared = False
+        self.began: object = None
         self._preparing = asyncio.Lock()
         self._wait_seconds = wait_seconds
         self._timer = timer
@@ -88,7 +102,7 @@ class Database:
                 serverSelectionTimeoutMS=_SELECT_MS,
             )
             self._database = self._client.get_database(
-                name, read_concern=_MAJORITY, write_concern=_DURABLE
+                name, _CODEC, read_concern=_MAJORITY, write_concern=_DURABLE
             )
         except (InvalidURI, ConfigurationError, InvalidName, ValueError) as error:
             raise StoreUnusable(
@@ -107,6 +121,7 @@ class Database:
         async with self._preparing:
             if not self._prepared:
                 await self._prepare(self)
+                self.began = (await self.hello())["operationTime"]
                 self._prepared = True
 
     async def plain(self, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -133,16 +148,22 @@ class Database:
         Raises:
             Contended: others were faster, or there was no primary, for too long; or it is not known
                 whether it was done.
+            WriteRefused: something of ours stands there already, whoever is faster.
         """
         await self.ready()
         deadline = self._timer() + self._wait_seconds
         pause = _PAUSE_SECONDS
+        before = ""
         while True:
             try:
                 return await self._tried(work, deadline)
             except (Moved, PyMongoError) as error:
                 if not _passes(error):
                     raise self._unusable(error) from _told(error)
+                there = str(error) if isinstance(error, Moved) else ""
+                if there and there == before:  # it is not that another was faster
+                    raise WriteRefused(there) from error
+                before = there
                 if self._timer() > deadline:
                     raise Contended("others were faster; send the same key again") from error
             # Nobody knows who comes next; who waits a little less each time is not always last.

@@ -20,7 +20,10 @@ _WRITTEN_AT_ONCE = 10_000
 
 
 class Moved(Exception):
-    """What a transaction had read is not so any more: it is to be done again."""
+    """What a transaction had read is not so any more: it is to be done again.
+
+    It says what stood there already, if something did.
+    """
 
 
 class WriteRefused(Exception):
@@ -131,7 +134,7 @@ class Session:
         )
         for error in reply.get("writeErrors", ()):
             if error["code"] == DUPLICATE:
-                raise Moved
+                raise Moved(error["errmsg"])
             raise WriteRefused(f"{error['code']}: {error['errmsg']}")
         return reply
 
