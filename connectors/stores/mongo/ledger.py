@@ -19,9 +19,6 @@ from resolvers.ports import EntryPlace
 _FOLDED_AT_ONCE = 20_000
 """Most entries of a rebuild that are kept at a time."""
 
-_NUMBERS_AT_ONCE = 1_000
-"""Most documents of the journal that one question of a rebuild names."""
-
 _FEW, _MANY = 4, 128
 """Documents that a walk reads first, and most that it reads at once: one of a hot SKU's journal has
 hundreds of entries, one of a quiet SKU's has one.
@@ -86,8 +83,8 @@ async def history(
 
 async def folded_at(session: Session, skus: Sequence[str]) -> dict[str, datetime]:
     """When the last folded entry of each SKU was written."""
-    found = await session.find("checkpoints", {"_id": {"$in": list(skus)}}, fields=("at",))
-    return {of["_id"]: instant(of["at"]) for of in found}
+    found = session.among("checkpoints", "_id", skus, fields=("at",))
+    return {of["_id"]: instant(of["at"]) async for of in found}
 
 
 async def accounts(session: Session, skus: Sequence[str]) -> dict[str, Account]:
@@ -126,12 +123,10 @@ async def _journaled(
 
     Their numbers are read first: no index has those of several SKUs in one order.
     """
-    query = {"skus": {"$in": list(skus)}}
-    numbers = sorted([of["_id"] async for of in session.each("journal", query, fields=("_id",))])
-    for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
-        named = {"_id": {"$in": numbers[start : start + _NUMBERS_AT_ONCE]}}
-        async for batch in session.each("journal", named, order=(("_id", 1),)):
-            yield entries_from(batch)
+    named = session.among("journal", "skus", skus, fields=("_id",))
+    numbers = sorted({of["_id"] async for of in named})
+    async for batch in session.among("journal", "_id", numbers, order=(("_id", 1),)):
+        yield entries_from(batch)
 
 
 async def _checkpoints(session: Session, skus: Sequence[str]) -> dict[str, Checkpoint]:
@@ -147,15 +142,15 @@ async def _checkpoints(session: Session, skus: Sequence[str]) -> dict[str, Check
 
 async def heads_of(session: Session, skus: Iterable[str]) -> list[Head]:
     """Checkpoints of some SKUs, without their counts."""
-    found = await session.find("checkpoints", {"_id": {"$in": sorted(skus)}}, fields=("body",))
-    return [read_head(of["body"]) for of in found]
+    found = session.among("checkpoints", "_id", sorted(skus), fields=("body",))
+    return [read_head(of["body"]) async for of in found]
 
 
 async def _counts(
     session: Session, collection: str, skus: Sequence[str]
 ) -> dict[str, dict[TakenKey, int]]:
     found: dict[str, dict[TakenKey, int]] = {}
-    async for of in session.each(collection, _of(skus)):
+    async for of in session.among(collection, "sku", skus):
         found.setdefault(of["sku"], {})[of["kind"], of["name"]] = of["units"]
     return found
 
@@ -163,13 +158,13 @@ async def _counts(
 async def _whole_streams(session: Session, skus: Sequence[str]) -> dict[str, Stream]:
     """Streams with everything that is stored of them; a quantity without a stream counts too."""
     pins: dict[str, list[Pin]] = {}
-    async for of in session.each("pins", _of(skus)):
+    async for of in session.among("pins", "sku", skus):
         pins.setdefault(of["sku"], []).append(pin_from(of))
     unseen: dict[str, list[Unseen]] = {}
-    async for of in session.each("unseen", _of(skus)):
+    async for of in session.among("unseen", "sku", skus):
         unseen.setdefault(of["sku"], []).append(unseen_from(of))
     taken = await _counts(session, "counts", skus)
-    heads = {of["_id"]: of async for of in session.each("streams", {"_id": {"$in": list(skus)}})}
+    heads = {of["_id"]: of async for of in session.among("streams", "_id", skus)}
     return {
         sku: stream_from(
             heads.get(sku) or _unwritten(sku),
@@ -180,10 +175,6 @@ async def _whole_streams(session: Session, skus: Sequence[str]) -> dict[str, Str
         for sku in skus
         if sku in heads or sku in pins or sku in taken
     }
-
-
-def _of(skus: Sequence[str]) -> Query:
-    return {"sku": {"$in": list(skus)}}
 
 
 def _unwritten(sku: str) -> Document:

@@ -18,6 +18,9 @@ DUPLICATE = 11000
 _WRITTEN_AT_ONCE = 10_000
 """Most documents of one command."""
 
+_ASKED_AT_ONCE = 200
+"""Most values that one question names: a server may compare each document with all of them."""
+
 
 class Moved(Exception):
     """What a transaction had read is not so any more: it is to be done again.
@@ -85,6 +88,24 @@ class Session:
         finally:
             await cursor.close()
 
+    async def among(
+        self,
+        collection: str,
+        field: str,
+        values: Sequence[object],
+        query: Query | None = None,
+        *,
+        fields: Sequence[str] | None = None,
+        order: Order | None = None,
+    ) -> AsyncGenerator[Document, None]:
+        """Documents that have one of many values in a field, asked for by some values at a time;
+        each time in an order. One whose field is a list may come several times.
+        """
+        for part in _parts(values, _ASKED_AT_ONCE):
+            asked = {**(query or {}), field: {"$in": list(part)}}
+            async for document in self.each(collection, asked, fields=fields, order=order):
+                yield document
+
     async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
         """What a pipeline answers."""
         cursor = self._database[collection].aggregate(list(pipeline), session=self._session)
@@ -150,5 +171,5 @@ class Session:
         return reply
 
 
-def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (items[at : at + _WRITTEN_AT_ONCE] for at in range(0, len(items), _WRITTEN_AT_ONCE))
+def _parts(items: Sequence[T], most: int = _WRITTEN_AT_ONCE) -> Iterable[Sequence[T]]:
+    return (items[at : at + most] for at in range(0, len(items), most))
