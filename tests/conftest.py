@@ -1,5 +1,5 @@
-"""What all tests share: examples have no deadline, as machines are shared and slow at times; and one
-MongoDB, which is started when the first test asks for it.
+"""What all tests share: examples have no deadline, as machines are shared and slow at times, and
+there is one MongoDB, which is started when the first test asks for it.
 """
 
 from collections.abc import Iterator

@@ -26,20 +26,22 @@ _READY_SECONDS = 60.0
 
 
 @contextmanager
-def mongod(directory: Path, *, durable: bool = False) -> Iterator[str]:
+def mongod(directory: Path, *, durable: bool = False, alone: bool = False) -> Iterator[str]:
     """The address of a server; a stand-in has its files in a directory of its own.
 
-    ``durable``: the stand-in syncs its log at every commit.
+    ``durable``: the stand-in syncs its log at every commit. ``alone``: it is no replica set, and a
+    stand-in whatever is named.
     """
     given = os.environ.get(URL_VARIABLE)
-    if given:
+    if given and not alone:
         yield given
         return
     directory.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     program = Path(sys.executable).with_name("secantusd-py")
     place = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(directory / "db")]
-    command = [str(program), *place, *(["--sync-on-commit"] if durable else [])]
+    wanted = {"--sync-on-commit": durable, "--standalone": alone}
+    command = [str(program), *place, *(flag for flag, it in wanted.items() if it)]
     with (directory / "log").open("wb") as log:
         child = subprocess.Popen(  # our own interpreter's program
             command, cwd=directory, stdout=log, stderr=subprocess.STDOUT

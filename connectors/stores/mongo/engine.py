@@ -9,6 +9,7 @@ from connectors.stores.mongo.house import MongoHouse
 from connectors.stores.mongo.layout import prepare
 from connectors.stores.mongo.outbox import MongoOutbox
 from connectors.stores.mongo.stock import MongoStock
+from connectors.stores.mongo.tail import Tail
 from connectors.stores.mongo.turns import Turns
 from connectors.stores.mongo.upkeep import MongoUpkeep
 from resolvers.ports import Clock, Store
@@ -39,17 +40,17 @@ def open_mongo(
         return told
 
     cluster = ClusterClock(server_time or local_time, clock)
-    house = MongoHouse(database, cluster)
+    tail = Tail(database, "events")
 
     async def close() -> None:
-        await house.close()
+        await tail.close()
         await database.close()
 
     return Store(
         MongoStock(database, cluster, Turns(database, owner)),
         MongoOutbox(database, clock),
         MongoCatalog(database),
-        house,
+        MongoHouse(database, cluster, tail),
         MongoUpkeep(database),
         close,
     )

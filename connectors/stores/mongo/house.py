@@ -41,10 +41,11 @@ class MongoHouse:
     they were committed.
     """
 
-    def __init__(self, database: Database, clock: ClusterClock) -> None:
+    def __init__(self, database: Database, clock: ClusterClock, tail: Tail) -> None:
+        """``tail`` follows the events."""
         self._database = database
         self._clock = clock
-        self._tail: Tail | None = None
+        self._tail = tail
         self._heard: deque[Event] = deque(maxlen=_REMEMBERED)
         self._last = 0
 
@@ -119,16 +120,8 @@ class MongoHouse:
             self._heard.popleft()
         return keys + surplus
 
-    async def close(self) -> None:
-        """Ends the tail."""
-        if self._tail is not None:
-            await self._tail.close()
-
     async def _hear(self) -> bool:
         """Hears of one more batch; False if there is none."""
-        await self._database.ready()
-        if self._tail is None:
-            self._tail = Tail(self._database, "events", self._database.began)
         try:
             told = await self._tail.next()
         except Lost:

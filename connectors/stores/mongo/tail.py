@@ -14,14 +14,13 @@ class Lost(Exception):
 
 
 class Tail:
-    """Follows a collection from a moment of the cluster on."""
+    """Follows a collection, from when its database was ready."""
 
-    def __init__(self, database: Database, collection: str, start: object) -> None:
-        """``start`` is the operation time after which all is told."""
+    def __init__(self, database: Database, collection: str) -> None:
         self._database = database
         self._collection = collection
-        self._start: object | None = start
         self._stream: Any = None
+        self._lost = False
 
     async def next(self) -> Document | None:
         """The next document; None if there is none yet.
@@ -29,16 +28,24 @@ class Tail:
         Raises:
             Lost: the cluster does not know any more what came next; it goes on with what comes now.
         """
+        await self._database.ready()
         if self._stream is None:
-            self._stream = self._database.watch(self._collection, self._start, _AWAIT_MS)
+            start = None if self._lost else self._database.began
+            self._stream = self._database.watch(self._collection, start, _AWAIT_MS)
         try:
             change = await self._stream.try_next()
         except DriverError as error:
             # The driver goes on by itself after whatever passes; what comes here does not.
-            await self.close()
-            self._start = None
+            await self._begin_anew()
             raise Lost from error
+        if change is None and not self._stream.alive:  # the collection is gone
+            await self._begin_anew()
+            raise Lost
         return None if change is None else change["fullDocument"]
+
+    async def _begin_anew(self) -> None:
+        await self.close()
+        self._lost = True
 
     async def close(self) -> None:
         """Ends it."""
