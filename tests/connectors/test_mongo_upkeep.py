@@ -104,7 +104,7 @@ async def test_a_history_of_many_batches_is_the_same_page_by_page(shops):
 
     for location, step in ((None, 1), ("P0", 3)):
         whole = await stock.history("A", location, None, 999)
-        paged, before = [], None
+        paged, before = [], (2**63 - 1, 0)
         while page := await stock.history("A", location, before, 70):
             paged += page
             before = page[-1][0]

@@ -30,24 +30,22 @@ async def walk(
     collection: str,
     query: Query,
     *,
-    after: object = None,
     down: bool = False,
 ) -> AsyncIterator[Document]:
-    """Documents that match, in order of id from behind one on: a few, and more each time.
+    """Documents that match, in order of id: a few, and more each time.
 
     Whoever stops early leaves nothing open.
     """
+    beyond, order = ("$lt", -1) if down else ("$gt", 1)
     size = _FEW
     while True:
-        beyond = {} if after is None else {"_id": {"$lt" if down else "$gt": after}}
-        page = await session.find(
-            collection, {**query, **beyond}, order=(("_id", -1 if down else 1),), limit=size
-        )
+        page = await session.find(collection, query, order=(("_id", order),), limit=size)
         for document in page:
             yield document
         if len(page) < size:
             return
-        after, size = page[-1]["_id"], min(2 * size, _MANY)
+        query = {**query, "_id": {beyond: page[-1]["_id"]}}
+        size = min(2 * size, _MANY)
 
 
 async def entries_of(session: Session, sku: str) -> list[StockEntry]:
@@ -65,9 +63,10 @@ async def history(
 ) -> list[tuple[EntryPlace, StockEntry]]:
     """Entries of a SKU (at a location), the newest first, from before a place on."""
     found: list[tuple[EntryPlace, StockEntry]] = []
-    query = {"skus": sku} if location is None else {"places": words(sku, location)}
-    start = None if before is None else before[0] + 1
-    async for batch in walk(session, "journal", query, after=start, down=True):
+    query: Document = {"skus": sku} if location is None else {"places": words(sku, location)}
+    if before is not None:
+        query["_id"] = {"$lte": before[0]}
+    async for batch in walk(session, "journal", query, down=True):
         places = [((batch["_id"], at), it) for at, it in enumerate(entries_from(batch))]
         found += [
             (place, entry)
