@@ -15,9 +15,10 @@ from connectors.stores.mongo import compaction
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.mongo.layout import prepare
+from connectors.stores.mongo.session import Session
 from connectors.stores.rows import PARTS, Journaled, Kept, row_of
 from resolvers.copying import digest_of
-from resolvers.domain.books import Change, Recorded
+from resolvers.domain.books import Batch, Books, Change, Key, Known, Recorded, Scope
 from resolvers.domain.ledger import drifts
 from resolvers.domain.reservation import Reservation, Status, hold_entries, release_entries
 from resolvers.domain.stock import Pin, Position, Taker
@@ -217,6 +218,58 @@ async def test_what_others_do_between_reading_and_writing_stays(shops, database)
     assert account.stream.taken == {("live", "web"): 2, ("day", "2026-03-02 web"): 2}
     assert (drifts(account), account.folded.entries) == ([], 3)
     assert list(await shops[0].store.stock.reservations(["old", "older"])) == ["old"]
+
+
+async def test_what_a_key_answers_with_is_not_dropped_under_it(shops, database):
+    old = Reservation("old", Status.RELEASED, "web", (), "caller", NOON, None)
+    await shops[0].post(Change(reservations=(old, replace(old, id="older"))))
+    key, scope = Key("caller", "releaseReservation", "k"), Scope(reservations=frozenset(["old"]))
+    looks: list[list[str]] = []
+    reading, writing, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def drop(session: Session) -> int:
+        dropped = await compaction.drop_reservations(session, ["old", "older"], NOON + minutes(1))
+        reading.set()
+        await writing.wait()
+        return dropped
+
+    def answer(known: Known) -> Batch:
+        looks.append(list(known.reservations))
+        if len(looks) > 1:
+            again.set()
+        books = Books(known, scope)
+        if known.reservations:
+            books.record(Recorded(key.id, "fingerprint", "old", books.now))
+        return books.batch()
+
+    dropping = asyncio.create_task(database.write(drop))
+    await reading.wait()
+    stock = shops[0].store.stock
+    answering = asyncio.create_task(stock.transact(scope, [key], lambda: NOON, answer))
+    beaten = asyncio.create_task(again.wait())
+    await asyncio.wait([beaten, answering], return_when=asyncio.FIRST_COMPLETED)
+    writing.set()
+
+    assert await dropping == 2
+    await asyncio.gather(answering, beaten)
+    assert (looks[0], looks[-1]) == (["old"], [])
+    assert await stock.recorded_answer(key) is None
+
+
+async def test_a_key_may_answer_with_what_has_ended_and_is_no_fault(shops):
+    old = Reservation("old", Status.RELEASED, "web", (), "caller", NOON, None)
+    await shops[0].post(Change(reservations=(old,)))
+    scope = Scope(reservations=frozenset(["old"]))
+
+    def answer(known: Known) -> Batch:
+        books = Books(known, scope)
+        books.record(Recorded("K", "fingerprint", "old", books.now))
+        return books.batch()
+
+    await shops[0].store.stock.transact(scope, [], lambda: NOON, answer)
+
+    assert (await shops[0].store.upkeep.compact(NOON + minutes(1), 9)).reservations == 0
+    assert await shops[0].store.upkeep.faults() == []
 
 
 async def test_counts_that_come_to_nothing_are_dropped_while_others_count(shops):

@@ -226,6 +226,10 @@ async def append(session: Session, numbers: Numbers, seen: Seen, batch: Batch) -
     )
     await session.put("feeds", [feed_doc(it) for it in batch.feeds])
     await session.insert("keys", [key_doc(it) for it in batch.recorded])
+    # A key that answers with what it found and left as it is: that may not be dropped meanwhile.
+    answers = {it.answer for it in batch.recorded}.intersection(seen.known.reservations)
+    found = sorted(answers.difference(it.id for it in batch.reservations))
+    await session.guard("reservations", [({"_id": it}, {"$inc": {"answers": 1}}) for it in found])
     await emit(session, batch.at, _told(batch))
 
 

@@ -47,6 +47,9 @@ _AT_ONCE, _BATCHES_AT_ONCE = 500, 50
 _UNREADABLE = (MsgspecError, zlib.error, LookupError, TypeError, ValueError, OverflowError)
 """What comes of a document that has other fields than it should, or damaged ones."""
 
+_BESIDE = ("body", "answers")
+"""Fields that nothing is found by."""
+
 _Finding = tuple[str, str]
 """A sort of finding, as it is told, and what stands in the place of ``{}``."""
 
@@ -133,7 +136,8 @@ async def _absent(session: Session, collection: str, ids: Iterable[str | None]) 
 
 def _differs(document: Document, made: Document) -> bool:
     """Says whether a document is found by something else than it says."""
-    return {**document, "body": ""} != {**made, "body": ""}
+    beside = dict.fromkeys(_BESIDE)
+    return {**document, **beside} != {**made, **beside}
 
 
 async def _streams(_: Session, page: _Page) -> list[_Finding]:

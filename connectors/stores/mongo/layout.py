@@ -4,7 +4,8 @@
     pins          SKU, reservation, location one pin of a reservation
     counts        SKU, kind, name            units: what was taken of a SKU
     unseen        id                         one movement that a system may not have counted
-    reservations  id                         body, and what it is found by while it is so
+    reservations  id                         body, and what it is found by while it is so; answers:
+                                             how many keys answer with it as they found it
     orders        id                         body, and what it is found by
     externals     system, id there           order
     keys          digest                     fingerprint, answer, at
