@@ -35,6 +35,9 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="Directory that holds the state; made if absent.")]
 Config = Annotated[Path, typer.Option(help="TOML file of settings.")]
+StoreConfig = Annotated[
+    Path | None, typer.Option("--config", help="TOML file of settings that names the store.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 _DEMO = Path("var/demo")
@@ -143,21 +146,24 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
         raise typer.Exit(1)
 
 
+_WHERE = "a data directory, or a TOML file that names a store in MongoDB"
+
 store = typer.Typer(help="Look a store over, fold what is old, copy it.", no_args_is_help=True)
 app.add_typer(store, name="store")
 
 
 @store.command("check", epilog="Example: gateway store check --data var/shop")
-def check_store(data: Data = _DATA) -> None:
+def check_store(config: StoreConfig = None, data: Data = _DATA) -> None:
     """Look a store over, served or not: damage, orphans, and every quantity against its entries."""
     with _told():
-        sound = store_commands.check(_existing(data))
+        sound = store_commands.check(_place(config, data))
     if not sound:
         raise typer.Exit(1)
 
 
 @store.command("compact", epilog="Example: gateway store compact --keep-days 400 --data var/shop")
 def compact_store(
+    config: StoreConfig = None,
     data: Data = _DATA,
     keep_days: Annotated[
         int, typer.Option(min=2, max=36_500, help="Days of history that stay as entries.")
@@ -170,17 +176,19 @@ def compact_store(
     """Fold old entries into dated, sealed checkpoints, and drop what nobody can ask for now."""
     with _told():
         since = None if before is None else before.replace(tzinfo=UTC)
-        store_commands.compact(_existing(data), timedelta(days=keep_days), since)
+        store_commands.compact(_place(config, data), timedelta(days=keep_days), since)
 
 
-@store.command("copy", epilog="Example: gateway store copy var/pilot var/shop")
+@store.command("copy", epilog="Example: gateway store copy var/pilot gateway.toml")
 def copy_store(
-    source: Annotated[Path, typer.Argument(help="Data directory that is copied.")],
-    target: Annotated[Path, typer.Argument(help="Data directory that it is copied to.")],
+    source: Annotated[Path, typer.Argument(help=f"What is copied: {_WHERE}.")],
+    target: Annotated[Path, typer.Argument(help=f"What it is copied to: {_WHERE}.")],
 ) -> None:
     """Copy a store that nobody serves, and compare both; run again, it goes on where it stopped."""
     with _told():
-        store_commands.copy(_existing(source), _ready(target))
+        one = _named(source) if source.is_file() else bootstrap.place_in(_existing(source))
+        other = _named(target) if target.is_file() else bootstrap.place_in(_ready(target))
+        store_commands.copy(one, other)
 
 
 def main() -> None:
@@ -192,6 +200,21 @@ def main() -> None:
 def _require_name(option: str, value: str | None) -> None:
     if value is not None and not (0 < len(value) <= 64 and value.isprintable() and value.strip()):
         raise typer.BadParameter("1 to 64 printable characters", param_hint=option)
+
+
+def _place(config: Path | None, data: Path) -> bootstrap.Place:
+    """The store of a configuration, or of a data directory, which is not made by looking at it."""
+    if config is not None and (storage := load(config, os.environ).store).engine != "sqlite":
+        return bootstrap.place_of(storage, data)
+    return bootstrap.place_in(_existing(data))
+
+
+def _named(config: Path) -> bootstrap.Place:
+    """The store in MongoDB that a TOML file names."""
+    storage = load(config, os.environ).store
+    if storage.engine != "mongo":
+        raise DataUnwritable(f"{config} names no store in MongoDB; name a data directory instead")
+    return bootstrap.place_of(storage, Path())
 
 
 def _existing(data: Path) -> Path:

@@ -4,16 +4,17 @@
 when they return.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.erp import tryton
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
+from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
-from gateway.settings import BackendSettings, Problem, Settings, SettingsError
+from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
 from gateway.tokens import SigningKey, Tokens
 from resolvers.access import Principal
 from resolvers.context import Context
@@ -108,9 +109,33 @@ def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) ->
     return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
 
 
-def open_store(data: Path) -> Store:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is, in words that show no secret, and how it is opened."""
+
+    name: str
+    open: Callable[[], Store]
+
+
+def place_in(data: Path) -> Place:
     """The store in a data directory, made if absent."""
-    return open_sqlite(data / STORE_FILE)
+    return Place(str(data.resolve()), lambda: open_sqlite(data / STORE_FILE))
+
+
+def place_of(storage: Storage, data: Path, clock: Clock = wall_clock) -> Place:
+    """The store that the settings name; ``data`` is the directory of one that keeps files."""
+    if storage.engine == "memory":
+        return Place("memory", open_memory)
+    if storage.engine == "sqlite":
+        return place_in(data)
+    assert storage.url is not None, "the settings refuse this before it comes here"
+    url, secret = storage.url, storage.password
+    login = None if secret is None else (storage.user or "", secret.reveal())
+
+    def opened() -> Store:
+        return open_mongo(url, storage.database, clock, new_id(), login=login)
+
+    return Place(f"{url.partition('?')[0].rstrip('/')} ({storage.database})", opened)
 
 
 def assemble(
@@ -121,7 +146,7 @@ def assemble(
     clock: Clock,
 ) -> Runtime:
     """A runtime of given parts."""
-    store = open_memory() if settings.store.engine == "memory" else open_store(data)
+    store = place_of(settings.store, data, clock).open()
     auth = settings.auth
     overlays = {overlay.code: overlay for overlay in settings.locations}
 

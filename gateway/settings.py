@@ -7,6 +7,7 @@ Each setting's meaning stands in ``gateway/settings_sections.py``, the reading o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.settings_file import (
     SECRET_NAME,
@@ -175,6 +176,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     folder = Path() if path is None else path.parent
+    _check_store(reader, settings.store)
+    store = _with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
     for backend in settings.backends:
         place = _place(source, "backends", backend.code)
@@ -182,13 +185,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         backends.append(_with_password(reader, backend, place, folder, environ))
     if reader.problems:
         raise SettingsError(reader.problems)
-    return replace(settings, backends=tuple(backends))
+    return replace(settings, store=store, backends=tuple(backends))
 
 
 def _password_variables(source: Source) -> frozenset[str]:
     """Variables that hold a password, so that none of them is taken for a setting."""
     tables = source.tables.get("backends", [])
-    entries = tables if isinstance(tables, list) else []
+    entries = [*(tables if isinstance(tables, list) else []), source.tables.get("store")]
     names = (entry.get("password_env") for entry in entries if isinstance(entry, dict))
     return frozenset(name for name in names if isinstance(name, str))
 
@@ -266,33 +269,53 @@ def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | 
             reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
 
 
+def _check_store(reader: Reader, store: Storage) -> None:
+    """Refuses a MongoDB without an address, a user without a password, and either without it."""
+    given = [name for name in ("url", "user") if getattr(store, name) is not None]
+    if store.engine == "mongo" and "url" not in given and reader.sound("store.url"):
+        reader.refuse(
+            "store.url", ("store",), "the address of MongoDB, which mongo needs", "nothing"
+        )
+    if store.engine != "mongo" and given and reader.sound("store.engine"):
+        reader.refuse(f"store.{given[0]}", ("store", given[0]), 'only with engine = "mongo"', "one")
+    secret = store.password_env is not None or store.password_file is not None
+    if secret != (store.user is not None) and reader.sound("store.user", "store.password_env"):
+        expected = "user and password_env (or password_file) together"
+        reader.refuse("store.user", ("store",), expected, "one of them")
+
+
+Unlocked = TypeVar("Unlocked", BackendSettings, Storage)
+"""A section with a password."""
+
+
 def _with_password(
     reader: Reader,
-    backend: BackendSettings,
+    section: Unlocked,
     place: tuple[str | int, ...],
     folder: Path,
     environ: Mapping[str, str],
-) -> BackendSettings:
-    """Reads a backend's password from where the settings say that it is."""
-    key = f"backends.{backend.code}"
-    variable, file = backend.password_env, backend.password_file
+) -> Unlocked:
+    """Reads a section's password from where it says that it is."""
+    code = getattr(section, "code", None)
+    key = "store" if code is None else f"backends.{code}"
+    variable, file = section.password_env, section.password_file
     if variable is not None and file is not None:
         expected = "password_env or password_file, not both"
         reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, "both")
-        return backend
+        return section
     if variable is not None:
         if text := environ.get(variable, ""):
-            return replace(backend, password=Secret(text))
+            return replace(section, password=Secret(text))
         expected, found = "the name of a variable that is set", f"{shown(variable)}, which is not"
         reader.refuse(f"{key}.password_env", (*place, "password_env"), expected, found)
     if file is not None:
         try:
-            return replace(backend, password=Secret(_first_line(folder / file)))
+            return replace(section, password=Secret(_first_line(folder / file)))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not one line of text"
             expected, found = "a file that holds a password", f"{shown(file)}: {reason.lower()}"
             reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, found)
-    return backend
+    return section
 
 
 def _first_line(path: Path) -> str:

@@ -35,6 +35,9 @@ _DAY = 86_400
 _CURRENCY_KIND = "a currency code of three capital letters"
 _ZONE_KIND = "the name of a time zone, such as Asia/Shanghai"
 _URL_KIND = "an http or https address without a user or password in it"
+_MONGO_KIND = "a mongodb or mongodb+srv address without a user or password in it"
+_FROM_VARIABLE = "Name of the environment variable that holds the user's password."
+_FROM_FILE = "File that holds the password; a relative path begins at the TOML file."
 
 
 def _is_currency(text: str) -> bool:
@@ -57,6 +60,12 @@ def _is_url(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def _is_mongo(text: str) -> bool:
+    scheme, found, rest = text.partition("://")
+    hosts = re.split("[/?]", rest, maxsplit=1)[0]
+    return scheme in ("mongodb", "mongodb+srv") and bool(found and hosts) and "@" not in rest
 
 
 class Secret:
@@ -107,11 +116,33 @@ class Storage:
     engine: str = field(
         default="sqlite",
         metadata=about(
-            "`sqlite` keeps everything in the data directory; `memory` forgets it at the stop.",
-            kind="one of sqlite, memory",
-            fits=lambda text: text in ("sqlite", "memory"),
+            "`sqlite` keeps everything in the data directory; `mongo` in a MongoDB replica set or"
+            " cluster, which many machines may share; `memory` forgets it at the stop.",
+            kind="one of sqlite, mongo, memory",
+            fits=lambda text: text in ("sqlite", "mongo", "memory"),
         ),
     )
+    url: str | None = field(
+        default=None,
+        metadata=about(
+            "Where MongoDB answers, with the driver's options: `mongodb://host/?replicaSet=rs0`.",
+            kind=_MONGO_KIND,
+            fits=_is_mongo,
+        ),
+    )
+    database: str = field(
+        default="gateway",
+        metadata=about(
+            "Name of the database in MongoDB; the gateway's alone.",
+            kind="1 to 38 letters, digits, _ and -",
+            fits=lambda text: re.fullmatch(r"[A-Za-z0-9_-]{1,38}", text) is not None,
+        ),
+    )
+    user: str | None = field(
+        default=None, metadata=about("The gateway's user in MongoDB; it needs readWrite there.")
+    )
+    password_env: str | None = field(default=None, metadata=about(_FROM_VARIABLE))
+    password_file: str | None = field(default=None, metadata=about(_FROM_FILE))
     history_days: int = field(
         default=400,
         metadata=about(
@@ -120,6 +151,7 @@ class Storage:
             high=36_500,
         ),
     )
+    password: Secret | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,14 +353,8 @@ class BackendSettings:
     )
     database: str | None = field(default=None, metadata=about("Its database."))
     user: str | None = field(default=None, metadata=about("The gateway's user there."))
-    password_env: str | None = field(
-        default=None,
-        metadata=about("Name of the environment variable that holds the user's password."),
-    )
-    password_file: str | None = field(
-        default=None,
-        metadata=about("File that holds the password; a relative path begins at the TOML file."),
-    )
+    password_env: str | None = field(default=None, metadata=about(_FROM_VARIABLE))
+    password_file: str | None = field(default=None, metadata=about(_FROM_FILE))
     poll_seconds: float | None = field(
         default=None,
         metadata=about("As in `[sync]`, for this backend alone.", low=0.1, high=_DAY),

@@ -4,20 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from gateway.bootstrap import open_store
+from gateway.bootstrap import Place
 from gateway.ids import new_id, wall_clock
 from resolvers import copying, upkeep
 from resolvers.ports import Store
 
 
 @asynccontextmanager
-async def _opened(data: Path) -> AsyncIterator[Store]:
-    store = open_store(data)
+async def _opened(place: Place) -> AsyncIterator[Store]:
+    store = place.open()
     try:
         yield store
     finally:
@@ -30,12 +29,12 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def check(data: Path) -> bool:
+def check(place: Place) -> bool:
     """Looks a store over and prints what is wrong; says whether nothing is."""
 
     async def work() -> tuple[int, int]:
         found = looked = 0
-        async with _opened(data) as store:
+        async with _opened(place) as store:
             with _progress() as progress:
                 task = progress.add_task("SKUs", total=None)
                 async for step in upkeep.check(store):
@@ -51,28 +50,28 @@ def check(data: Path) -> bool:
     looked, found = asyncio.run(work())
     if found:
         Console().print(
-            f"{found} things are wrong in {data}; put a backup in its place, or send this list to"
-            " whoever looks after it",
+            f"{found} things are wrong in {place.name}; put a backup in its place, or send this"
+            " list to whoever looks after it",
             highlight=False,
             soft_wrap=True,
         )
     else:
         Console().print(
-            f"{data} is sound: {looked} SKUs are what their entries say",
+            f"{place.name} is sound: {looked} SKUs are what their entries say",
             highlight=False,
             soft_wrap=True,
         )
     return not found
 
 
-def compact(data: Path, keep: timedelta, since: datetime | None) -> None:
+def compact(place: Place, keep: timedelta, since: datetime | None) -> None:
     """Folds what is older than a time, or from before an instant, and says how much that was."""
     now = wall_clock()
     before = now - keep if since is None else since
 
     async def work() -> tuple[int, int]:
         entries = reservations = 0
-        async with _opened(data) as store:
+        async with _opened(place) as store:
             with _progress() as progress:
                 task = progress.add_task("entries folded", total=None)
                 async for step in upkeep.compact(store, before, now):
@@ -90,14 +89,13 @@ def compact(data: Path, keep: timedelta, since: datetime | None) -> None:
     )
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Place, target: Place) -> None:
     """Copies a store into another and compares them."""
-    names = [str(place.resolve()) for place in (source, target)]
 
     async def work() -> int:
         rows: dict[str, int] = {}
         async with _opened(source) as one, _opened(target) as other:
-            sides = (copying.Side(names[0], one), copying.Side(names[1], other))
+            sides = (copying.Side(source.name, one), copying.Side(target.name, other))
             with _progress() as progress:
                 tasks = {}
                 async for step in copying.copy(*sides, new_id(), wall_clock):
@@ -109,7 +107,7 @@ def copy(source: Path, target: Path) -> None:
 
     rows = asyncio.run(work())
     Console().print(
-        f"{target} is a copy of {source}: {rows} rows, all the same",
+        f"{target.name} is a copy of {source.name}: {rows} rows, all the same",
         highlight=False,
         soft_wrap=True,
     )

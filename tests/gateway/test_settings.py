@@ -86,9 +86,42 @@ def test_secrets_are_read_at_start_and_never_shown(tmp_path: Path) -> None:
     assert "hush" not in f"{by_file} {by_variable!r}"
 
 
+def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_path: Path) -> None:
+    text = (
+        '[store]\nengine = "mongo"\nurl = "mongodb://db-1,db-2/?replicaSet=rs0"\n'
+        'user = "gateway"\npassword_env = "WORD"\n'
+    )
+
+    store = read(tmp_path, text, WORD="hush").store
+
+    assert (store.url, store.database) == ("mongodb://db-1,db-2/?replicaSet=rs0", "gateway")
+    assert store.password is not None
+    assert store.password.reveal() == "hush"
+    assert "hush" not in repr(store)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (
+            '[store]\nengine = "mongo"\n',
+            "shop.toml:1: store.url: expected the address of MongoDB, which mongo needs, found "
+            "nothing",
+        ),
+        (
+            '[store]\nurl = "mongodb://db"\n',
+            'shop.toml:2: store.url: expected only with engine = "mongo", found one',
+        ),
+        (
+            '[store]\nengine = "mongo"\nurl = "mongodb://me:hush@db"\n',
+            "shop.toml:3: store.url: expected a mongodb or mongodb+srv address without a user or "
+            'password in it, found "mongodb://***@db"',
+        ),
+        (
+            '[store]\nengine = "mongo"\nurl = "mongodb://db"\nuser = "me"\n',
+            "shop.toml:1: store.user: expected user and password_env (or password_file) together, "
+            "found one of them",
+        ),
         (
             '[server]\nhost = "::"\nport = "80"\n',
             'shop.toml:3: server.port: expected a whole number from 0 to 65535, found "80"',
@@ -107,7 +140,7 @@ def test_secrets_are_read_at_start_and_never_shown(tmp_path: Path) -> None:
         ),
         (
             '[store]\nengine = "paper"\n',
-            'shop.toml:2: store.engine: expected one of sqlite, memory, found "paper"',
+            'shop.toml:2: store.engine: expected one of sqlite, mongo, memory, found "paper"',
         ),
         (
             '[retailer]\nname = " "\n',
@@ -232,8 +265,8 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, 
         (
             "GATEWAY_STORE_MOTOR",
             "x",
-            "environment GATEWAY_STORE_MOTOR: store.motor: expected one of engine, history_days, "
-            "found an unknown key",
+            "environment GATEWAY_STORE_MOTOR: store.motor: expected one of engine, url, database, "
+            "user, password_env, password_file, history_days, found an unknown key",
         ),
         (
             "GATEWAY_RESERVATIONS_TTL_MAX_SECONDS",

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.bootstrap import STORE_FILE, open_store
+from gateway.bootstrap import STORE_FILE, place_in
 from tests.support import SKU, open_shop
 
 run = CliRunner().invoke
@@ -19,7 +19,7 @@ async def data(tmp_path: Path) -> Path:
     """A data directory with a small store in it that nobody serves."""
     directory = tmp_path / "shop"
     directory.mkdir()
-    shop = await open_shop(open_store(directory))
+    shop = await open_shop(place_in(directory).open())
     await shop.stocked(SKU, "WH-01", 9)
     await shop.close()
     return directory
@@ -85,7 +85,7 @@ def test_a_young_store_has_nothing_to_fold(data):
 async def test_what_is_from_before_a_day_is_folded_and_a_day_too_near_is_refused(tmp_path):
     old = tmp_path / "old"
     old.mkdir()
-    shop = await open_shop(open_store(old))  # its clock stands at noon of 2 March 2026
+    shop = await open_shop(place_in(old).open())  # its clock stands at noon of 2 March 2026
     await shop.stocked(SKU, "WH-01", 9)
     await shop.close()
 

@@ -26,7 +26,7 @@ async def house(tmp_path: Path) -> AsyncIterator[tuple[Runtime, Shop]]:
     def now() -> datetime:
         return shop.now
 
-    settings = Settings(store=Storage("memory", HISTORY_DAYS))
+    settings = Settings(store=Storage("memory", history_days=HISTORY_DAYS))
     runtime = assemble(settings, tmp_path, [], chain.CHANNELS, now)
     shop = Shop(runtime.store)
     yield runtime, shop

@@ -35,6 +35,9 @@ T = TypeVar("T")
 DriverError = PyMongoError
 """Everything that the driver raises."""
 
+Login = tuple[str, str]
+"""A user of the database, and the password."""
+
 WAIT_SECONDS = 10.0
 """How long a transaction is tried again while others are faster, or the cluster has no primary."""
 
@@ -77,11 +80,13 @@ class Database:
         name: str,
         prepare: Callable[["Database"], Awaitable[None]],
         *,
+        login: Login | None = None,
         wait_seconds: float = WAIT_SECONDS,
         timer: Callable[[], float] = time.monotonic,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Connects when it is first asked something; ``prepare`` comes before everything else.
+        ``login`` is a user and its password.
 
         Raises:
             StoreUnusable: the address cannot be one.
@@ -94,12 +99,14 @@ class Database:
         self._wait_seconds = wait_seconds
         self._timer = timer
         self._rest = rest
+        more: Any = {} if login is None else {"username": login[0], "password": login[1]}
         try:
             self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
                 url,
                 tz_aware=True,
                 appname="unified-commerce-gateway",
                 serverSelectionTimeoutMS=_SELECT_MS,
+                **more,
             )
             self._database = self._client.get_database(
                 name, _CODEC, read_concern=_MAJORITY, write_concern=_DURABLE
@@ -205,7 +212,7 @@ class Database:
     async def hello(self) -> Document:
         """What the server says of itself, its time and its place in a cluster among it."""
         with self._translated():
-            reply: Document = await self._client.admin.command("hello")
+            reply: Document = await self._client.admin.command("hello", codec_options=_CODEC)
             return reply
 
     async def collections(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Records of the domain as documents, and back: the same wherever they are written and read."""
 
+import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -25,6 +26,11 @@ from resolvers.domain.stock import Pin, Position, StockEntry, Stream, TakenKey, 
 
 _ENTRIES_OF_ONE = 5_000
 """Most entries of one document of the journal: far below the 16 MB that MongoDB takes."""
+
+_PACKED_FROM = 4 * 1024**2
+"""Bytes from which on entries are kept packed: a batch that another engine wrote may have more than
+16 MB, and is loaded whole.
+"""
 
 _order = decoder(Order)
 _reservation = decoder(Reservation)
@@ -249,13 +255,18 @@ def journal_doc(batch: int, at: datetime, entries: tuple[StockEntry, ...]) -> Do
         "at": micros(at),
         "skus": sorted({entry.sku for entry in entries}),
         "places": sorted({words(entry.sku, entry.location) for entry in entries}),
-        "entries": text(entries),
+        "entries": _packed(encode(entries)),
     }
+
+
+def _packed(entries: bytes) -> str | bytes:
+    return entries.decode() if len(entries) < _PACKED_FROM else zlib.compress(entries)
 
 
 def entries_from(of: Document) -> tuple[StockEntry, ...]:
     """The entries of one document of the journal."""
-    return _entries(of["entries"])
+    stored = of["entries"]
+    return _entries(zlib.decompress(stored) if isinstance(stored, bytes) else stored)
 
 
 def count_doc(sku: str, kind: str, name: str, units: int) -> Document:

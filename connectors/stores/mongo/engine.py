@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from connectors.stores.mongo.catalog import MongoCatalog
-from connectors.stores.mongo.client import Database
+from connectors.stores.mongo.client import Database, Login
 from connectors.stores.mongo.clock import ClusterClock, ServerTime
 from connectors.stores.mongo.house import MongoHouse
 from connectors.stores.mongo.layout import prepare
@@ -15,17 +15,24 @@ from resolvers.ports import Clock, Store
 
 
 def open_mongo(
-    url: str, name: str, clock: Clock, owner: str, *, server_time: ServerTime | None = None
+    url: str,
+    name: str,
+    clock: Clock,
+    owner: str,
+    *,
+    login: Login | None = None,
+    server_time: ServerTime | None = None,
 ) -> Store:
     """A database of a MongoDB replica set as a store; it connects when it is first asked.
 
     ``clock`` is this process's own, which is compared with the server's; ``owner`` names the
-    process among those that wait for turns. ``server_time`` asks another clock than the server's.
+    process among those that wait for turns, ``login`` a user and its password. ``server_time`` asks
+    another clock than the server's.
 
     Raises:
         StoreUnusable: the address cannot be one.
     """
-    database = Database(url, name, prepare)
+    database = Database(url, name, prepare, login=login)
 
     async def local_time() -> datetime:
         told: datetime = (await database.hello())["localTime"]

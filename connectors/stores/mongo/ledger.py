@@ -1,33 +1,191 @@
-"""The ledger in MongoDB: entries by SKU and place, and what they fold to."""
+"""The ledger in MongoDB: entries by SKU and place, and what they fold to.
 
-from collections.abc import Sequence
+A document of the journal stands there until it is folded into checkpoints, whole. Its number orders
+it among those of each of its SKUs; of documents that share no SKU either may have been first.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from connectors.stores.mongo.documents import entries_from
-from connectors.stores.mongo.session import Session
-from resolvers.domain.ledger import Account
-from resolvers.domain.stock import StockEntry
+from connectors.stores.checkpoints import Head, checkpoint_of, read_head
+from connectors.stores.coding import instant
+from connectors.stores.mongo.documents import entries_from, pin_from, stream_from, unseen_from
+from connectors.stores.mongo.session import Document, Query, Session
+from connectors.stores.rows import words
+from resolvers.domain.ledger import Account, Checkpoint, fold_on
+from resolvers.domain.stock import Pin, StockEntry, Stream, TakenKey, Unseen
 from resolvers.ports import EntryPlace
+
+_FOLDED_AT_ONCE = 20_000
+"""Most entries of a rebuild that are kept at a time."""
+
+_NUMBERS_AT_ONCE = 1_000
+"""Most documents of the journal that one question of a rebuild names."""
+
+_FEW, _MANY = 4, 128
+"""Documents that a walk reads first, and most that it reads at once: one of a hot SKU's journal has
+hundreds of entries, one of a quiet SKU's has one.
+"""
+
+
+async def walk(
+    session: Session,
+    collection: str,
+    query: Query,
+    *,
+    after: object = None,
+    down: bool = False,
+) -> AsyncIterator[Document]:
+    """Documents that match, in order of id from behind one on: a few, and more each time.
+
+    Whoever stops early leaves nothing open.
+    """
+    size = _FEW
+    while True:
+        beyond = {} if after is None else {"_id": {"$lt" if down else "$gt": after}}
+        page = await session.find(
+            collection, {**query, **beyond}, order=(("_id", -1 if down else 1),), limit=size
+        )
+        for document in page:
+            yield document
+        if len(page) < size:
+            return
+        after, size = page[-1]["_id"], min(2 * size, _MANY)
 
 
 async def entries_of(session: Session, sku: str) -> list[StockEntry]:
     """Every entry of a SKU since its checkpoint, oldest first."""
-    found = await session.find("journal", {"skus": sku}, order=(("_id", 1),))
-    return [entry for of in found for entry in entries_from(of) if entry.sku == sku]
+    return [
+        entry
+        async for batch in session.each("journal", {"skus": sku}, order=(("_id", 1),))
+        for entry in entries_from(batch)
+        if entry.sku == sku
+    ]
 
 
 async def history(
     session: Session, sku: str, location: str | None, before: EntryPlace | None, limit: int
 ) -> list[tuple[EntryPlace, StockEntry]]:
-    """Comes with its own change."""
-    raise NotImplementedError
+    """Entries of a SKU (at a location), the newest first, from before a place on."""
+    found: list[tuple[EntryPlace, StockEntry]] = []
+    query = {"skus": sku} if location is None else {"places": words(sku, location)}
+    start = None if before is None else before[0] + 1
+    async for batch in walk(session, "journal", query, after=start, down=True):
+        places = [((batch["_id"], at), it) for at, it in enumerate(entries_from(batch))]
+        found += [
+            (place, entry)
+            for place, entry in reversed(places)
+            if (before is None or place < before)
+            and entry.sku == sku
+            and location in (None, entry.location)
+        ]
+        if len(found) >= limit:
+            break
+    return found[:limit]
 
 
 async def folded_at(session: Session, skus: Sequence[str]) -> dict[str, datetime]:
-    """Comes with its own change."""
-    raise NotImplementedError
+    """When the last folded entry of each SKU was written."""
+    found = await session.find("checkpoints", {"_id": {"$in": list(skus)}}, fields=("at",))
+    return {of["_id"]: instant(of["at"]) for of in found}
 
 
 async def accounts(session: Session, skus: Sequence[str]) -> dict[str, Account]:
-    """Comes with its own change."""
-    raise NotImplementedError
+    """Streams as they are stored, beside what their checkpoints and entries fold to."""
+    asked = sorted(set(skus))
+    streams = await _whole_streams(session, asked)
+    folded = await _checkpoints(session, asked)
+    waiting: dict[str, list[StockEntry]] = {}
+    count = 0
+
+    def fold() -> None:
+        for sku, entries in waiting.items():
+            folded[sku] = fold_on(folded[sku], entries)
+        waiting.clear()
+
+    async for batch in _journaled(session, asked):
+        for entry in batch:
+            if entry.sku in folded:
+                waiting.setdefault(entry.sku, []).append(entry)
+        count += len(batch)
+        if count >= _FOLDED_AT_ONCE:
+            fold()
+            count = 0
+    fold()
+    return {
+        sku: Account(streams.get(sku) or Stream(sku), folded[sku])
+        for sku in asked
+        if sku in streams or folded[sku].entries
+    }
+
+
+async def _journaled(
+    session: Session, skus: Sequence[str]
+) -> AsyncIterator[tuple[StockEntry, ...]]:
+    """Batches with entries of some SKUs, in order; each once.
+
+    Their numbers are read first: no index has those of several SKUs in one order.
+    """
+    query = {"skus": {"$in": list(skus)}}
+    numbers = sorted([of["_id"] async for of in session.each("journal", query, fields=("_id",))])
+    for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
+        named = {"_id": {"$in": numbers[start : start + _NUMBERS_AT_ONCE]}}
+        async for batch in session.each("journal", named, order=(("_id", 1),)):
+            yield entries_from(batch)
+
+
+async def _checkpoints(session: Session, skus: Sequence[str]) -> dict[str, Checkpoint]:
+    taken = await _counts(session, "folded", skus)
+    heads = {head.sku: head for head in await heads_of(session, skus)}
+    return {
+        sku: checkpoint_of(heads[sku], taken.get(sku, {}))
+        if sku in heads
+        else Checkpoint(sku, taken=taken.get(sku, {}))
+        for sku in skus
+    }
+
+
+async def heads_of(session: Session, skus: Iterable[str]) -> list[Head]:
+    """Checkpoints of some SKUs, without their counts."""
+    found = await session.find("checkpoints", {"_id": {"$in": sorted(skus)}}, fields=("body",))
+    return [read_head(of["body"]) for of in found]
+
+
+async def _counts(
+    session: Session, collection: str, skus: Sequence[str]
+) -> dict[str, dict[TakenKey, int]]:
+    found: dict[str, dict[TakenKey, int]] = {}
+    async for of in session.each(collection, _of(skus)):
+        found.setdefault(of["sku"], {})[of["kind"], of["name"]] = of["units"]
+    return found
+
+
+async def _whole_streams(session: Session, skus: Sequence[str]) -> dict[str, Stream]:
+    """Streams with everything that is stored of them; a quantity without a stream counts too."""
+    pins: dict[str, list[Pin]] = {}
+    async for of in session.each("pins", _of(skus)):
+        pins.setdefault(of["sku"], []).append(pin_from(of))
+    unseen: dict[str, list[Unseen]] = {}
+    async for of in session.each("unseen", _of(skus)):
+        unseen.setdefault(of["sku"], []).append(unseen_from(of))
+    taken = await _counts(session, "counts", skus)
+    heads = {of["_id"]: of async for of in session.each("streams", {"_id": {"$in": list(skus)}})}
+    return {
+        sku: stream_from(
+            heads.get(sku) or _unwritten(sku),
+            pins.get(sku, ()),
+            unseen.get(sku, ()),
+            taken.get(sku),
+        )
+        for sku in skus
+        if sku in heads or sku in pins or sku in taken
+    }
+
+
+def _of(skus: Sequence[str]) -> Query:
+    return {"sku": {"$in": list(skus)}}
+
+
+def _unwritten(sku: str) -> Document:
+    """What stands for a stream that is not there."""
+    return {"_id": sku, "version": 0, "at": 0, "positions": []}

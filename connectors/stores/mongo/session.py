@@ -3,7 +3,7 @@
 The driver comes in from outside; it is not imported here.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -65,14 +65,25 @@ class Session:
         return found
 
     async def each(
-        self, collection: str, query: Query, *, order: Order | None = None
-    ) -> AsyncIterator[Document]:
+        self,
+        collection: str,
+        query: Query,
+        *,
+        fields: Sequence[str] | None = None,
+        order: Order | None = None,
+    ) -> AsyncGenerator[Document, None]:
         """Documents that match, a few at a time, however many there are."""
         cursor = self._database[collection].find(
-            query, sort=None if order is None else list(order), session=self._session
+            query,
+            None if fields is None else list(fields),
+            sort=None if order is None else list(order),
+            session=self._session,
         )
-        async for document in cursor:
-            yield document
+        try:
+            async for document in cursor:
+                yield document
+        finally:
+            await cursor.close()
 
     async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
         """What a pipeline answers."""

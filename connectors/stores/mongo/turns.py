@@ -94,6 +94,7 @@ def _joined(owner: str) -> Mapping[str, Any]:
             "in": {"$cond": [{"$eq": ["$$one.owner", owner]}, own, "$$one"]},
         }
     }
-    there = {"$in": [owner, "$$alive.owner"]}
+    # Not "$$alive.owner": over nobody at all that is no list everywhere.
+    there = {"$in": [owner, {"$map": {"input": "$$alive", "as": "one", "in": "$$one.owner"}}]}
     queue = {"$cond": [there, renewed, {"$concatArrays": ["$$alive", [own]]}]}
     return {"$set": {"queue": {"$let": {"vars": {"alive": alive}, "in": queue}}, "seen": "$$NOW"}}
