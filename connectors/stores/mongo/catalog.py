@@ -155,11 +155,6 @@ async def _save(session: Session, products: Sequence[_Digested], now: datetime) 
     return len(differing)
 
 
-async def put_product(session: Session, product: Product, digest: bytes, now: datetime) -> None:
-    """Writes a product with what it is found by, whatever stood there."""
-    await put_products(session, [(product, digest, now)])
-
-
 async def put_products(
     session: Session, products: Sequence[tuple[Product, bytes, datetime]]
 ) -> None:
