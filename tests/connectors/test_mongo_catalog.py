@@ -1,7 +1,8 @@
-"""The mirror in MongoDB when two processes write it at once: each word counts, one of them last."""
+"""The mirror in MongoDB: two processes that write it at once, and more than a command may carry."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -53,6 +54,17 @@ async def test_what_two_processes_read_alike_is_written_and_told_once(stores):
 
     told = await Shop(stores[0]).events()
     assert sorted(told) == [("catalog", one.handle) for one in chain]
+
+
+async def test_a_part_that_is_too_much_for_one_command_is_saved_whole(stores):
+    told = "x" * 400_000
+    large = [replace(product(f"p-{at:02}"), description=told) for at in range(45)]
+
+    assert await stores[0].catalog.save_products(large, NOON) == 45
+
+    assert await stores[1].catalog.products([one.handle for one in large]) == {
+        one.handle: one for one in large
+    }
 
 
 async def test_of_two_words_on_one_product_both_are_told_and_the_last_stands_whole(stores):

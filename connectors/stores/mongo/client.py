@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import bson
 from bson import Int64, ObjectId
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
@@ -258,13 +259,13 @@ class Database:
         session: AsyncIOMotorClientSession | None,
     ) -> T:
         with self._translated():
-            return await work(Session(self._database, session))
+            return await work(Session(self._database, session, _bytes_of))
 
     async def _tried(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
         async with await self._client.start_session() as session:
             session.start_transaction(read_concern=_SNAPSHOT, write_concern=_DURABLE)
             try:
-                result = await work(Session(self._database, session))
+                result = await work(Session(self._database, session, _bytes_of))
             except BaseException:
                 await _dropped(session)
                 raise
@@ -325,6 +326,11 @@ def _passes(error: Exception) -> bool:
         error.has_error_label("TransientTransactionError")
         or getattr(error, "code", None) in (DUPLICATE, _CONFLICT, _GONE)
     )
+
+
+def _bytes_of(document: Document) -> int:
+    """How much a document takes on its way to the server."""
+    return len(bson.encode(document))
 
 
 async def _dropped(session: AsyncIOMotorClientSession) -> None:
