@@ -30,8 +30,6 @@ async def stores(mongo_url: str) -> AsyncIterator[list[Store]]:
         open_mongo(mongo_url, name, lambda: NOON, owner, server_time=server_time)
         for owner in ("one", "other")
     ]
-    for store in opened:
-        await store.catalog.locations()  # each has looked the database over
     yield opened
     for store in opened:
         await store.close()

@@ -20,6 +20,7 @@ from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     InvalidName,
     InvalidURI,
     OperationFailure,
@@ -48,6 +49,7 @@ _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
 _DURABLE = WriteConcern("majority", j=True)
 _PASSING = WriteConcern(1, j=False)
 _MAJORITY = ReadConcern("majority")
+_LOCAL = ReadConcern("local")
 _SNAPSHOT = ReadConcern("snapshot")
 
 _CONFLICT, _GONE = 112, 251
@@ -244,14 +246,16 @@ class Database:
 
     async def first(self, collection: str, document: Document) -> Document:
         """Adds a document unless its id is there; what stands there then. Before it is ready."""
+        # What another process added this instant may not have reached the majority yet.
+        chosen = self._database.get_collection(collection, read_concern=_LOCAL)
         with self._translated():
-            found: Document = await self._database[collection].find_one_and_update(
-                {"_id": document["_id"]},
-                {"$setOnInsert": {k: v for k, v in document.items() if k != "_id"}},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-            return found
+            try:
+                await chosen.insert_one(document)
+            except DuplicateKeyError:
+                found: Document | None = await chosen.find_one({"_id": document["_id"]})
+                assert found is not None, "nobody takes it away"
+                return found
+            return document
 
     async def _asked(
         self,
