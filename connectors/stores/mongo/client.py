@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import bson
@@ -199,7 +199,10 @@ class Database:
             for _ in range(3):
                 try:
                     found: Document | None = await chosen.find_one_and_update(
-                        query, change, upsert=upsert, return_document=ReturnDocument.AFTER
+                        query,
+                        change if isinstance(change, Mapping) else list(change),
+                        upsert=upsert,
+                        return_document=ReturnDocument.AFTER,
                     )
                 except OperationFailure as error:
                     if error.code != DUPLICATE:  # two made it at once: now it is there

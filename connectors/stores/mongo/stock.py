@@ -46,7 +46,6 @@ class MongoStock:
         """Reads, decides and writes in one transaction; after it was beaten, in its turn."""
         offset = await self._clock.offset()
         versions: dict[str, int] = {}
-        turns = self._turns.wanted(scope.skus)
 
         async def work(session: Session) -> Batch:
             self._rules = await rules_of(session, self._rules)
@@ -58,19 +57,12 @@ class MongoStock:
                 await append(session, self._numbers, seen, batch)
             return batch
 
-        async def beaten() -> None:
-            self._turns.beaten(await self._moved(scope, versions))
-            missing = [sku for sku in self._turns.wanted(scope.skus) if sku not in turns]
-            if missing:  # in one order, so that no two wait for each other
-                await self._turns.give_back(turns)
-                turns[:] = sorted({*turns, *missing})
-                await self._turns.take(turns)
+        async with self._turns.turn(scope.skus) as turn:
 
-        try:
-            await self._turns.take(turns)
+            async def beaten() -> None:
+                await turn.take(await self._moved(scope, versions))
+
             return await self._database.write(work, beaten)
-        finally:
-            await self._turns.give_back(turns)
 
     async def _moved(self, scope: Scope, versions: Mapping[str, int]) -> list[str]:
         """The streams that have been written since they were seen."""

@@ -1,31 +1,30 @@
 """Turns at streams that several processes want at once.
 
-Who was beaten joins the stream's queue and goes on when it stands first, so that each process comes
-round. A turn is only fairness: the version of the stream stays the truth, and whoever does not know
-of the queue yet does no harm but to itself.
+Who was beaten at a stream joins its queue, and whoever sees that another stands there joins it too:
+each goes on when it stands first, so that every process comes round. A turn is only fairness; the
+version of the stream stays the truth.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from connectors.stores.mongo.client import Database
 
 TURN_SECONDS = 2.0
-"""Longest that a process keeps others waiting that says nothing more: it may be dead."""
+"""How long a process that is not heard of any more keeps the others waiting."""
 
-REMEMBERED_SECONDS = 1.0
-"""How long a process that was beaten at a stream goes on asking for its turn there."""
-
+_RENEWED_SECONDS = TURN_SECONDS / 4
+_PATIENCE_SECONDS = 10.0
 _AT_ONCE = 8  # streams of one batch whose turns are waited for
-_REMEMBERED_MOST = 1_000
-_LOOK_SECONDS = 0.002
+_LOOK_SECONDS, _LOOK_MOST = 0.002, 0.05
 
 
 class Turns:
-    """One process's turns, by SKU."""
+    """One process's turns."""
 
     def __init__(
         self,
@@ -35,66 +34,118 @@ class Turns:
         timer: Callable[[], float] = time.monotonic,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """``owner`` names the process; ``timer`` counts seconds since any start."""
         self._database = database
         self._owner = owner
         self._timer = timer
         self._rest = rest
-        self._wanted: dict[str, float] = {}
 
-    def wanted(self, skus: Iterable[str]) -> list[str]:
-        """Those of some streams at which this process was beaten of late."""
-        now = self._timer()
-        return sorted(sku for sku in skus if self._wanted.get(sku, 0.0) > now)[:_AT_ONCE]
+    @asynccontextmanager
+    async def turn(self, skus: Collection[str]) -> AsyncIterator["Turn"]:
+        """The turns of one batch: at those of its streams at which another stands; more may be
+        taken.
+        """
+        turn = Turn(self)
+        renewing = asyncio.create_task(turn.renew(), name="turns")
+        try:
+            await turn.take(await self.crowded(skus))
+            yield turn
+        finally:
+            turn.over.set()
+            await renewing  # what it has begun to say would come after that it has left
+            await turn.leave()
 
-    def beaten(self, skus: Iterable[str]) -> None:
-        """Notes that another process was faster at some streams."""
-        now = self._timer()
-        if len(self._wanted) > _REMEMBERED_MOST:
-            self._wanted = {sku: until for sku, until in self._wanted.items() if until > now}
-        for sku in skus:
-            self._wanted[sku] = now + REMEMBERED_SECONDS
+    async def crowded(self, skus: Collection[str]) -> list[str]:
+        """Those of some streams at which another process stands."""
+        asked = {"_id": {"$in": sorted(skus)}, "queue.0": {"$exists": True}}
+        found = await self._database.plain(lambda session: session.find("turns", asked))
+        return [
+            of["_id"] for of in found if any(one["owner"] != self._owner for one in of["queue"])
+        ]
+
+    async def join(self, sku: str) -> None:
+        """Stands at the end of a queue, or is heard of again; those that are not go."""
+        await self._database.modify(
+            "turns", {"_id": sku}, _joined(self._owner), upsert=True, durable=False
+        )
+
+    async def leave(self, sku: str) -> None:
+        """Lets the next one come."""
+        gone = {"$pull": {"queue": {"owner": self._owner}}}
+        await self._database.modify("turns", {"_id": sku}, gone, durable=False)
+
+    async def wait(self, sku: str) -> None:
+        """Waits until this process stands first, for a bounded time."""
+        patience, pause = self._timer() + _PATIENCE_SECONDS, _LOOK_SECONDS
+        heard = self._timer()
+        while self._timer() < patience:
+            found = await self._database.plain(lambda session: session.one("turns", {"_id": sku}))
+            queue = [] if found is None else found["queue"]
+            if not queue or queue[0]["owner"] == self._owner:
+                return
+            if self._timer() - heard > _RENEWED_SECONDS:  # the first may be gone
+                await self.join(sku)
+                heard = self._timer()
+            await self._rest(pause * random.uniform(0.5, 1.5))  # noqa: S311
+            pause = min(2 * pause, _LOOK_MOST)
+
+
+class Turn:
+    """The turns that one batch has taken."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._taken: list[str] = []
+        self.over = asyncio.Event()
 
     async def take(self, skus: Sequence[str]) -> None:
-        """Waits for the turns at some streams, in their order, each for a bounded time."""
-        for sku in skus:
-            patience = self._timer() + TURN_SECONDS
-            while await self._first(sku) != self._owner and self._timer() < patience:
-                await self._rest(_LOOK_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+        """Waits for the turns at some streams more, in one order: no two wait for each other."""
+        more = [sku for sku in skus if sku not in self._taken][:_AT_ONCE]
+        if not more:
+            return
+        taken = sorted([*self._taken, *more])
+        await self.leave()
+        for sku in taken:
+            self._taken.append(sku)
+            await self._turns.join(sku)
+            await self._turns.wait(sku)
 
-    async def give_back(self, skus: Sequence[str]) -> None:
+    async def leave(self) -> None:
         """Lets the next ones come."""
-        for sku in skus:
-            leave = {"$pull": {"queue": {"owner": self._owner}}}
-            await self._database.modify("turns", {"_id": sku}, leave, durable=False)
+        taken, self._taken = self._taken, []
+        for sku in taken:
+            await self._turns.leave(sku)
 
-    async def _first(self, sku: str) -> str:
-        """Joins the queue, or says that one is still there; who stands first."""
-        found = await self._database.modify(
-            "turns", {"_id": sku}, [_joined(self._owner)], upsert=True, durable=False
-        )
-        assert found is not None
-        return str(found["queue"][0]["owner"])
+    async def renew(self) -> None:
+        """Is heard of again and again, while it waits and works."""
+        while not self.over.is_set():
+            try:
+                async with asyncio.timeout(_RENEWED_SECONDS):
+                    await self.over.wait()
+            except TimeoutError:
+                for sku in list(self._taken):
+                    await self._turns.join(sku)
 
 
-def _joined(owner: str) -> Mapping[str, Any]:
+def _joined(owner: str) -> Sequence[Mapping[str, Any]]:
     """The queue without those that were not heard of for too long, and with one more at its end."""
-    until = {"$add": ["$$NOW", int(TURN_SECONDS * 1000)]}
-    own: Mapping[str, Any] = {"owner": owner, "until": until}
+    now = {"$toLong": "$$NOW"}
+    own = {"owner": owner, "until": {"$add": [now, int(TURN_SECONDS * 1000)]}}
+    its: Mapping[str, Any] = {"$eq": ["$$one.owner", owner]}
+
+    def of_each(what: object) -> Mapping[str, Any]:
+        return {"$map": {"input": "$queue", "as": "one", "in": what}}
+
     alive = {
         "$filter": {
             "input": {"$ifNull": ["$queue", []]},
             "as": "one",
-            "cond": {"$or": [{"$eq": ["$$one.owner", owner]}, {"$gt": ["$$one.until", "$$NOW"]}]},
+            "cond": {"$or": [its, {"$gt": ["$$one.until", now]}]},
         }
     }
-    renewed = {
-        "$map": {
-            "input": "$$alive",
-            "as": "one",
-            "in": {"$cond": [{"$eq": ["$$one.owner", owner]}, own, "$$one"]},
-        }
-    }
-    # Not "$$alive.owner": over nobody at all that is no list everywhere.
-    there = {"$in": [owner, {"$map": {"input": "$$alive", "as": "one", "in": "$$one.owner"}}]}
-    queue = {"$cond": [there, renewed, {"$concatArrays": ["$$alive", [own]]}]}
-    return {"$set": {"queue": {"$let": {"vars": {"alive": alive}, "in": queue}}, "seen": "$$NOW"}}
+    there = {"$in": [owner, of_each("$$one.owner")]}
+    renewed = of_each({"$cond": [its, own, "$$one"]})
+    return (
+        {"$set": {"queue": alive, "seen": "$$NOW"}},
+        {"$set": {"queue": {"$cond": [there, renewed, {"$concatArrays": ["$queue", [own]]}]}}},
+    )
