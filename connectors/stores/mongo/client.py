@@ -208,7 +208,8 @@ class Database:
                     if error.code != DUPLICATE:  # two made it at once: now it is there
                         raise
                 else:
-                    return found
+                    if found is not None or not upsert:
+                        return found
             raise Contended("others were faster; try again")
 
     async def close(self) -> None:
