@@ -11,7 +11,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from connectors.stores.memory.engine import open_memory
+from connectors.stores.mongo import compaction
+from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.engine import open_mongo
+from connectors.stores.mongo.layout import prepare
 from connectors.stores.rows import PARTS, Journaled, Kept, row_of
 from resolvers.copying import digest_of
 from resolvers.domain.books import Change, Recorded
@@ -27,15 +30,26 @@ pytestmark = pytest.mark.mongo
 
 
 @pytest.fixture
-async def shops(mongo_url: str) -> AsyncIterator[list[Shop]]:
+def name() -> str:
+    return fresh_name()
+
+
+@pytest.fixture
+async def database(mongo_url: str, name: str) -> AsyncIterator[Database]:
+    opened = Database(mongo_url, name, prepare)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def shops(mongo_url: str, name: str) -> AsyncIterator[list[Shop]]:
     """Two processes' doors to one database."""
-    name, now = fresh_name(), NOON
 
     async def server_time() -> datetime:
-        return now
+        return NOON
 
     stores = [
-        open_mongo(mongo_url, name, lambda: now, owner, server_time=server_time)
+        open_mongo(mongo_url, name, lambda: NOON, owner, server_time=server_time)
         for owner in ("one", "other")
     ]
     yield [Shop(store) for store in stores]
@@ -90,7 +104,7 @@ async def test_a_history_of_many_batches_is_the_same_page_by_page(shops):
 
     for location, step in ((None, 1), ("P0", 3)):
         whole = await stock.history("A", location, None, 999)
-        paged, before = [], None
+        paged, before = [], (2**63 - 1, 0)
         while page := await stock.history("A", location, before, 70):
             paged += page
             before = page[-1][0]
@@ -174,6 +188,35 @@ async def test_two_processes_that_fold_at_once_fold_every_entry_once(shops):
     assert {sku: of.folded.entries for sku, of in found.items()} == {"A": 40, "B": 40}
     assert [step.findings async for step in check(shops[0].store)] == [(), ()]
     assert (await shops[0].store.upkeep.parts())["journal"] == 0
+
+
+async def test_what_others_do_between_reading_and_writing_stays(shops, database):
+    before = NOON + minutes(1)
+    taken = [
+        Pin(f"R{at}", "A", "WH", 2, NOON + timedelta(days=1), taker=Taker("web", "2026-03-02"))
+        for at in range(2)
+    ]
+    await shops[0].post(Change(tuple(hold_entries(taken[:1], NOON)), (taken[0],)))
+    given, gone = release_entries(taken[:1], NOON)
+    await shops[0].post(Change(tuple(given), tuple(gone)))
+    old = Reservation("old", Status.RELEASED, "web", (), "caller", NOON, None)
+    await shops[0].post(Change(reservations=(old, replace(old, id="older"))))
+
+    fold = await database.read(lambda session: compaction.folded(session, before, 9))
+    over = await database.read(lambda session: compaction.ended(session, before, 9))
+    await shops[1].post(Change(tuple(hold_entries(taken[1:], NOON)), (taken[1],)))
+    recorded = Recorded("K", "fingerprint", "old", NOON)
+    await shops[1].store.upkeep.load("keys", [row_of("keys", recorded)])
+
+    assert (fold.entries, sorted(over)) == (2, ["old", "older"])
+    assert await database.write(lambda session: compaction.put_folded(session, fold))
+    assert not await database.write(lambda session: compaction.put_folded(session, fold))
+    dropped = compaction.drop_reservations
+    assert await database.write(lambda session: dropped(session, over, before)) == 1
+    account = (await shops[0].store.stock.accounts(["A"]))["A"]
+    assert account.stream.taken == {("live", "web"): 2, ("day", "2026-03-02 web"): 2}
+    assert (drifts(account), account.folded.entries) == ([], 3)
+    assert list(await shops[0].store.stock.reservations(["old", "older"])) == ["old"]
 
 
 async def test_counts_that_come_to_nothing_are_dropped_while_others_count(shops):

@@ -25,12 +25,13 @@ from resolvers.domain.limits import business_day
 from resolvers.domain.locations import Location, LocationKind
 from resolvers.domain.reservation import hold_entries
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, set_rule
-from resolvers.domain.stock import Pin, Taker, Unseen
+from resolvers.domain.stock import EntryKind, Pin, Taker, Unseen
 from resolvers.filters import OrderFilter, ProductFilter, ProductSort
 from resolvers.ports import Store
 from resolvers.upkeep import check, compact
 from resolvers.upkeep_port import Row
 from tests.contract.shop import NOON, Shop, minutes, order, product, variant, write
+from tests.mongod import open_fresh
 
 KEY = Key("caller", "reserveStock", "k")
 
@@ -118,6 +119,38 @@ async def test_a_store_goes_through_every_engine_and_answers_as_before(store, fi
         assert await digest_of(file, part) == await digest_of(store, part)
     assert await answers(file) == await answers(store)
     assert [step.findings async for step in check(file)] == [(), ()]
+
+
+@pytest.mark.mongo
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+async def test_a_pilot_goes_over_to_mongodb_is_written_there_and_can_come_back(
+    tmp_path, mongo_url, engine
+):
+    pilot = open_memory() if engine == "memory" else open_sqlite(tmp_path / "pilot.db")
+    shop = await furnished(pilot)
+    mongo = open_fresh(mongo_url, lambda: shop.now)
+    await copied(pilot, mongo, shop)
+
+    for part in await pilot.upkeep.parts():
+        assert await digest_of(mongo, part) == await digest_of(pilot, part)
+    assert await answers(mongo) == await answers(pilot)
+
+    moved = Shop(mongo)
+    moved.now = shop.now
+    await moved.receive("A", "WH", 1)
+    await moved.hold("R2", ("A", "WH", 1))
+    await moved.post(Change(orders=(order("2"),), writes=(write("W3", "1", order_id="1"),)))
+    assert [w.id for w in (await mongo.outbox.writes_of(["1"]))["1"]] == ["W1", "W2", "W3"]
+    newest = await mongo.stock.history("A", "WH", None, 2)
+    assert [entry.kind for _, entry in newest] == [EntryKind.HOLD, EntryKind.RECEIPT]
+    assert [step.findings async for step in check(mongo)] == [(), ()]
+
+    back = open_memory()
+    await copied(mongo, back, moved)
+    assert await answers(back) == await answers(mongo)
+    assert [step.findings async for step in check(back)] == [(), ()]
+    for opened in (pilot, mongo, back):
+        await opened.close()
 
 
 async def test_a_copied_store_is_written_like_any_other(store, file):

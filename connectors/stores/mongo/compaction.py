@@ -28,8 +28,9 @@ _ENDED_AT_ONCE = 100
 class Fold:
     """The eldest batches of the journal, folded and not yet written.
 
-    ``spent`` are the ids of the counts that its entries touch; ``more`` says that there are others
-    from before the instant.
+    ``counts`` are by how much those of the checkpoints change; ``spent`` and ``settled`` are the
+    ids of those that have come to nothing in the streams, and do so in the checkpoints. ``more``
+    says that there are other entries from before the instant.
     """
 
     batches: Sequence[int]
@@ -37,6 +38,7 @@ class Fold:
     heads: Sequence[Head]
     counts: Mapping[str, Mapping[TakenKey, int]]
     spent: Sequence[str]
+    settled: Sequence[str]
     more: bool
 
 
@@ -55,21 +57,30 @@ async def folded(session: Session, before: datetime, limit: int) -> Fold:
         entries += entries_from(batch)
     known = await heads_of(session, {entry.sku for entry in entries})
     heads, counts = fold_more({head.sku: head for head in known}, entries)
-    spent = {words(entry.sku, *of) for entry in entries for of, _ in taken_by(entry)}
-    return Fold(batches, len(entries), list(heads.values()), counts, sorted(spent), more)
+    touched = sorted({words(it.sku, *of) for it in entries for of, _ in taken_by(it)})
+    changes = {words(sku, *of): units for sku, own in counts.items() for of, units in own.items()}
+    none = session.among("counts", "_id", touched, {"units": 0}, fields=("_id",))
+    stored = session.among("folded", "_id", sorted(changes), fields=("units",))
+    return Fold(
+        batches,
+        len(entries),
+        list(heads.values()),
+        counts,
+        [of["_id"] async for of in none],
+        [of["_id"] async for of in stored if not of["units"] + changes[of["_id"]]],
+        more,
+    )
 
 
 async def put_folded(session: Session, fold: Fold) -> bool:
     """Puts the checkpoints in the place of the entries; False, and nothing is done, if another
     process was faster.
     """
-    if not fold.batches:
-        return True
     # Every fold begins with the eldest: while these are there, their checkpoints are as they were.
-    named = {"_id": {"$in": list(fold.batches)}}
-    if await session.count("journal", named) != len(fold.batches):
+    named = session.among("journal", "_id", fold.batches, fields=("_id",))
+    if len([of async for of in named]) != len(fold.batches):
         return False
-    await session.delete("journal", [named])
+    await session.delete("journal", [{"_id": batch} for batch in fold.batches])
     await put_heads(session, [(seal_of(head), head) for head in fold.heads])
     changes = [
         counted_more(sku, of, units)
@@ -77,7 +88,8 @@ async def put_folded(session: Session, fold: Fold) -> bool:
         for of, units in taken.items()
     ]
     await session.update("folded", changes, upsert=True)
-    await _drop_spent(session, fold.spent)
+    await _drop_none(session, "folded", fold.settled)
+    await _drop_none(session, "counts", fold.spent)
     return True
 
 
@@ -91,11 +103,9 @@ def head_doc(seal: str, head: Head) -> Document:
     return {"_id": head.sku, "at": micros_or_none(head.at), "seal": seal, "body": text(head)}
 
 
-async def _drop_spent(session: Session, counts: Iterable[str]) -> None:
-    """Counts that have come to nothing are the same as none."""
-    spent = [{"_id": count, "units": 0} for count in counts]
-    for collection in ("folded", "counts"):
-        await session.delete(collection, spent)
+async def _drop_none(session: Session, collection: str, counts: Iterable[str]) -> None:
+    """Counts that have come to nothing are the same as none; others stay."""
+    await session.delete(collection, [{"_id": count, "units": 0} for count in counts])
 
 
 async def drop_days(session: Session, before: datetime, limit: int) -> int:
@@ -108,7 +118,7 @@ async def drop_days(session: Session, before: datetime, limit: int) -> int:
     less = [counted_more(of["sku"], (DAY, of["name"]), -of["units"]) for of in days]
     await session.update("counts", less, upsert=True)
     await session.delete("folded", [{"_id": of["_id"]} for of in days])
-    await _drop_spent(session, [of["_id"] for of in days])
+    await _drop_none(session, "counts", [of["_id"] for of in days])
     return len(days)
 
 

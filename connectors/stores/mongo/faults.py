@@ -127,10 +127,8 @@ async def _looked(
 async def _absent(session: Session, collection: str, ids: Iterable[str | None]) -> set[str]:
     """Those of some ids under which nothing stands."""
     asked = {id for id in ids if id is not None}
-    if not asked:
-        return set()
-    found = await session.find(collection, {"_id": {"$in": sorted(asked)}}, fields=("_id",))
-    return asked - {of["_id"] for of in found}
+    found = session.among(collection, "_id", sorted(asked), fields=("_id",))
+    return asked - {of["_id"] async for of in found}
 
 
 def _differs(document: Document, made: Document) -> bool:
@@ -177,8 +175,8 @@ async def _pins(session: Session, page: _Page) -> list[_Finding]:
 async def _journal(session: Session, page: _Page) -> list[_Finding]:
     """Batches, beside what they are found by and where their streams go on."""
     skus = sorted({entry.sku for _, entries in page for entry in entries})
-    heads = await session.find("streams", {"_id": {"$in": skus}}, fields=("last",))
-    last = {of["_id"]: of.get("last", 0) for of in heads}
+    heads = session.among("streams", "_id", skus, fields=("last",))
+    last = {of["_id"]: of.get("last", 0) async for of in heads}
     found: list[_Finding] = []
     for of, entries in page:
         found += _misplaced(of, journal_doc(of["_id"], instant(of["at"]), entries))

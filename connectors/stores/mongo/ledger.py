@@ -19,9 +19,6 @@ from resolvers.ports import EntryPlace
 _FOLDED_AT_ONCE = 20_000
 """Most entries of a rebuild that are kept at a time."""
 
-_NUMBERS_AT_ONCE = 1_000
-"""Most documents of the journal that one question of a rebuild names."""
-
 _FEW, _MANY = 4, 128
 """Documents that a walk reads first, and most that it reads at once: one of a hot SKU's journal has
 hundreds of entries, one of a quiet SKU's has one.
@@ -33,24 +30,22 @@ async def walk(
     collection: str,
     query: Query,
     *,
-    after: object = None,
     down: bool = False,
 ) -> AsyncIterator[Document]:
-    """Documents that match, in order of id from behind one on: a few, and more each time.
+    """Documents that match, in order of id: a few, and more each time.
 
     Whoever stops early leaves nothing open.
     """
+    beyond, order = ("$lt", -1) if down else ("$gt", 1)
     size = _FEW
     while True:
-        beyond = {} if after is None else {"_id": {"$lt" if down else "$gt": after}}
-        page = await session.find(
-            collection, {**query, **beyond}, order=(("_id", -1 if down else 1),), limit=size
-        )
+        page = await session.find(collection, query, order=(("_id", order),), limit=size)
         for document in page:
             yield document
         if len(page) < size:
             return
-        after, size = page[-1]["_id"], min(2 * size, _MANY)
+        query = {**query, "_id": {beyond: page[-1]["_id"]}}
+        size = min(2 * size, _MANY)
 
 
 async def entries_of(session: Session, sku: str) -> list[StockEntry]:
@@ -68,9 +63,10 @@ async def history(
 ) -> list[tuple[EntryPlace, StockEntry]]:
     """Entries of a SKU (at a location), the newest first, from before a place on."""
     found: list[tuple[EntryPlace, StockEntry]] = []
-    query = {"skus": sku} if location is None else {"places": words(sku, location)}
-    start = None if before is None else before[0] + 1
-    async for batch in walk(session, "journal", query, after=start, down=True):
+    query: Document = {"skus": sku} if location is None else {"places": words(sku, location)}
+    if before is not None:
+        query["_id"] = {"$lte": before[0]}
+    async for batch in walk(session, "journal", query, down=True):
         places = [((batch["_id"], at), it) for at, it in enumerate(entries_from(batch))]
         found += [
             (place, entry)
@@ -86,8 +82,8 @@ async def history(
 
 async def folded_at(session: Session, skus: Sequence[str]) -> dict[str, datetime]:
     """When the last folded entry of each SKU was written."""
-    found = await session.find("checkpoints", {"_id": {"$in": list(skus)}}, fields=("at",))
-    return {of["_id"]: instant(of["at"]) for of in found}
+    found = session.among("checkpoints", "_id", skus, fields=("at",))
+    return {of["_id"]: instant(of["at"]) async for of in found}
 
 
 async def accounts(session: Session, skus: Sequence[str]) -> dict[str, Account]:
@@ -126,12 +122,10 @@ async def _journaled(
 
     Their numbers are read first: no index has those of several SKUs in one order.
     """
-    query = {"skus": {"$in": list(skus)}}
-    numbers = sorted([of["_id"] async for of in session.each("journal", query, fields=("_id",))])
-    for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
-        named = {"_id": {"$in": numbers[start : start + _NUMBERS_AT_ONCE]}}
-        async for batch in session.each("journal", named, order=(("_id", 1),)):
-            yield entries_from(batch)
+    named = session.among("journal", "skus", skus, fields=("_id",))
+    numbers = sorted({of["_id"] async for of in named})
+    async for batch in session.among("journal", "_id", numbers, order=(("_id", 1),)):
+        yield entries_from(batch)
 
 
 async def _checkpoints(session: Session, skus: Sequence[str]) -> dict[str, Checkpoint]:
@@ -147,15 +141,15 @@ async def _checkpoints(session: Session, skus: Sequence[str]) -> dict[str, Check
 
 async def heads_of(session: Session, skus: Iterable[str]) -> list[Head]:
     """Checkpoints of some SKUs, without their counts."""
-    found = await session.find("checkpoints", {"_id": {"$in": sorted(skus)}}, fields=("body",))
-    return [read_head(of["body"]) for of in found]
+    found = session.among("checkpoints", "_id", sorted(skus), fields=("body",))
+    return [read_head(of["body"]) async for of in found]
 
 
 async def _counts(
     session: Session, collection: str, skus: Sequence[str]
 ) -> dict[str, dict[TakenKey, int]]:
     found: dict[str, dict[TakenKey, int]] = {}
-    async for of in session.each(collection, _of(skus)):
+    async for of in session.among(collection, "sku", skus):
         found.setdefault(of["sku"], {})[of["kind"], of["name"]] = of["units"]
     return found
 
@@ -163,13 +157,13 @@ async def _counts(
 async def _whole_streams(session: Session, skus: Sequence[str]) -> dict[str, Stream]:
     """Streams with everything that is stored of them; a quantity without a stream counts too."""
     pins: dict[str, list[Pin]] = {}
-    async for of in session.each("pins", _of(skus)):
+    async for of in session.among("pins", "sku", skus):
         pins.setdefault(of["sku"], []).append(pin_from(of))
     unseen: dict[str, list[Unseen]] = {}
-    async for of in session.each("unseen", _of(skus)):
+    async for of in session.among("unseen", "sku", skus):
         unseen.setdefault(of["sku"], []).append(unseen_from(of))
     taken = await _counts(session, "counts", skus)
-    heads = {of["_id"]: of async for of in session.each("streams", {"_id": {"$in": list(skus)}})}
+    heads = {of["_id"]: of async for of in session.among("streams", "_id", skus)}
     return {
         sku: stream_from(
             heads.get(sku) or _unwritten(sku),
@@ -180,10 +174,6 @@ async def _whole_streams(session: Session, skus: Sequence[str]) -> dict[str, Str
         for sku in skus
         if sku in heads or sku in pins or sku in taken
     }
-
-
-def _of(skus: Sequence[str]) -> Query:
-    return {"sku": {"$in": list(skus)}}
 
 
 def _unwritten(sku: str) -> Document:

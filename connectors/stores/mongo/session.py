@@ -17,6 +17,9 @@ _WRITTEN_AT_ONCE = 10_000
 _BYTES_AT_ONCE = 12 << 20
 """Most documents of one command, and most bytes; no command may have more than 16 MiB."""
 
+_ASKED_AT_ONCE = 200
+"""Most values that one question names: a server may compare each document with all of them."""
+
 
 class Moved(Exception):
     """What a transaction had read is not so any more: it is to be done again.
@@ -87,6 +90,24 @@ class Session:
                 yield document
         finally:
             await cursor.close()
+
+    async def among(
+        self,
+        collection: str,
+        field: str,
+        values: Sequence[object],
+        query: Query | None = None,
+        *,
+        fields: Sequence[str] | None = None,
+        order: Order | None = None,
+    ) -> AsyncGenerator[Document, None]:
+        """Documents that have one of many values in a field, asked for by some values at a time;
+        each time in an order. One whose field is a list may come several times.
+        """
+        for at in range(0, len(values), _ASKED_AT_ONCE):
+            asked = {**(query or {}), field: {"$in": list(values[at : at + _ASKED_AT_ONCE])}}
+            async for document in self.each(collection, asked, fields=fields, order=order):
+                yield document
 
     async def aggregate(self, collection: str, pipeline: Sequence[Query]) -> list[Document]:
         """What a pipeline answers."""

@@ -202,8 +202,8 @@ async def _write_streams(session: Session, records: Sequence[Opened]) -> None:
 async def _write_positions(session: Session, records: Sequence[Placed]) -> None:
     """Puts positions among the others of their streams."""
     skus = sorted({it.position.sku for it in records})
-    found = await session.find("streams", {"_id": {"$in": skus}}, fields=("positions",))
-    within = {of["_id"]: {at["location"]: at for at in of["positions"]} for of in found}
+    found = session.among("streams", "_id", skus, fields=("positions",))
+    within = {of["_id"]: {at["location"]: at for at in of["positions"]} async for of in found}
     for it in records:
         here = within.setdefault(it.position.sku, {})
         here[it.position.location] = position_in(it.position, it.changed_at)

@@ -8,6 +8,7 @@ of the processes on one store.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from connectors.stores.mongo import tables
 from connectors.stores.mongo.client import Database
@@ -53,12 +54,10 @@ class MongoUpkeep:
         return await self._database.write(work)
 
     async def parts(self) -> Mapping[str, int]:
-        """The parts that a copy carries over, and how many rows each has."""
-
-        async def work(session: Session) -> dict[str, int]:
-            return {part: await tables.count(session, part) for part in PARTS}
-
-        return await self._database.read(work)
+        """The parts that a copy carries over, and how many rows each has, one after the other."""
+        return {
+            part: await self._database.plain(partial(tables.count, part=part)) for part in PARTS
+        }
 
     async def dump(self, part: str, after: str | None, limit: int) -> Sequence[Row]:
         """Rows of a part in order of key."""
