@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from resolvers.domain.books import Key
-from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.stock import EntryKind, Position, StockEntry, apply
 from resolvers.ports import Store
@@ -70,10 +70,8 @@ class Audit:
         kind, answer = self.asked[key]["kind"], told["answer"]
         if kind == "release":  # it had been given back before
             return self.reservations[answer].status is Status.RELEASED
-        if kind == "cancel":
-            return self.orders[answer].status is OrderStatus.CANCELED
-        if kind in ("order", "pay"):
-            return answer in self.orders
+        if kind == "order":
+            return bool(self.orders[answer].reservation_id == told["id"])
         return kind == "extend" and answer in self.reservations
 
     def _is_whole(self, key: str, made: Sequence[StockEntry]) -> None:

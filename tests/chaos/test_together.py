@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from resolvers.domain.reservation import Status
+from resolvers.domain.stock import as_of
 from tests.chaos.audit import audit
 from tests.chaos.child import branch, wall_clock, work
 from tests.chaos.mix import SKUS, WAREHOUSE, Mix, Told, furnish
@@ -157,16 +158,16 @@ async def adds_up(
     told: dict[str, Told],
     seeded: dict[str, int],
 ) -> None:
+    """What was asked and told, and what is live now, is what the store has."""
     store = await open_store(place)
     found = await audit(store, asked, told, seeded)
+    now = wall_clock()
     live = Counter[str]()
     for known in found.reservations.values():
-        if known.seen_at(wall_clock()).status in (Status.HELD, Status.COMMITTED):
+        if known.seen_at(now).status in (Status.HELD, Status.COMMITTED):
             live.update(dict(known.units))
-    streams = await store.stock.streams(SKUS, wall_clock())
-    for sku, stream in streams.items():
-        due = sum(pin.quantity for pin in stream.pins.values() if pin.due(wall_clock()))
-        positions = stream.positions.values()
-        assert sum(at.soft + at.hard for at in positions) - due == live[sku]
-        assert stream.position(WAREHOUSE).unpromised >= 0
+    for sku, stream in (await store.stock.streams(SKUS, now)).items():
+        positions = as_of(stream, now)
+        assert sum(at.soft + at.hard for at in positions.values()) == live[sku]
+        assert positions[WAREHOUSE].unpromised >= 0
     await store.close()
