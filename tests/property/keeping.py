@@ -142,10 +142,14 @@ class InStore(OnPaper):
         self.serials = count(1)
         self.open()
 
+    def where(self) -> str:
+        """Where this machine's store is."""
+        return self.directory.name
+
     def open(self) -> None:
         """A process begins."""
         self.runner = asyncio.Runner()
-        self.store = self.soon(open_store(self.directory.name))
+        self.store = self.soon(open_store(self.where()))
         self.engine = StockEngine(Crossed(self.store.stock, self.crossed), lambda: self.now)
 
     def crossed(self, point: str) -> None:
@@ -159,9 +163,9 @@ class InStore(OnPaper):
         return self.runner.run(answer())
 
     def teardown(self) -> None:
-        self.close()
         for close in self.left_open:
-            asyncio.run(_awaited(close))
+            self.soon(close())
+        self.close()
         self.directory.cleanup()
 
     def close(self) -> None:
@@ -322,10 +326,6 @@ class InStore(OnPaper):
         return await asyncio.gather(
             *(self.engine.run(command) for command in commands), return_exceptions=True
         )
-
-
-async def _awaited(close: Callable[[], Awaitable[None]]) -> None:
-    await close()
 
 
 def _answer_of(change: Change) -> str:

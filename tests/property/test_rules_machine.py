@@ -5,6 +5,7 @@ process ends and begins again.
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, rule
@@ -25,6 +26,8 @@ from resolvers.domain.reservation import Line
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, remove_rule, set_rule
 from resolvers.domain.stock import EntryKind
 from tests.property.keeping import InStore, OnPaper
+
+pytestmark = pytest.mark.timeout(600)  # a life that fails is shortened before it is told
 
 SKU = "A"
 ABLE = (Capability.SHIP_FROM, Capability.PICKUP)
