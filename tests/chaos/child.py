@@ -2,9 +2,10 @@
 
     python -m tests.chaos.child PLACE COMMANDS [POINT CROSSING]
 
-Commands are those of ``mix``, a line each; what came of each is told on standard output, a line
-each, as soon as it is known. At the n-th crossing of a point (``before`` a batch, ``inside`` its
-transaction, ``after`` its commit and before anybody is answered) it kills itself.
+Commands are those of ``mix``, a line each. It says on standard output that it is ready, with an
+empty line, and begins when its standard input has a line or an end; what came of each command is
+told there as soon as it is known, a line each. At the n-th crossing of a point (``before`` a batch,
+``inside`` its transaction, ``after`` its commit and before anybody is answered) it kills itself.
 """
 
 import asyncio
@@ -160,6 +161,9 @@ def main() -> None:
     async def run() -> None:
         store = await open_store(place)
         mortal: Any = Crossed(store.stock, crossed)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
         await work(branch(replace(store, stock=mortal)), commands, tell)
         await store.close()
 

@@ -62,17 +62,16 @@ class Driver:
         elif kill:
             heard_max = self.dice.randint(0, fresh)
         words = ["-m", "tests.chaos.child", self.place, str(self._file), *plan]
-        with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        ) as process:
             assert process.stdout is not None
-            for heard, line in enumerate(process.stdout, start=1):
-                if line.endswith(b"\n"):  # a line that was cut is no answer
-                    told = json.loads(line)
-                    self.heard(told)
+            for heard, line in enumerate(process.stdout):
+                if heard and line.endswith(b"\n"):  # a line that was cut is no answer
+                    self.heard(json.loads(line))
                 if heard == heard_max and kill and not plan:
                     process.kill()
                     break
-            if kill and not plan and heard_max == 0:
-                process.kill()
             process.wait(SECONDS_MAX)
         assert process.returncode in (0, -signal.SIGKILL)
         return process.returncode != 0

@@ -50,17 +50,21 @@ async def in_threads(place: str, _: Path, parts: Sequence[Commands]) -> list[lis
 
 
 async def in_processes(place: str, files: Path, parts: Sequence[Commands]) -> list[list[Told]]:
-    """Each part in a process of its own."""
+    """Each part in a process of its own; they begin together."""
+    ready = asyncio.Barrier(len(parts))
 
     async def one(at: int, part: Commands) -> list[Told]:
         commands = files / f"commands-{at}"
         commands.write_text("".join(json.dumps(command) + "\n" for command in part))
         words = ["-m", "tests.chaos.child", place, str(commands)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=asyncio.subprocess.PIPE
+            sys.executable, *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
+        assert process.stdout is not None
         async with asyncio.timeout(SECONDS_MAX):
-            told, _ = await process.communicate()
+            assert await process.stdout.readline() == b"\n"
+            await ready.wait()
+            told, _ = await process.communicate(b"\n")
         assert process.returncode == 0
         return [json.loads(line) for line in told.splitlines()]
 
