@@ -66,7 +66,8 @@ async def done(ctx: Context, command: dict[str, Any], id: str) -> tuple[str, boo
             _lines(command["lines"]),
             command.get("at"),
             Method(command["method"]) if command.get("method") else None,
-            ttl_seconds=command.get("ttl"),
+            command.get("member"),
+            command.get("ttl"),
         )
         held, replayed = await reservations.reserve_stock(ctx, asked)
         return held.reservation.id, replayed

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from resolvers.domain.reservation import Status
+from resolvers.domain.rules import RuleKind, StockRule
 from resolvers.domain.stock import as_of
+from resolvers.ruling import set_stock_rule
 from tests.chaos.audit import audit
 from tests.chaos.child import branch, wall_clock, work
 from tests.chaos.mix import SKUS, WAREHOUSE, Mix, Told, furnish
-from tests.support import SKU, open_store
+from tests.support import OPERATOR, SKU, open_store
 
 SECONDS_MAX = 60
 Commands = Sequence[dict[str, Any]]
@@ -96,6 +98,42 @@ async def test_every_unit_of_a_hot_sku_is_promised_and_none_twice(
     assert len({one["answer"] for one in told.values() if "answer" in one}) == 150
     asked = {command["key"]: command for part in parts for command in part}
     await adds_up(place, asked, told, {SKU: 150})
+
+
+@WAYS
+async def test_limits_hold_to_the_unit(
+    place: str, tmp_path: Path, together: Together, count: int
+) -> None:
+    """Sixty members try four times each, for a SKU with a cap and for one with a limit a member."""
+    await furnish(place, 1000, 1000)
+    capped, personal = SKUS[:2]
+    shop = branch(await open_store(place))
+    for rule in (
+        StockRule("cap", RuleKind.CAP, 70, skus=(capped,)),
+        StockRule("each", RuleKind.MEMBER_LIMIT, 2, skus=(personal,)),
+    ):
+        await set_stock_rule(shop.context(OPERATOR), rule.code, rule)
+    await shop.close()
+    parts: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+    for at in range(240):
+        hold = {"kind": "hold", "member": f"M-{at % 60}"}
+        for sku in (capped, personal):
+            parts[at % count].append({"key": f"{sku}-{at}", "lines": {sku: 1}, **hold})
+
+    found = await together(place, tmp_path, parts)
+
+    told = {one["key"]: one for part in found for one in part}
+    asked = {command["key"]: command for part in parts for command in part}
+    taken = Counter(
+        (sku, asked[key]["member"] if sku == personal else "")
+        for key, one in told.items()
+        if "answer" in one
+        for sku in asked[key]["lines"]
+    )
+    assert taken == {(capped, ""): 70, **{(personal, f"M-{at}"): 2 for at in range(60)}}
+    refused = Counter(one.get("refused") for one in told.values())
+    assert refused == {None: 70 + 120, "CHANNEL_LIMIT_REACHED": 170 + 120}
+    await adds_up(place, asked, told, dict.fromkeys(SKUS, 1000))
 
 
 @WAYS

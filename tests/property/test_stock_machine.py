@@ -343,7 +343,7 @@ class StockInStore(InStore, Stock):
     """The same lives in a real store."""
 
 
-Stock.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+Stock.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 StockInStore.TestCase.settings = settings(max_examples=25, stateful_step_count=60, deadline=None)
 test_stock = Stock.TestCase
 test_stock_in_a_store_whose_process_ends = StockInStore.TestCase
