@@ -20,9 +20,11 @@ PROOFS = (
     "tests/contract/test_engine.py",
     "tests/contract/test_streams.py",
     "tests/contract/test_upkeep.py",
+    "tests/contract/test_replays.py",
     "tests/resolvers/test_making_room.py",
     "tests/resolvers/test_ruling.py",
     "tests/resolvers/test_refusals.py",
+    "tests/chaos/test_together.py",
 )
 SECONDS_MAX = 400
 
@@ -144,6 +146,38 @@ MUTANTS = (
         "status IN ('HELD', 'COMMITTED')\"",
         "status IN ('HELD')\"",
     ),
+    Mutant("resolvers/domain/books.py", "self._fresh.append(recorded)", "pass"),
+    Mutant(
+        "resolvers/domain/reservation.py",
+        "units[part.sku] = units.get(part.sku, 0) + part.quantity * line.quantity",
+        "units[part.sku] = part.quantity * line.quantity",
+    ),
+    Mutant(
+        "resolvers/domain/reservation.py",
+        "staying[pin.sku] = staying.get(pin.sku, 0) - stays",
+        "pass",
+    ),
+    Mutant(
+        "resolvers/domain/availability.py",
+        "total = first.available // scarcest.quantity",
+        "total = first.available",
+    ),
+    Mutant("resolvers/domain/checkout.py", "if reservation.order_id is not None:", "if False:"),
+    Mutant(
+        "resolvers/domain/holds.py",
+        "if reservation.seen_at(books.now).status is not Status.EXPIRED:",
+        "if False:",
+    ),
+    Mutant(
+        "connectors/stores/sqlite/append.py",
+        "INSERT OR REPLACE INTO pins",
+        "INSERT OR IGNORE INTO pins",
+    ),
+    Mutant(
+        "connectors/stores/sqlite/append.py",
+        "WHERE version > ? ORDER BY version",
+        "WHERE version > ? ORDER BY version DESC",
+    ),
 )
 
 
@@ -155,7 +189,8 @@ def caught(mutant: Mutant, copy: Path) -> str | None:
         sys.exit(f"{mutant.file} has {mutant.old!r} {before.count(mutant.old)} times, not once")
     path.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *PROOFS]
+        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        words += ["--hypothesis-profile=unshrunk", *PROOFS]
         run = subprocess.run(
             [sys.executable, *words],
             cwd=copy,
