@@ -39,14 +39,14 @@ class Mutant:
 MUTANTS = (
     Mutant("resolvers/domain/stock.py", "self.until <= now", "self.until < now"),
     Mutant(
-        "resolvers/domain/stock.py",
-        "self.acknowledged > watermark",
-        "self.acknowledged >= watermark",
+        "resolvers/domain/sources.py",
+        "Seen.YES if stamp <= watermark",
+        "Seen.YES if stamp < watermark",
     ),
     Mutant(
         "resolvers/domain/stock.py",
-        "min(0, self.on_hand) if self.sent",
-        "self.on_hand if self.sent",
+        "            return min(0, self.on_hand)",
+        "            return self.on_hand",
     ),
     Mutant(
         "resolvers/domain/stock.py",
@@ -60,8 +60,8 @@ MUTANTS = (
     ),
     Mutant(
         "resolvers/domain/facts.py",
-        "movement.acknowledged <= feed.watermark",
-        "movement.acknowledged < feed.watermark",
+        "source.seen(movement.acknowledged, feed.watermark) is Seen.YES",
+        "source.seen(movement.acknowledged + 1, feed.watermark) is Seen.YES",
     ),
     Mutant(
         "resolvers/domain/availability.py",
