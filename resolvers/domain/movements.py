@@ -64,14 +64,14 @@ def move(books: Books, told: Moved) -> Change:
     touched: dict[str, Unseen] = {}
     for movement in told.movements:
         seen = told.source.seen(movement.sequence, feed.watermark)
-        if seen is Seen.YES:
-            continue
         feed = _followed(feed, movement, told.source)
         known = {**books.stream(movement.sku).unseen, **touched}
         mine = known.get(movement.ours) if movement.ours is not None else None
         if mine is not None:  # the books have moved its units already
             if not mine.acknowledged:  # or it was refused, and then taken all the same
                 touched[mine.id] = replace(mine, acknowledged=movement.sequence)
+            continue
+        if seen is Seen.YES:
             continue
         fresh = _unseen(feed, movement, told.source)
         last = known.get(fresh.id)
