@@ -105,10 +105,10 @@ class StockSource:
         if told is None or told < 0:
             raise ReadingRefused("the reading does not say when it was taken")
         if self.watermark is Watermark.CLOCK:
-            latest = (now + AHEAD_MAX - _EPOCH) // _MICROSECOND
-            if told > latest:
-                ahead = (told - latest) // 1_000_000 + int(AHEAD_MAX.total_seconds())
-                raise ReadingRefused(f"the reading is from {ahead} s in the future; set its clock")
+            ahead = told - (now - _EPOCH) // _MICROSECOND
+            if ahead > AHEAD_MAX // _MICROSECOND:
+                seconds = ahead // 1_000_000
+                raise ReadingRefused(f"it is stamped {seconds} s in the future; set its clock")
         return told
 
     def require_places(self, places: Sequence[str]) -> None:

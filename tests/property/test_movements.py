@@ -313,7 +313,7 @@ def test_a_feed_that_tells_all_in_order_is_the_source_itself_between_readings(
             getattr(world, what)(sku, units)
         world.tell_rest("A", 0)
 
-    net = Counter({sku: START for sku in SKUS})
+    net = Counter(dict.fromkeys(SKUS, START))
     for line in world.source.lines:
         net[line.sku] += line.net
     assert {sku: world.left(sku) for sku in SKUS} == net
