@@ -50,6 +50,7 @@ class Erp:
         self.told: dict[str, StockReading] = {}
         self.moved: list[Movement] = []
         self.refuses = False
+        self.asked: list[int] = []
 
     def says(self, location: str, units: int, watermark: int | None, elsewhere: int = 0) -> None:
         levels = {SKU: Level(units, elsewhere)}
@@ -64,6 +65,7 @@ class Erp:
         return self.told[location]
 
     async def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
+        self.asked += [after] if location == HERE else []
         yield [it for it in self.moved if location == HERE and it.sequence > after]
 
     async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult:
@@ -156,6 +158,7 @@ async def test_movements_are_followed_while_readings_fail(house: House) -> None:
     assert await it.sync()
     assert await it.on_hand() == 6
     assert (await it.feed()).error == ""
+    assert it.erp.asked == [10, 11, 11]
 
 
 async def test_a_movement_that_leaves_less_than_was_promised_is_listed() -> None:
@@ -170,6 +173,20 @@ async def test_a_movement_that_leaves_less_than_was_promised_is_listed() -> None
     page = await browse_oversells(it.shop.context(OPERATOR), 5, None)
     owing = [row.level.position for row in page.nodes]
     assert [(at.location, at.unpromised) for at in owing] == [(HERE, -3)]
+
+
+async def test_a_movement_that_leaves_a_place_short_moves_what_may_lie_elsewhere() -> None:
+    it = await followed()
+    asked = ReserveStock("k", CHANNEL, (Line(SKU, 9),))
+    held, _ = await reservations.reserve_stock(it.shop.context(SHOPPER), asked)
+    assert [(pin.location, pin.quantity) for pin in held.pins] == [(HERE, 9)]
+    it.erp.refuses = True
+    it.erp.moved = [receipt("1", -4, 11, after=10)]
+
+    await it.sync()
+
+    [(_, pins)] = (await it.shop.store.stock.reservations([held.reservation.id])).values()
+    assert [(pin.location, pin.quantity) for pin in pins] == [(THERE, 3), (HERE, 6)]
 
 
 async def test_a_gap_is_seen_until_a_reading_holds_what_is_missing() -> None:
@@ -251,6 +268,10 @@ async def test_a_net_number_has_what_the_source_sold_taken_off_once() -> None:
     await it.sync()
 
     assert (await it.on_hand(), await it.shop.available(SKU)) == (10, before - 2)
+    it.memory = Memory()
+    it.erp.says(HERE, 10, 12, elsewhere=2)
+    await it.sync()
+    assert await it.on_hand() == 12
 
 
 async def test_a_source_with_one_number_a_sku_owns_one_place() -> None:
