@@ -111,7 +111,7 @@ class StockStore(Protocol):
         """Pins of a SKU at a location, due ones too, in order of reservation, after one."""
 
     async def unseen(self, location: str) -> Sequence[Unseen]:
-        """Local movements at a location that its system may not have counted yet."""
+        """Movements at a location that its system's last reading may not hold yet."""
 
     async def reservations(
         self, ids: Sequence[str]

@@ -21,6 +21,7 @@ PROOFS = (
     "tests/contract/test_streams.py",
     "tests/contract/test_upkeep.py",
     "tests/resolvers/test_making_room.py",
+    "tests/resolvers/test_movements.py",
     "tests/resolvers/test_ruling.py",
     "tests/resolvers/test_refusals.py",
 )
@@ -62,6 +63,32 @@ MUTANTS = (
         "resolvers/domain/facts.py",
         "source.seen(movement.acknowledged, feed.watermark) is Seen.YES",
         "source.seen(movement.acknowledged + 1, feed.watermark) is Seen.YES",
+    ),
+    Mutant("resolvers/domain/movements.py", "elif last == fresh:", "elif last is fresh:"),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "doubtful = missing or in_doubt(feed, source)",
+        "doubtful = missing",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "booked = min(0, fresh.on_hand - last.on_hand)",
+        "booked = fresh.on_hand - last.on_hand",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "if movement.sequence <= max(feed.moved, feed.watermark):",
+        "if movement.sequence <= feed.watermark:",
+    ),
+    Mutant(
+        "resolvers/domain/facts.py",
+        "feed = replace(feed, moved=before.moved, doubt=before.doubt)",
+        "pass",
+    ),
+    Mutant(
+        "resolvers/domain/sources.py",
+        "Seen.YES if watermark > stamp else",
+        "Seen.YES if watermark >= stamp else",
     ),
     Mutant(
         "resolvers/domain/availability.py",
