@@ -43,7 +43,7 @@ async def follow_movements(
     """
     source = source_of(backend)
     for movement in movements:
-        source.believed(movement.sequence, feed.watermark, ctx.now)
+        source.believed(movement.sequence, 0, ctx.now)
     told = Moved(feed.key, movements, source)
     skus = frozenset(movement.sku for movement in movements)
     ease = await easing(ctx, skus)

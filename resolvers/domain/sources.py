@@ -97,8 +97,8 @@ class StockSource:
         """The watermark of a reading that was heard at ``now``, after one at ``before``.
 
         Raises:
-            ReadingRefused: it has none though the source declares one, or it is later than any
-                clock may say by now.
+            ReadingRefused: it has none though the source declares one, it is later than any clock
+                may say by now, or the one before was later.
         """
         if self.watermark is Watermark.NONE:
             return before + 1
@@ -109,6 +109,8 @@ class StockSource:
             if ahead > AHEAD_MAX // _MICROSECOND:
                 seconds = ahead // 1_000_000
                 raise ReadingRefused(f"it is stamped {seconds} s in the future; set its clock")
+        if told < before:
+            raise ReadingRefused("the reading was taken before the last one that was followed")
         return told
 
     def require_places(self, places: Sequence[str]) -> None:

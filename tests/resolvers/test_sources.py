@@ -224,9 +224,10 @@ async def test_no_more_movements_are_taken_than_can_be_remembered() -> None:
         (CLOCK, micros(timedelta(hours=1)), "it is stamped 3600 s in the future"),
         (CLOCK, None, "the reading does not say when it was taken"),
         (BY_SEQUENCE, None, "the reading does not say when it was taken"),
+        (BY_SEQUENCE, 9, "the reading was taken before the last one that was followed"),
     ],
 )
-async def test_a_reading_from_the_future_or_without_a_time_changes_nothing(
+async def test_a_reading_from_the_future_without_a_time_or_out_of_turn_changes_nothing(
     declared: StockSource, watermark: int | None, error: str
 ) -> None:
     it = await followed(declared)
