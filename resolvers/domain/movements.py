@@ -65,8 +65,9 @@ def move(books: Books, told: Moved) -> Change:
     for movement in told.movements:
         seen = told.source.seen(movement.sequence, feed.watermark)
         feed = _followed(feed, movement, told.source)
-        known = {**books.stream(movement.sku).unseen, **touched}
-        mine = known.get(movement.ours) if movement.ours is not None else None
+        unseen = books.stream(movement.sku).unseen
+        ours = movement.ours or ""
+        mine = touched.get(ours) or unseen.get(ours)
         if mine is not None:  # the books have moved its units already
             if not mine.acknowledged:  # or it was refused, and then taken all the same
                 touched[mine.id] = replace(mine, acknowledged=movement.sequence)
@@ -74,7 +75,7 @@ def move(books: Books, told: Moved) -> Change:
         if seen is Seen.YES:
             continue
         fresh = _unseen(feed, movement, told.source)
-        last = known.get(fresh.id)
+        last = touched.get(fresh.id) or unseen.get(fresh.id)
         if last is None:
             booked = fresh.on_hand
             if booked > 0 and (seen is Seen.PERHAPS or in_doubt(feed, told.source)):
