@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from resolvers.domain.sources import Seen, StockSource
+
 
 class EntryKind(StrEnum):
     """Why a quantity moved."""
@@ -122,10 +124,11 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A local movement that the location's system may not have counted yet.
+    """A movement that the last word of the location's system on its numbers may not hold yet: one
+    of ours, or one that it told of since.
 
-    ``acknowledged`` is the system's own sequence of taking it; None while in flight. Once ``sent``,
-    it may be there or not until then.
+    ``acknowledged`` is the system's own sequence of it; None while in flight. Once ``sent``, it may
+    be there or not until then.
     """
 
     id: str
@@ -135,13 +138,17 @@ class Unseen:
     acknowledged: int | None = None
     sent: bool = False
 
-    def missing_at(self, watermark: int) -> int:
+    def missing_at(self, watermark: int, source: StockSource) -> int:
         """Units of it that a count at a watermark lacks. In doubt it promises less: units that may
         be in the count already are not added, units that may not be are taken off.
         """
         if self.acknowledged is not None:
-            return self.on_hand if self.acknowledged > watermark else 0
-        return min(0, self.on_hand) if self.sent else self.on_hand
+            seen = source.seen(self.acknowledged, watermark)
+        else:
+            seen = Seen.PERHAPS if self.sent else Seen.NO
+        if seen is Seen.PERHAPS:
+            return min(0, self.on_hand)
+        return self.on_hand if seen is Seen.NO else 0
 
 
 TakenKey = tuple[str, str]
@@ -258,14 +265,15 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
     elsewhere: int,
     system: str,
     now: datetime,
+    source: StockSource,
 ) -> StockEntry | None:
     """The correction after a system says: on hand was ``quantity`` at my ``watermark``.
 
-    The position becomes that plus every local movement which the system had not seen then: one that
-    has not been sent, or was acknowledged after the watermark. None when nothing differs.
+    The position becomes that plus every movement which the system had not seen then: one that has
+    not been sent, or was acknowledged after the watermark. None when nothing differs.
     """
     unseen = sum(
-        movement.missing_at(watermark)
+        movement.missing_at(watermark, source)
         for movement in stream.unseen.values()
         if movement.location == location
     )

@@ -22,6 +22,7 @@ PROOFS = (
     "tests/contract/test_upkeep.py",
     "tests/contract/test_replays.py",
     "tests/resolvers/test_making_room.py",
+    "tests/resolvers/test_movements.py",
     "tests/resolvers/test_ruling.py",
     "tests/resolvers/test_refusals.py",
     "tests/chaos/test_together.py",
@@ -41,14 +42,14 @@ class Mutant:
 MUTANTS = (
     Mutant("resolvers/domain/stock.py", "self.until <= now", "self.until < now"),
     Mutant(
-        "resolvers/domain/stock.py",
-        "self.acknowledged > watermark",
-        "self.acknowledged >= watermark",
+        "resolvers/domain/sources.py",
+        "Seen.YES if stamp <= watermark",
+        "Seen.YES if stamp < watermark",
     ),
     Mutant(
         "resolvers/domain/stock.py",
-        "min(0, self.on_hand) if self.sent",
-        "self.on_hand if self.sent",
+        "            return min(0, self.on_hand)",
+        "            return self.on_hand",
     ),
     Mutant(
         "resolvers/domain/stock.py",
@@ -62,8 +63,34 @@ MUTANTS = (
     ),
     Mutant(
         "resolvers/domain/facts.py",
-        "movement.acknowledged <= feed.watermark",
-        "movement.acknowledged < feed.watermark",
+        "source.seen(movement.acknowledged, feed.watermark) is Seen.YES",
+        "source.seen(movement.acknowledged + 1, feed.watermark) is Seen.YES",
+    ),
+    Mutant("resolvers/domain/movements.py", "elif last == fresh:", "elif last is fresh:"),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "doubtful = missing or in_doubt(feed, source)",
+        "doubtful = missing",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "booked = min(0, fresh.on_hand - last.on_hand)",
+        "booked = fresh.on_hand - last.on_hand",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "if movement.sequence <= max(feed.moved, feed.watermark):",
+        "if movement.sequence <= feed.watermark:",
+    ),
+    Mutant(
+        "resolvers/domain/facts.py",
+        "feed = replace(feed, moved=before.moved, doubt=before.doubt)",
+        "pass",
+    ),
+    Mutant(
+        "resolvers/domain/sources.py",
+        "Seen.YES if watermark > stamp else",
+        "Seen.YES if watermark >= stamp else",
     ),
     Mutant(
         "resolvers/domain/availability.py",
