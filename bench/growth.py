@@ -230,9 +230,9 @@ def table(found: Mapping[str, Sequence[Visit]], sizes: Mapping[str, int], title:
         shown.add_row(name, *cells)
         if name != EMPTY:
             own = ratios(found[EMPTY], visits).values()
-            shown.add_row("  against empty", "", "", *(f"{value:.2f} x" for value in own))
+            shown.add_row("  to empty", "", "", *(f"{value:.2f} x" for value in own))
     target = f"{RATIO_MAX:g} x"
-    shown.add_row("target, at most", "", "", target, "", target, "")
+    shown.add_row("target", "", "", target, "", target, "")
     return shown
 
 
