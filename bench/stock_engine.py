@@ -140,8 +140,16 @@ async def stocked(engine: StockEngine) -> None:
     await engine.run(Command(None, "", scope, lambda books: (facts.count(books, told), place)))
 
 
-async def measured(store: Store, batch_max: int, make: Make, name: str, seconds: float) -> Round:
-    """Keeps 500 commands in flight for some seconds."""
+async def measured(
+    store: Store,
+    batch_max: int,
+    make: Make,
+    name: str,
+    seconds: float,
+    *,
+    in_flight: int = IN_FLIGHT,
+) -> Round:
+    """Keeps so many commands in flight for some seconds."""
     counted = Counted(store.stock)
     engine = StockEngine(
         counted,  # type: ignore[arg-type]  # by shape
@@ -164,7 +172,7 @@ async def measured(store: Store, batch_max: int, make: Make, name: str, seconds:
                 times.append(time.perf_counter() - began)
 
     began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(keep_asking(began + seconds) for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(keep_asking(began + seconds) for _ in range(in_flight)))
     took, used = time.perf_counter() - began, time.process_time() - cpu
     cuts = statistics.quantiles(times, n=100)
     made = len(times)

@@ -5,7 +5,7 @@ what is promised, less safety stock, less what is protected for other channels, 
 limits leave. Its terms are signed and sum to the answer. Pure; quantities are whole units.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil, floor
@@ -36,14 +36,19 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What a channel may promise of one SKU at ``as_of``, by location, with every term."""
+    """What a channel may promise of one SKU at ``as_of``, by location, and why."""
 
     sku: str
     channel: str
     available: int
     as_of: datetime
     by_location: Mapping[str, int]
-    terms: tuple[Term, ...]
+    why: Callable[[], tuple[Term, ...]] = field(repr=False, compare=False)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms that sum to the answer, made when somebody asks: many never do."""
+        return self.why()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +297,15 @@ def covers(rule: StockRule, location: Location | None) -> bool:
     )
 
 
-def availability(stream: Stream, pool: Pool) -> Availability:
-    """What a channel may promise of one SKU now, with the terms that sum to it."""
-    found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool)
+def availability(
+    stream: Stream, pool: Pool, places: Sequence[Location] | None = None
+) -> Availability:
+    """What a channel may promise of one SKU now, with the terms that sum to it; ``places`` are the
+    eligible ones, if they are known.
+    """
+    found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool, places)
     return Availability(
-        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms()
+        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms
     )
 
 
@@ -317,6 +326,5 @@ def of_bundle(
         for at in sorted(places)
     }
     term = Term("COMPONENT", total, None, f"{scarcest.quantity} x {scarcest.sku}")
-    return Availability(
-        sku, first.channel, total, first.as_of, by_location, (term,) if total else ()
-    )
+    terms = (term,) if total else ()
+    return Availability(sku, first.channel, total, first.as_of, by_location, lambda: terms)
