@@ -210,9 +210,10 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
         if before.fingerprint != command.fingerprint:
             return IdempotencyKeyReused()
         return Outcome(before.answer, replayed=True)
+    books.key = None if key is None else key.id
     try:
         change, answer = command.decide(books)
-        books.post(change, key.id if key is not None else None)
+        books.post(change, books.key)
     except (CommerceError, NeedsMore) as refusal:
         return refusal
     except Exception as bug:  # noqa: BLE001  # one command's bug must not take the others with it

@@ -88,6 +88,7 @@ class Fence:
 class Shelf:
     """What one location may promise by itself, and what is kept there by which rule."""
 
+    location: Location
     position: Position
     units: int
     safety: int
@@ -132,7 +133,7 @@ def eligible(
     locations: Iterable[Location], channel: Channel, method: Method | None, now: datetime
 ) -> list[Location]:
     """Locations that a channel may sell from at ``now`` and that can serve the method."""
-    found = [at for at in locations if in_pool(at, channel, now)]
+    found = in_pool(locations, channel, now)
     return found if method is None else [at for at in found if able(at, method)]
 
 
@@ -200,22 +201,31 @@ def offer(
         for location in open_to(pool, sku, places)
         if (position := positions.get(location.code)) is not None
     )
-    own = {shelf.position.location: shelf.units for shelf in shelves}
+    own = {shelf.location.code: shelf.units for shelf in shelves}
     fences = _fences(sku, positions, taken, pool, own)
+    limits = _limits(sku, taken, pool)
+    if not fences and not limits:
+        units = sum(own.values())
+        return Offer(units, units, own, shelves, (), ())
     in_stock = max(0, sum(own.values()) - sum(fence.kept for fence in fences))
-    limits = bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member)
-    limits.sort(key=lambda bound: bound.rule.code)
     total = max(0, min([in_stock, *(bound.left for bound in limits)]))
     by_location = {
         at: min([units, total, *(fence.left for fence in fences if at in fence.locations)])
         for at, units in own.items()
     }
-    return Offer(total, in_stock, by_location, shelves, fences, tuple(limits))
+    return Offer(total, in_stock, by_location, shelves, fences, limits)
+
+
+def _limits(sku: str, taken: Mapping[TakenKey, int], pool: Pool) -> tuple[Bound, ...]:
+    if not pool.rules.limited:
+        return ()
+    found = bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member)
+    return tuple(sorted(found, key=lambda bound: bound.rule.code))
 
 
 def _shelf(position: Position, location: Location, pool: Pool) -> Shelf:
     safety, rule = safety_of(position, location, pool)
-    return Shelf(position, max(0, position.unpromised - safety), safety, rule)
+    return Shelf(location, position, max(0, position.unpromised - safety), safety, rule)
 
 
 def _terms_of(shelf: Shelf) -> list[Term]:

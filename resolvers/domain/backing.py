@@ -102,7 +102,7 @@ def pinned(
     except NoEligibleLocation as error:
         raise NoEligibleLocation(error.message, field=ask.blame) from error
     refuse_short(ask.lines, short, ask.asked_at)
-    return [*entries, *hold_entries(pins, books.now)], [*others, *pins]
+    return [*entries, *hold_entries(pins, books.now, books.key)], [*others, *pins]
 
 
 def _room_made(
