@@ -23,6 +23,7 @@ from resolvers.domain.books import (
     united,
 )
 from resolvers.domain.errors import CommerceError, Contended, IdempotencyKeyReused, Overloaded
+from resolvers.domain.records import quick
 from resolvers.ports import Clock, StockStore
 
 BATCH_MAX = 256
@@ -38,6 +39,7 @@ LOOKS_MAX = 3
 """Most times that one decision may ask to see more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Command:
     """One thing to decide: under which key, of which request, seeing what, and how.
@@ -53,6 +55,7 @@ class Command:
     decide: Callable[[Books], tuple[Change, str]]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a command: the id of the thing it made, and whether that was decided before.

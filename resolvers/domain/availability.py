@@ -20,6 +20,7 @@ from resolvers.domain.locations import (
     able,
     in_pool,
 )
+from resolvers.domain.records import quick
 from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose, matches
 from resolvers.domain.stock import Position, Stream, TakenKey, as_of
 
@@ -46,6 +47,7 @@ class Availability:
     terms: tuple[Term, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pool:
     """What a promise is asked for: by which channel, from where, how, when, and under which rules.
@@ -84,6 +86,7 @@ class Fence:
     left: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """What one location may promise by itself, and what is kept there by which rule."""
@@ -95,6 +98,7 @@ class Shelf:
     rule: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What may be promised of one SKU: in all, by location, and under which fences and limits.
@@ -197,9 +201,11 @@ def offer(
     are the eligible locations, if they are known.
     """
     shelves = tuple(
-        _shelf(position, location, pool)
-        for location in open_to(pool, sku, places)
-        if (position := positions.get(location.code)) is not None
+        [
+            _shelf(positions[location.code], location, pool)
+            for location in open_to(pool, sku, places)
+            if location.code in positions
+        ]
     )
     own = {shelf.location.code: shelf.units for shelf in shelves}
     fences = _fences(sku, positions, taken, pool, own)

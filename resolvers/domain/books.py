@@ -14,6 +14,7 @@ from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import taken_by
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.records import quick
 from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.rules import RuleBook, RuleChange
 from resolvers.domain.stock import (
@@ -33,6 +34,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Key:
     """An idempotency key: unique per caller, mutation and what the caller sent (ADR-0005)."""
@@ -50,6 +52,7 @@ class Key:
         object.__setattr__(self, "id", digest)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What was decided under a key: the request's fingerprint, and the thing it made."""
@@ -60,6 +63,7 @@ class Recorded:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a command needs to see: everything that it may touch.
@@ -131,6 +135,7 @@ class NeedsMore(Exception):
         self.scope = scope
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one command decided.

@@ -28,8 +28,9 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.limits import needs_member
 from resolvers.domain.locations import LocationKind, Method
+from resolvers.domain.records import quick
 from resolvers.domain.rules import RuleKind, StockRule
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker
+from resolvers.domain.stock import Condition, EntryKind, Pin, StockEntry, Stream, Taker
 
 
 class Status(StrEnum):
@@ -62,6 +63,7 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Line:
     """So many units of one SKU; a bundle's ``components`` are those when it was asked for. They are
@@ -78,6 +80,7 @@ class Line:
         return self.components or (Component(self.sku, 1),)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """One buyer's claim on units, all or nothing over its lines.
@@ -261,8 +264,9 @@ def _spread(quantity: int, found: Offer, exactly: str | None) -> dict[str, int]:
     if exactly is not None:
         units = min(quantity, found.by_location.get(exactly, 0))
         return {exactly: units} if units else {}
-    places = ((shelf.location.code, shelf.location.kind) for shelf in found.shelves)
-    offers = sorted((kind not in _KINDS_FIRST, -found.by_location[at], at) for at, kind in places)
+    places = [(shelf.location.code, shelf.location.kind) for shelf in found.shelves]
+    offers = [(kind not in _KINDS_FIRST, -found.by_location[at], at) for at, kind in places]
+    offers.sort()
     for _, units, at in offers:
         if -units >= quantity:
             return {at: quantity}
@@ -362,6 +366,7 @@ def _moved(
     hard: int = 0,
     key: str | None = None,
 ) -> StockEntry:
+    # By place, as Python takes twice as long to fill fields by name.
     return StockEntry(
         kind,
         pin.sku,
@@ -369,8 +374,14 @@ def _moved(
         pin.reservation,
         "gateway",
         now,
-        soft=soft,
-        hard=hard,
-        taker=pin.taker,
-        key=key,
+        0,
+        soft,
+        hard,
+        0,
+        0,
+        Condition.SELLABLE,
+        None,
+        None,
+        pin.taker,
+        key,
     )
