@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from resolvers.domain.records import quick
 from resolvers.domain.sources import Seen, StockSource
 
 
@@ -38,6 +39,7 @@ class Condition(StrEnum):
     QUARANTINE = "QUARANTINE"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Taker:
     """Whom units were taken for: the channel, the business day it was, and the member if known.
@@ -52,6 +54,7 @@ class Taker:
     anywhere: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StockEntry:
     """One movement of one SKU at one location: what changed, by how much, why, and who says so.
@@ -80,6 +83,7 @@ class StockEntry:
     note: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Position:
     """What one SKU has at one location: the fold of its entries.
@@ -102,6 +106,7 @@ class Position:
         return self.on_hand - self.soft - self.hard - self.elsewhere
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Units of one reservation backed by one location. ``until`` is None once committed (hard).
