@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick chaos mutants check bench schema docs clean
+.PHONY: help install demo demo-live test test-quick chaos mutants check bench bench-big schema docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -45,10 +45,15 @@ check: install ## Look at format, lint, types and the arrows between rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## Measure the stock engine, one hot SKU and the README's query over HTTP
+bench: install ## Measure the stock engine, availability, one hot SKU and the README's query over HTTP
 	$(BIN)/python bench/stock_engine.py
+	$(BIN)/python bench/availability.py
 	$(BIN)/python bench/hot_sku.py
 	$(BIN)/python bench/demo_query.py
+
+bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
+	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/large_store.py
 
 schema: install ## Write schema/schema.graphql from the code
 	@$(BIN)/gateway schema > .venv/written

@@ -45,7 +45,7 @@ class Seen:
 
 async def work(directory: Path, holds: int, way: str) -> None:
     """Holds one after another, or all at once; each answer is written to a file of its own."""
-    async with shop(directory) as store:
+    async with shop(str(directory / "store.db")) as store:
         engine = StockEngine(store.stock, now)
         file = os.open(directory / "answers", os.O_WRONLY | os.O_CREAT, 0o600)
 

@@ -1,11 +1,13 @@
-"""Measures the stock engine on durable SQLite: decisions a second, 500 in flight, no HTTP.
+"""Measures the stock engine on a durable store: decisions a second, 500 in flight, no HTTP.
 
-    python bench/stock_engine.py [--rounds N] [--seconds S] [--out FILE]
+    python bench/stock_engine.py [--store sqlite|mongo] [--rounds N] [--seconds S] [--out FILE]
 
 Each case runs with the engine's own batch limit and with a limit of 1, in turn, on the same schema
-and PRAGMAs (write-ahead log, ``synchronous=FULL``); the ratio of the medians is what group commit
-is worth. Then several processes on one file. A decision is one hold, give-back or count that was
-answered after its batch was on disk. Client and engine share the machine.
+(SQLite: write-ahead log, ``synchronous=FULL``; MongoDB: majority and journal, over a stand-in that
+syncs at every commit, or the server that GATEWAY_TEST_MONGO_URL names); the ratio of the medians is
+what group commit is worth. Then several processes on one store. A decision is one hold, give-back
+or count that was answered after its batch was on disk. Client, engine and a stand-in share the
+machine. Nobody gives up: at a limit of 1 a command may wait for all the others.
 """
 
 import argparse
@@ -19,8 +21,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -30,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.sandbox import chain
+from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
@@ -39,11 +42,13 @@ from resolvers.domain.feeds import Feed
 from resolvers.domain.reservation import Line
 from resolvers.engine import BATCH_MAX, Command, StockEngine
 from resolvers.ports import Clock, StockStore, Store
+from tests.mongod import fresh_name, mongod
 
 IN_FLIGHT = 500
 ZIPF_SKUS = 1000
 PLENTY = 10**6
-RESULTS = Path(__file__).parent / "results" / "stock_engine.json"
+PATIENCE = 600.0
+RESULTS = Path(__file__).parent / "results"
 WEB, PLACES = chain.CHANNELS[0], tuple(chain.LOCATIONS)
 
 
@@ -135,10 +140,23 @@ async def stocked(engine: StockEngine) -> None:
     await engine.run(Command(None, "", scope, lambda books: (facts.count(books, told), place)))
 
 
-async def measured(store: Store, batch_max: int, make: Make, name: str, seconds: float) -> Round:
-    """Keeps 500 commands in flight for some seconds."""
+async def measured(
+    store: Store,
+    batch_max: int,
+    make: Make,
+    name: str,
+    seconds: float,
+    *,
+    in_flight: int = IN_FLIGHT,
+) -> Round:
+    """Keeps so many commands in flight for some seconds."""
     counted = Counted(store.stock)
-    engine = StockEngine(counted, now, batch_max=batch_max)  # type: ignore[arg-type]  # by shape
+    engine = StockEngine(
+        counted,  # type: ignore[arg-type]  # by shape
+        now,
+        batch_max=batch_max,
+        wait_seconds=PATIENCE,
+    )
     numbers = count(1)
     times: list[float] = []
     contended = 0
@@ -154,7 +172,7 @@ async def measured(store: Store, batch_max: int, make: Make, name: str, seconds:
                 times.append(time.perf_counter() - began)
 
     began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(keep_asking(began + seconds) for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(keep_asking(began + seconds) for _ in range(in_flight)))
     took, used = time.perf_counter() - began, time.process_time() - cpu
     cuts = statistics.quantiles(times, n=100)
     made = len(times)
@@ -169,10 +187,30 @@ async def measured(store: Store, batch_max: int, make: Make, name: str, seconds:
     )
 
 
+@contextmanager
+def places(kind: str) -> Iterator[Callable[[], str]]:
+    """Makes places for stores that were not there yet: files, or databases of one server."""
+    with tempfile.TemporaryDirectory(prefix="stock-engine-") as directory:
+        if kind == "sqlite":
+            numbers = count(1)
+            yield lambda: str(Path(directory) / f"store-{next(numbers)}.db")
+            return
+        with mongod(Path(directory), durable=True) as url:
+            yield lambda: f"{url}#{fresh_name()}"
+
+
+def opened(place: str) -> Store:
+    """The store at a place."""
+    if place.startswith("mongodb"):
+        url, _, name = place.partition("#")
+        return open_mongo(url, name, now, fresh_name())
+    return open_sqlite(Path(place))
+
+
 @asynccontextmanager
-async def shop(directory: Path) -> AsyncIterator[Store]:
-    """A fresh store on disk, its warehouse full."""
-    store = open_sqlite(directory / "store.db")
+async def shop(place: str) -> AsyncIterator[Store]:
+    """A fresh store, its warehouse full."""
+    store = opened(place)
     try:
         await stocked(StockEngine(store.stock, now))
         yield store
@@ -180,23 +218,23 @@ async def shop(directory: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def one_process(case: str, batch_max: int, seconds: float, seed: int) -> Round:
+async def one_process(place: str, case: str, batch_max: int, seconds: float, seed: int) -> Round:
     """One round of one case on a store of its own."""
-    with tempfile.TemporaryDirectory(prefix="stock-engine-") as directory:
-        async with shop(Path(directory)) as store:
-            make = CASES[case](random.Random(seed))
-            await measured(store, batch_max, make, "warm", min(1.0, seconds))
-            return await measured(store, batch_max, make, "run", seconds)
+    async with shop(place) as store:
+        make = CASES[case](random.Random(seed))
+        await measured(store, batch_max, make, "warm", min(1.0, seconds))
+        return await measured(store, batch_max, make, "run", seconds)
 
 
 def child(
-    directory: str, name: str, start: float, seconds: float, answers: "multiprocessing.Queue[Round]"
+    place: str, name: str, start: float, seconds: float, answers: "multiprocessing.Queue[Round]"
 ) -> None:
-    """One of several processes on one file, all of them begun at an instant."""
+    """One of several processes on one store, all of them begun at an instant."""
 
     async def work() -> Round:
-        store = open_sqlite(Path(directory) / "store.db")
+        store = opened(place)
         try:
+            await store.stock.rules()
             await asyncio.sleep(max(0.0, start - time.time()))
             return await measured(store, BATCH_MAX, hot(random.Random(0)), name, seconds)
         finally:
@@ -205,28 +243,27 @@ def child(
     answers.put(asyncio.run(work()))
 
 
-def several(processes: int, seconds: float) -> list[Round]:
-    """Some processes at once on one file and one SKU."""
+def several(place: str, processes: int, seconds: float) -> list[Round]:
+    """Some processes at once on one store and one SKU."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="stock-engine-") as directory:
 
-        async def fill() -> None:
-            async with shop(Path(directory)):
-                pass
+    async def fill() -> None:
+        async with shop(place):
+            pass
 
-        asyncio.run(fill())
-        answers = context.Queue()
-        start = time.time() + 3 + processes
-        children = [
-            context.Process(target=child, args=(directory, f"p{at}", start, seconds, answers))
-            for at in range(processes)
-        ]
-        for process in children:
-            process.start()
-        found = [answers.get(timeout=seconds + 60) for _ in children]
-        for process in children:
-            process.join(timeout=20)
-        return found
+    asyncio.run(fill())
+    answers = context.Queue()
+    start = time.time() + 3 + processes
+    children = [
+        context.Process(target=child, args=(place, f"p{at}", start, seconds, answers))
+        for at in range(processes)
+    ]
+    for process in children:
+        process.start()
+    found = [answers.get(timeout=seconds + 120) for _ in children]
+    for process in children:
+        process.join(timeout=20)
+    return found
 
 
 def median(rounds: Sequence[Round]) -> Round:
@@ -241,12 +278,13 @@ COLUMNS = ("decisions/s", "p50 ms", "p99 ms", "CPU µs", "batch", "syncs/decisio
 def main() -> None:
     """Runs every case and keeps what came out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--store", choices=("sqlite", "mongo"), default="sqlite")
     parser.add_argument("--rounds", type=int, default=5, choices=range(1, 51), metavar="N")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a round")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    console, seconds = Console(), min(asked.seconds, 60.0)
-    shown = Table(title=f"Stock engine, durable SQLite, {IN_FLIGHT} in flight, medians")
+    seconds = min(asked.seconds, 60.0)
+    shown = Table(title=f"Stock engine, durable {asked.store}, {IN_FLIGHT} in flight, medians")
     shown.add_column("case")
     for name in COLUMNS:
         shown.add_column(name, justify="right")
@@ -254,43 +292,62 @@ def main() -> None:
         "at": now().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        "store": asked.store,
     }
-    for case in CASES:
-        rounds: dict[int, list[Round]] = {BATCH_MAX: [], 1: []}
-        for at in range(asked.rounds):
-            for limit, own in rounds.items():
-                sys.stderr.write(f"\r{case}, limit {limit}, round {at + 1} of {asked.rounds}   ")
-                own.append(asyncio.run(one_process(case, limit, seconds, at)))
-        middle = {limit: median(own) for limit, own in rounds.items()}
-        for limit, row in middle.items():
-            shown.add_row(f"{case}, limit {limit}", *(f"{v:g}" for v in asdict(row).values()))
-        ratio = middle[BATCH_MAX].decisions_per_second / middle[1].decisions_per_second
-        shown.add_row(f"{case}, ratio", f"{ratio:.1f} x")
-        result[case] = {
-            "ratio": round(ratio, 2),
-            "limits": {str(limit): [asdict(row) for row in own] for limit, own in rounds.items()},
-        }
-    for processes in (1, 2, 4):
-        sys.stderr.write(f"\r{processes} processes on one file           ")
-        found = [several(processes, seconds) for _ in range(max(1, asked.rounds // 2))]
-        totals = [sum(row.decisions_per_second for row in rows) for rows in found]
-        shares = [
-            min(row.decisions_per_second for row in rows) * processes / total
-            for rows, total in zip(found, totals, strict=True)
-        ]
-        lost = [sum(row.contended for row in rows) for rows in found]
-        shown.add_row(
-            f"{processes} processes",
-            f"{statistics.median(totals):g}",
-            *[""] * 5,
-            f"{statistics.median(lost):g}",
-        )
-        shown.add_row("  least share of a fair one", f"{min(shares):.2f}")
-        result[f"{processes} processes"] = {"totals": totals, "shares": shares, "contended": lost}
+    with places(asked.store) as fresh:
+        for case in CASES:
+            result[case] = limits(fresh, case, asked.rounds, seconds, shown)
+        for processes in (1, 2, 4):
+            rounds = max(1, asked.rounds // 2)
+            result[f"{processes} processes"] = shared(fresh, processes, rounds, seconds, shown)
     sys.stderr.write("\r" + " " * 60 + "\r")
-    console.print(shown)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    Console().print(shown)
+    names = {"sqlite": "stock_engine.json", "mongo": "stock_engine_mongo.json"}
+    out = asked.out or RESULTS / names[asked.store]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def limits(
+    fresh: Callable[[], str], case: str, count: int, seconds: float, shown: Table
+) -> dict[str, object]:
+    """One case at the engine's own limit and at 1, in turn."""
+    rounds: dict[int, list[Round]] = {BATCH_MAX: [], 1: []}
+    for at in range(count):
+        for limit, own in rounds.items():
+            sys.stderr.write(f"\r{case}, limit {limit}, round {at + 1} of {count}   ")
+            own.append(asyncio.run(one_process(fresh(), case, limit, seconds, at)))
+    middle = {limit: median(own) for limit, own in rounds.items()}
+    for limit, row in middle.items():
+        shown.add_row(f"{case}, limit {limit}", *(f"{v:g}" for v in asdict(row).values()))
+    ratio = middle[BATCH_MAX].decisions_per_second / middle[1].decisions_per_second
+    shown.add_row(f"{case}, ratio", f"{ratio:.1f} x")
+    return {
+        "ratio": round(ratio, 2),
+        "limits": {str(limit): [asdict(row) for row in own] for limit, own in rounds.items()},
+    }
+
+
+def shared(
+    fresh: Callable[[], str], processes: int, rounds: int, seconds: float, shown: Table
+) -> dict[str, object]:
+    """Some processes on one store: what they do in all, and the least that one of them does."""
+    sys.stderr.write(f"\r{processes} processes on one store           ")
+    found = [several(fresh(), processes, seconds) for _ in range(rounds)]
+    totals = [sum(row.decisions_per_second for row in rows) for rows in found]
+    shares = [
+        min(row.decisions_per_second for row in rows) * processes / total
+        for rows, total in zip(found, totals, strict=True)
+    ]
+    lost = [sum(row.contended for row in rows) for rows in found]
+    shown.add_row(
+        f"{processes} processes",
+        f"{statistics.median(totals):g}",
+        *[""] * 5,
+        f"{statistics.median(lost):g}",
+    )
+    shown.add_row("  least share of a fair one", f"{min(shares):.2f}")
+    return {"totals": totals, "shares": shares, "contended": lost}
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from resolvers.domain.books import (
     united,
 )
 from resolvers.domain.errors import CommerceError, Contended, IdempotencyKeyReused, Overloaded
+from resolvers.domain.records import quick
 from resolvers.ports import Clock, StockStore
 
 BATCH_MAX = 256
@@ -38,6 +39,7 @@ LOOKS_MAX = 3
 """Most times that one decision may ask to see more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Command:
     """One thing to decide: under which key, of which request, seeing what, and how.
@@ -53,6 +55,7 @@ class Command:
     decide: Callable[[Books], tuple[Change, str]]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a command: the id of the thing it made, and whether that was decided before.
@@ -210,9 +213,10 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
         if before.fingerprint != command.fingerprint:
             return IdempotencyKeyReused()
         return Outcome(before.answer, replayed=True)
+    books.key = None if key is None else key.id
     try:
         change, answer = command.decide(books)
-        books.post(change, key.id if key is not None else None)
+        books.post(change, books.key)
     except (CommerceError, NeedsMore) as refusal:
         return refusal
     except Exception as bug:  # noqa: BLE001  # one command's bug must not take the others with it

@@ -5,6 +5,7 @@ A fact is as fresh as the last word of its system, also when that word was that 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from resolvers.context import Context
 from resolvers.domain.catalog import Provenance
@@ -18,7 +19,7 @@ def age_seconds(ctx: Context, fact: Provenance) -> float:
 
 def stale(ctx: Context, fact: Provenance) -> bool:
     """Says whether a fact is older than is allowed. What we own ourselves never is."""
-    return fact.system != HOUSE and age_seconds(ctx, fact) > ctx.terms.stale_after_seconds
+    return eldest_stale(ctx, [fact]) is not None
 
 
 async def confirmed(ctx: Context, facts: Iterable[Provenance], entity: str) -> list[Provenance]:
@@ -39,5 +40,6 @@ async def confirmed(ctx: Context, facts: Iterable[Provenance], entity: str) -> l
 
 def eldest_stale(ctx: Context, facts: Sequence[Provenance]) -> Provenance | None:
     """Of the facts that are stale the one that was heard the longest ago."""
-    old = [fact for fact in facts if stale(ctx, fact)]
+    since = ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
+    old = [fact for fact in facts if fact.observed_at < since and fact.system != HOUSE]
     return min(old, key=lambda fact: fact.observed_at, default=None)

@@ -15,10 +15,12 @@ from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed
 from resolvers.domain.ledger import Account
 from resolvers.domain.locations import Location
+from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale, Write
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
+from resolvers.domain.sources import StockSource, Watermark
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.filters import LevelFilter, OrderFilter, ProductFilter, ProductSort
 from resolvers.upkeep_port import UpkeepStore
@@ -116,7 +118,7 @@ class StockStore(Protocol):
         """Pins of a SKU at a location, due ones too, in order of reservation, after one."""
 
     async def unseen(self, location: str) -> Sequence[Unseen]:
-        """Local movements at a location that its system may not have counted yet."""
+        """Movements at a location that its system's last reading may not hold yet."""
 
     async def reservations(
         self, ids: Sequence[str]
@@ -245,14 +247,14 @@ class Idempotency(StrEnum):
 class Capabilities:
     """What a backend declares about itself; the house obeys it.
 
-    ``stock_meaning`` says what its number is; ``cancels`` whether it takes a cancellation from us;
-    ``sales_per_call`` how many sales one call may carry; ``write_seconds_max`` how long a write
-    whose answer was lost may still be running there.
+    ``stock`` says what its numbers of stock mean, None if it has none; ``cancels`` whether it takes
+    a cancellation from us; ``sales_per_call`` how many sales one call may carry;
+    ``write_seconds_max`` how long a write whose answer was lost may still be running there.
     """
 
     roles: tuple[Role, ...]
     idempotency: Idempotency
-    stock_meaning: str = "on hand"
+    stock: StockSource | None = None
     delta: str = "full scan"
     cancels: bool = False
     sales_per_call: int = 1
@@ -261,7 +263,9 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One SKU's number at a location: on hand, and of that what the system itself has sold."""
+    """One SKU's number at a location, as its system means it, and what the system itself has sold
+    of what lies there.
+    """
 
     on_hand: int
     elsewhere: int = 0
@@ -278,14 +282,15 @@ class Departed:
 
 @dataclass(frozen=True, slots=True)
 class StockReading:
-    """What one location's system says: every SKU it has (absent: none), at its own watermark.
+    """What one location's system says: every SKU it has (absent: none), at its own watermark, which
+    is None if it has none.
 
     ``departed`` was read before the numbers, so the numbers hold it.
     """
 
     location: str
     levels: Mapping[str, Level]
-    watermark: int
+    watermark: int | None
     departed: tuple[Departed, ...] = ()
 
 
@@ -335,6 +340,12 @@ class StockFeed(Protocol):
     async def read(self, location: str) -> StockReading: ...
 
 
+class StockMovements(Protocol):
+    """What moved at a location after a place in its sequence, in pages, the eldest first."""
+
+    def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]: ...
+
+
 class StockSink(Protocol):
     """Takes changes of on-hand stock; looked up by reference before any second try."""
 
@@ -358,7 +369,8 @@ class OrderSink(Protocol):
 class Backend:
     """One configured system, with the roles it plays. Absent roles are None.
 
-    ``timeout_seconds`` is the longest that one call to it may take.
+    ``timeout_seconds`` is the longest that one call to it may take. ``movements`` tells between two
+    readings of ``stock`` what moved; only a system whose readings have watermarks can.
     """
 
     code: str
@@ -370,7 +382,16 @@ class Backend:
     catalog: CatalogSource | None = None
     locations: LocationSource | None = None
     stock: StockFeed | None = None
+    movements: StockMovements | None = None
     stock_sink: StockSink | None = None
     order_source: OrderSource | None = None
     order_sink: OrderSink | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        declared = self.capabilities.stock
+        assert self.stock is None or declared is not None, "what its numbers mean is declared"
+        if self.movements is not None:
+            assert self.stock is not None, "movements start from a reading"
+            assert declared is not None
+            assert declared.watermark is not Watermark.NONE, "movements need a place to start from"

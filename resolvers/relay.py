@@ -20,8 +20,10 @@ from resolvers.domain.errors import (
     BackendUnavailable,
     UnknownOutcome,
 )
+from resolvers.domain.feeds import FeedKey
 from resolvers.domain.outbox import Adjustment, Write, WriteAction, WriteStatus
 from resolvers.engine import Command
+from resolvers.house import STOCK
 from resolvers.ports import Backend, Lease, WriteResult
 
 BATCH_MAX = 20
@@ -32,6 +34,8 @@ BACKOFF_MAX = timedelta(seconds=30)
 _ERROR_CHARS = 300
 _ANSWER_ENDS = ("INVALID", "CONFLICT", "NOT_FOUND", "PERMANENT")
 """Kinds of refusal that repeating does not mend; a login that fails is mended by people."""
+
+NO_FEEDS: frozenset[FeedKey] = frozenset()
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +131,10 @@ async def _settled(
         await _post(
             ctx,
             adjustment.sku,
-            lambda books: facts.acknowledged(books, adjustment, result.acknowledged),
+            lambda books: facts.acknowledged(
+                books, adjustment, _stamp(books, backend, adjustment, result)
+            ),
+            frozenset([(backend.code, STOCK, adjustment.location)]),
         )
     elif adjustment is not None:
         await _post(
@@ -142,6 +149,17 @@ async def _settled(
         not_before=None,
     )
     await ctx.store.outbox.save_write(done, lease)
+
+
+def _stamp(
+    books: Books, backend: Backend, adjustment: Adjustment, result: WriteResult
+) -> int | None:
+    """Where a correction stands among the readings of the system that has taken it."""
+    source = backend.capabilities.stock
+    feed = books.feeds.get((backend.code, STOCK, adjustment.location))
+    if source is None or feed is None:
+        return result.acknowledged
+    return source.stamped(result.acknowledged, feed.watermark)
 
 
 async def _failed(
@@ -175,6 +193,11 @@ def pause(write: Write) -> timedelta:
     return min(doubled, BACKOFF_MAX) * (0.75 + spread / 2)
 
 
-async def _post(ctx: Context, sku: str, decide: Callable[[Books], Change]) -> None:
-    scope = Scope(skus=frozenset([sku]))
+async def _post(
+    ctx: Context,
+    sku: str,
+    decide: Callable[[Books], Change],
+    feeds: frozenset[FeedKey] = NO_FEEDS,
+) -> None:
+    scope = Scope(skus=frozenset([sku]), feeds=feeds)
     await ctx.engine.run(Command(None, "", scope, lambda books: (decide(books), sku)))

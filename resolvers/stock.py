@@ -83,9 +83,10 @@ async def availability(
     streams = await _streams(ctx, [found for found in variants if found is not None])
     now = ctx.now
     pool = await _pool(ctx, selling, method, [found for found in variants if found is not None])
+    serving = rules.eligible(pool.locations, selling, method, now)
 
     def promised(variant: Variant) -> Promise:
-        parts = {sku: rules.availability(streams[sku], pool) for sku in stocked(variant)}
+        parts = {sku: rules.availability(streams[sku], pool, serving) for sku in stocked(variant)}
         if variant.components:
             answer = rules.of_bundle(variant.sku, variant.components, parts)
         else:

@@ -23,17 +23,16 @@ from resolvers.domain.errors import (
     Overloaded,
 )
 from resolvers.domain.feeds import Feed, FeedKey
-from resolvers.domain.orders import Order, OrderStatus
-from resolvers.domain.outbox import WriteAction
+from resolvers.domain.movements import in_doubt
+from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Line, needed
 from resolvers.domain.sales import number_of
-from resolvers.domain.stock import Position
 from resolvers.engine import Command
-from resolvers.filters import LevelFilter
-from resolvers.ground import Ease, easing
+from resolvers.following import follow, follow_movements, source_of
+from resolvers.ground import easing
 from resolvers.house import CATALOG, HEALTH, LOCATIONS, ORDERS, STOCK
 from resolvers.orders import sinks
-from resolvers.ports import Backend, Departed, Level, StockReading
+from resolvers.ports import Backend, StockReading
 
 LOCATIONS_EVERY = timedelta(seconds=60)
 """Places open and close rarely."""
@@ -41,10 +40,13 @@ LOCATIONS_EVERY = timedelta(seconds=60)
 READS_AT_ONCE = 4
 """Most questions that one backend is asked at a time."""
 
+REMEMBERED_MAX = 10_000
+"""Most movements of a location that are remembered: then it is its readings' turn to come."""
+
+IN_DOUBT = "movements are missing; what would add units waits for a later reading"
+
 log = logging.getLogger(__name__)
 
-_SKUS_PER_COMMAND = 200
-_LEVELS_PER_READ = 2000
 _ERROR_CHARS = 300
 
 
@@ -64,7 +66,7 @@ class _Pass:
     def __init__(self, ctx: Context, backend: Backend, known: Mapping[FeedKey, Feed]) -> None:
         self.ctx = ctx
         self.backend = backend
-        self._known = known
+        self._known = dict(known)
         self.good = True
 
     def feed(self, entity: str, location: str = "") -> Feed:
@@ -83,25 +85,30 @@ class _Pass:
             if source is not None
         )
 
+    def heard(self, feed: Feed) -> None:
+        """Takes over a feed that was written down already."""
+        self._known[feed.key] = feed
+
     async def save(self, *feeds: Feed) -> None:
         """Writes down how far reading came."""
+        self._known.update((feed.key, feed) for feed in feeds)
         await self.ctx.store.house.save_feeds(feeds)
 
     @asynccontextmanager
     async def noting(self, entity: str, location: str = "") -> AsyncIterator[Feed]:
         """Notes on its feed if reading an entity fails, and goes on unless nobody is there."""
-        feed = self.feed(entity, location)
         try:
-            yield feed
+            yield self.feed(entity, location)
         except CommerceError as error:
             self.good = False
-            await self.save(replace(feed, error=str(error)[:_ERROR_CHARS]))
+            await self.save(replace(self.feed(entity, location), error=str(error)[:_ERROR_CHARS]))
             if isinstance(error, BackendUnavailable | BackendTimedOut):
                 raise
         except Exception:
             self.good = False
             log.exception("reading %s of %s failed in our own code", entity, self.backend.code)
-            await self.save(replace(feed, error="internal error; see the log"))
+            failed = replace(self.feed(entity, location), error="internal error; see the log")
+            await self.save(failed)
 
 
 async def sync_backend(
@@ -177,25 +184,33 @@ async def _catalog(this: _Pass, *, whole: bool) -> None:
 
 
 async def _stock(this: _Pass, memory: Memory) -> None:
-    """Reads every location of the backend, a few at a time."""
+    """Reads every location of the backend, a few at a time: what moved, then what is there."""
     code = this.backend.code
     places = [at.code for at in await this.ctx.store.catalog.locations() if at.authority == code]
+    source = source_of(this.backend)
     turns = asyncio.Semaphore(READS_AT_ONCE)
 
     heard: list[Feed] = []
 
     async def one(location: str) -> None:
-        async with turns, this.noting(STOCK, location) as feed:
-            assert this.backend.stock is not None
-            before = this.ctx.now
-            reading = await this.backend.stock.read(location)
-            last = memory.readings.get(location)
-            if last is not None and last.watermark != feed.watermark:
-                last = None  # somebody else has followed this location since
-            told = replace(feed, watermark=reading.watermark, observed_at=before, error="")
-            await follow(this.ctx, this.backend, reading, told, last)
-            memory.readings[location] = reading
-            heard.append(told)
+        async with turns:
+            unmoved = await _movements(this, location)
+            async with this.noting(STOCK, location) as feed:
+                assert this.backend.stock is not None
+                source.require_places(places)
+                before = this.ctx.now
+                read = await this.backend.stock.read(location)
+                watermark = source.believed(read.watermark, feed.watermark, this.ctx.now)
+                reading = replace(read, watermark=watermark)
+                last = memory.readings.get(location)
+                if last is not None and last.watermark != feed.watermark:
+                    last = None  # somebody else has followed this location since
+                told = replace(feed, watermark=watermark, observed_at=before, error=unmoved)
+                if in_doubt(told, source):
+                    told = replace(told, error=IN_DOUBT)
+                await follow(this.ctx, this.backend, reading, told, last)
+                memory.readings[location] = reading
+                heard.append(told)
 
     results = await asyncio.gather(*(one(at) for at in places), return_exceptions=True)
     await this.save(*heard)
@@ -204,105 +219,20 @@ async def _stock(this: _Pass, memory: Memory) -> None:
             raise failure
 
 
-async def follow(
-    ctx: Context, backend: Backend, reading: StockReading, feed: Feed, last: StockReading | None
-) -> None:
-    """Lets the books follow what one location's system says.
-
-    ``last`` is the reading that they have followed before, None if that is not known.
-    """
-    if last is None or last.departed != reading.departed:
-        await _departures(ctx, backend, reading)
-    unseen = {movement.sku for movement in await ctx.store.stock.unseen(reading.location)}
-    changed = unseen | await _differing(ctx, reading, last)
-    if last is not None:  # a count that held a departure before it was told is made again
-        changed |= {gone.sku for gone in set(reading.departed) - set(last.departed)}
-    skus = sorted(changed)
-    chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
-    if not chunks and (last is None or last.watermark != reading.watermark):
-        chunks = [[]]
-    commands = [_count(feed, reading, chunk, await easing(ctx, chunk)) for chunk in chunks]
-    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
-
-
-def _count(feed: Feed, reading: StockReading, skus: Sequence[str], ease: Ease) -> Command:
-    none = Level(0)
-    levels = {
-        sku: (level.on_hand, level.elsewhere)
-        for sku in skus
-        for level in (reading.levels.get(sku, none),)
-    }
-    told = facts.Count(feed, levels)
-    scope = Scope(skus=frozenset(skus), feeds=frozenset([feed.key]))
-    return Command(
-        None, "", scope, lambda books: (ease(books, facts.count(books, told)), feed.location)
-    )
-
-
-async def _differing(ctx: Context, reading: StockReading, last: StockReading | None) -> set[str]:
-    """SKUs whose position is not what was read; compared with the last reading where there is one,
-    as only readings and unseen movements change what is on hand.
-    """
-    if last is not None:
-        before, now = last.levels, reading.levels
-        if before == now:
-            return set()
-        return {sku for sku in before.keys() | now.keys() if before.get(sku) != now.get(sku)}
-    positions = {at.sku: at async for at in _positions(ctx, reading.location)}
-    return {
-        sku
-        for sku in positions.keys() | reading.levels.keys()
-        if not _agrees(positions.get(sku), reading.levels.get(sku))
-    }
-
-
-def _agrees(position: Position | None, level: Level | None) -> bool:
-    known = (position.on_hand, position.elsewhere) if position is not None else (0, 0)
-    return known == ((level.on_hand, level.elsewhere) if level is not None else (0, 0))
-
-
-async def _positions(ctx: Context, location: str) -> AsyncIterator[Position]:
-    asked = LevelFilter(locations=(location,))
-    after: tuple[str, str] | None = None
-    while True:
-        rows = await ctx.store.stock.levels(asked, after, _LEVELS_PER_READ)
-        for row in rows:
-            yield row
-        if len(rows) < _LEVELS_PER_READ:
-            return
-        after = (rows[-1].sku, rows[-1].location)
-
-
-async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> None:
-    """Takes what has left a location off the promises that it was for."""
-    numbers = list({number_of(gone.reference) for gone in reading.departed})
-    orders = await ctx.store.stock.orders_by_number(numbers)
-    writes = await ctx.store.outbox.writes_of([order.id for order in orders.values()])
-    sold: dict[tuple[str, str], int] = {}
-    for of_order in writes.values():
-        for write in of_order:
-            if write.action is WriteAction.PLACE_SALE and write.sale is not None:
-                for line in write.sale.lines:
-                    key = (write.sale.reference, line.sku)
-                    sold[key] = sold.get(key, 0) + line.quantity
-    commands = [
-        _departure(order, gone, sold[gone.reference, gone.sku], reading.location, backend.code)
-        for gone in reading.departed
-        if (order := orders.get(number_of(gone.reference))) is not None
-        and (gone.reference, gone.sku) in sold
-        and order.status is not OrderStatus.FULFILLED
-    ]
-    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
-
-
-def _departure(order: Order, gone: Departed, sold: int, location: str, system: str) -> Command:
-    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system)
-    scope = Scope(
-        skus=frozenset([gone.sku]),
-        reservations=frozenset([order.reservation_id or ""]),
-        orders=frozenset([order.id]),
-    )
-    return Command(None, "", scope, lambda books: (facts.depart(books, told), order.id))
+async def _movements(this: _Pass, location: str) -> str:
+    """Books what moved at a location since it was last heard of; why it could not, or ""."""
+    source, feed = this.backend.movements, this.feed(STOCK, location)
+    if source is None or feed.observed_at is None:
+        return ""
+    async with this.noting(STOCK, location):
+        async for page in source.movements(location, max(feed.moved, feed.watermark)):
+            waiting = len(await this.ctx.store.stock.unseen(location))
+            if waiting >= REMEMBERED_MAX:
+                raise Overloaded(f"{waiting} movements wait for a reading that holds them")
+            feed = await follow_movements(this.ctx, this.backend, feed, page)
+            this.heard(feed)
+        this.heard(replace(feed, error=""))
+    return this.feed(STOCK, location).error
 
 
 # ---- orders -----------------------------------------------------------------------------------

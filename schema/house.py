@@ -1,5 +1,6 @@
 """The house itself: its backends, how fresh each is, and what waits for them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -41,7 +42,14 @@ class EntityLagType:
 
 def _capabilities(view: BackendView) -> dict[str, object]:
     declared: dict[str, object] = msgspec.to_builtins(view.backend.capabilities)
-    return {to_camel_case(name): value for name, value in declared.items()}
+    return _camel_case(declared)
+
+
+def _camel_case(declared: Mapping[str, object]) -> dict[str, object]:
+    return {
+        to_camel_case(name): _camel_case(value) if isinstance(value, dict) else value
+        for name, value in declared.items()
+    }
 
 
 @strawberry.type(name="Backend", description="One of the retailer's systems, as it stands now.")
@@ -64,8 +72,9 @@ class BackendType:
     )
     capabilities: JSON = plain(
         _capabilities,
-        "What it declares about itself: its `roles`, its `idempotency`, what its stock number "
-        "means (`stockMeaning`), how changes are found (`delta`), whether it takes cancellations "
+        "What it declares about itself: its `roles`, its `idempotency`, what its numbers of stock "
+        "mean (`stock`: their `meaning`, `granularity`, `watermark` and `resolutionSeconds`; null "
+        "if it has none), how changes are found (`delta`), whether it takes cancellations "
         "(`cancels`), `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")

@@ -41,8 +41,8 @@ class StockEntryType:
     )
     incoming: int = strawberry.field(description="Units expected.")
     cause: str = strawberry.field(
-        description="What is behind it: a reservation, an order, a reading of a system, a "
-        "correction."
+        description="What is behind it: a reservation, an order, a reading of a system or its "
+        "number for what moved there, a correction."
     )
     source: str = strawberry.field(description="The system or person that says so.")
     at: datetime = strawberry.field(description="When it was written, by the stream's own time.")

@@ -5,11 +5,12 @@ there is one MongoDB, which is started when the first test asks for it.
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.mongod import mongod
 
 settings.register_profile("shared", deadline=None)
+settings.register_profile("unshrunk", deadline=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("shared")
 
 

@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from connectors.sandbox import chain, goods
 from connectors.stores.memory.engine import open_memory
+from connectors.stores.sqlite.engine import open_sqlite
 from resolvers import stock
 from resolvers.access import Principal, Role
 from resolvers.context import Context
 from resolvers.directory import Directory
 from resolvers.domain import facts
-from resolvers.domain.books import Books, Change, Scope
+from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
 from resolvers.domain.catalog import Product
 from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Channel, Location
@@ -25,7 +27,8 @@ from resolvers.domain.values import utc
 from resolvers.engine import Command, StockEngine
 from resolvers.ground import easing
 from resolvers.loaders import Loaders
-from resolvers.ports import Backend, Store
+from resolvers.ports import Backend, StockStore, Store
+from resolvers.ports import Clock as TellsTime
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -161,6 +164,43 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
         store.close,
     )
     return seen, asked
+
+
+async def open_store(place: str) -> Store:
+    """Opens the store at a place, or makes it there: a directory, whose store is SQLite's."""
+    return open_sqlite(Path(place) / "store.db")
+
+
+POINTS = ("before", "inside", "after")
+"""Where a process may end: before a batch, inside its transaction, or after its commit and before
+anybody is answered.
+"""
+
+
+class Crossed:
+    """A stock store that says at which point of a batch it is; whoever listens may end it there."""
+
+    def __init__(self, behind: StockStore, crossed: Callable[[str], None]) -> None:
+        self._behind = behind
+        self._crossed = crossed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._behind, name)
+
+    async def transact(
+        self, scope: Scope, keys: Sequence[Key], clock: TellsTime, decide: Callable[[Known], Batch]
+    ) -> Batch:
+        """One batch, unless it ends on the way."""
+
+        def decided(known: Known) -> Batch:
+            batch = decide(known)
+            self._crossed("inside")
+            return batch
+
+        self._crossed("before")
+        batch = await self._behind.transact(scope, keys, clock, decided)
+        self._crossed("after")
+        return batch
 
 
 class _Counted:

@@ -20,6 +20,7 @@ from connectors.erp.tryton_sales import Sales
 from connectors.erp.tryton_stock import Stock
 from connectors.erp.tryton_writing import Writer
 from resolvers.domain.locations import Channel
+from resolvers.domain.sources import StockSource, Watermark
 from resolvers.ports import Backend, Capabilities, Idempotency, Role
 
 VENDOR = "tryton"
@@ -91,7 +92,7 @@ def backend(
                 Role.ORDER_SINK,
             ),
             idempotency=Idempotency.EXTERNAL_REFERENCE,
-            stock_meaning="on hand in all zones; what is sold there comes apart",
+            stock=StockSource(watermark=Watermark.CLOCK),
             delta="changed since, with an overlap; stock read whole",
             cancels=True,
             sales_per_call=1,

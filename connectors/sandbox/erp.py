@@ -7,16 +7,20 @@ acknowledges writes with: one number, comparable everywhere.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from connectors.sandbox import ledger
 from connectors.sandbox.chain import CURRENCY, LOCATIONS
 from connectors.sandbox.knobs import Knobs
-from connectors.sandbox.ledger import BookedSale, Movement
-from connectors.sandbox.systems import System, following, horizon, sequence, wall_clock
+from connectors.sandbox.ledger import BookedSale
+from connectors.sandbox.ledger import Movement as Posted
+from connectors.sandbox.movements import moved
+from connectors.sandbox.systems import PAGE, System, following, horizon, sequence, wall_clock
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import BackendRefused, InvalidInput, NotFound
 from resolvers.domain.locations import Location
+from resolvers.domain.movements import Movement
 from resolvers.domain.outbox import Adjustment, Sale
 from resolvers.domain.values import Money
 from resolvers.ports import Probe, StockReading, WriteResult
@@ -70,6 +74,16 @@ class SandboxErp:
             raise BackendRefused(f"no location {location}", backend=CODE, kind="NOT_FOUND")
         return await self._system.asked(lambda db: ledger.reading(db, location))
 
+    async def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
+        """What moved at one location after a place in the sequence, in pages of 100."""
+        while True:
+            found = await self._system.asked(partial(moved, location=location, after=after))
+            if found:
+                after = found[-1].sequence
+                yield found
+            if len(found) < PAGE:
+                return
+
     async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult:
         """Books a change of stock once, however often its reference comes, first try or second."""
         del second_try  # the reference is looked up at every try
@@ -109,7 +123,16 @@ class SandboxErp:
         ledger.checked(location, sku, quantity)
         return await self._system.change(
             lambda db: ledger.post(
-                db, Movement.RECEIPT, f"GR-{following(db, 'receipt'):06}", location, sku, quantity
+                db, Posted.RECEIPT, f"GR-{following(db, 'receipt'):06}", location, sku, quantity
+            )
+        )
+
+    async def write_off(self, location: str, sku: str, quantity: int) -> int:
+        """Goods broke and are thrown away; the place of that in the sequence."""
+        ledger.checked(location, sku, quantity)
+        return await self._system.change(
+            lambda db: ledger.post(
+                db, Posted.BREAKAGE, f"BR-{following(db, 'breakage'):06}", location, sku, -quantity
             )
         )
 
@@ -119,7 +142,7 @@ class SandboxErp:
         return await self._system.change(
             lambda db: ledger.post(
                 db,
-                Movement.OWN_SALE,
+                Posted.OWN_SALE,
                 f"OS-{following(db, 'own sale'):06}",
                 location,
                 sku,

@@ -64,6 +64,7 @@ class Movement(StrEnum):
     TILL = "TILL"
     SHIPMENT = "SHIPMENT"
     OWN_SALE = "OWN_SALE"
+    BREAKAGE = "BREAKAGE"
 
 
 class SaleStatus(StrEnum):

@@ -10,6 +10,7 @@ from connectors.sandbox.crm import SandboxCrm
 from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
 from connectors.sandbox.marketplaces import Name, SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
+from resolvers.domain.sources import BY_SEQUENCE
 from resolvers.ports import Backend, Capabilities, Idempotency, Role
 
 __all__ = ["CHANNELS", "backends"]
@@ -38,7 +39,8 @@ def backends(data: Path) -> tuple[Backend, ...]:
                     Role.ORDER_SINK,
                 ),
                 idempotency=Idempotency.NATIVE_KEY,
-                delta="change sequence; stock read whole",
+                stock=BY_SEQUENCE,
+                delta="change sequence; stock read whole, and what moved in between",
                 cancels=True,
                 sales_per_call=SALES_PER_CALL,
                 write_seconds_max=1.0,
@@ -48,6 +50,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
             catalog=erp,
             locations=erp,
             stock=erp,
+            movements=erp,
             stock_sink=erp,
             order_sink=erp,
             close=erp.close,

@@ -5,7 +5,7 @@ what is promised, less safety stock, less what is protected for other channels, 
 limits leave. Its terms are signed and sum to the answer. Pure; quantities are whole units.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil, floor
@@ -20,6 +20,7 @@ from resolvers.domain.locations import (
     able,
     in_pool,
 )
+from resolvers.domain.records import quick
 from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose, matches
 from resolvers.domain.stock import Position, Stream, TakenKey, as_of
 
@@ -36,16 +37,22 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What a channel may promise of one SKU at ``as_of``, by location, with every term."""
+    """What a channel may promise of one SKU at ``as_of``, by location, and why."""
 
     sku: str
     channel: str
     available: int
     as_of: datetime
     by_location: Mapping[str, int]
-    terms: tuple[Term, ...]
+    why: Callable[[], tuple[Term, ...]] = field(repr=False, compare=False)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms that sum to the answer, made when somebody asks: many never do."""
+        return self.why()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pool:
     """What a promise is asked for: by which channel, from where, how, when, and under which rules.
@@ -84,16 +91,19 @@ class Fence:
     left: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """What one location may promise by itself, and what is kept there by which rule."""
 
+    location: Location
     position: Position
     units: int
     safety: int
     rule: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What may be promised of one SKU: in all, by location, and under which fences and limits.
@@ -132,7 +142,7 @@ def eligible(
     locations: Iterable[Location], channel: Channel, method: Method | None, now: datetime
 ) -> list[Location]:
     """Locations that a channel may sell from at ``now`` and that can serve the method."""
-    found = [at for at in locations if in_pool(at, channel, now)]
+    found = in_pool(locations, channel, now)
     return found if method is None else [at for at in found if able(at, method)]
 
 
@@ -196,26 +206,37 @@ def offer(
     are the eligible locations, if they are known.
     """
     shelves = tuple(
-        _shelf(position, location, pool)
-        for location in open_to(pool, sku, places)
-        if (position := positions.get(location.code)) is not None
+        [
+            _shelf(positions[location.code], location, pool)
+            for location in open_to(pool, sku, places)
+            if location.code in positions
+        ]
     )
-    own = {shelf.position.location: shelf.units for shelf in shelves}
+    own = {shelf.location.code: shelf.units for shelf in shelves}
     fences = _fences(sku, positions, taken, pool, own)
+    limits = _limits(sku, taken, pool)
+    if not fences and not limits:
+        units = sum(own.values())
+        return Offer(units, units, own, shelves, (), ())
     in_stock = max(0, sum(own.values()) - sum(fence.kept for fence in fences))
-    limits = bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member)
-    limits.sort(key=lambda bound: bound.rule.code)
     total = max(0, min([in_stock, *(bound.left for bound in limits)]))
     by_location = {
         at: min([units, total, *(fence.left for fence in fences if at in fence.locations)])
         for at, units in own.items()
     }
-    return Offer(total, in_stock, by_location, shelves, fences, tuple(limits))
+    return Offer(total, in_stock, by_location, shelves, fences, limits)
+
+
+def _limits(sku: str, taken: Mapping[TakenKey, int], pool: Pool) -> tuple[Bound, ...]:
+    if not pool.rules.limited:
+        return ()
+    found = bounds(taken, pool.rules, pool.asked(sku), pool.day, pool.member)
+    return tuple(sorted(found, key=lambda bound: bound.rule.code))
 
 
 def _shelf(position: Position, location: Location, pool: Pool) -> Shelf:
     safety, rule = safety_of(position, location, pool)
-    return Shelf(position, max(0, position.unpromised - safety), safety, rule)
+    return Shelf(location, position, max(0, position.unpromised - safety), safety, rule)
 
 
 def _terms_of(shelf: Shelf) -> list[Term]:
@@ -292,11 +313,15 @@ def covers(rule: StockRule, location: Location | None) -> bool:
     )
 
 
-def availability(stream: Stream, pool: Pool) -> Availability:
-    """What a channel may promise of one SKU now, with the terms that sum to it."""
-    found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool)
+def availability(
+    stream: Stream, pool: Pool, places: Sequence[Location] | None = None
+) -> Availability:
+    """What a channel may promise of one SKU now, with the terms that sum to it; ``places`` are the
+    eligible ones, if they are known.
+    """
+    found = offer(stream.sku, as_of(stream, pool.now), taken_at(stream, pool.now), pool, places)
     return Availability(
-        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms()
+        stream.sku, pool.channel.code, found.total, pool.now, found.by_location, found.terms
     )
 
 
@@ -317,6 +342,5 @@ def of_bundle(
         for at in sorted(places)
     }
     term = Term("COMPONENT", total, None, f"{scarcest.quantity} x {scarcest.sku}")
-    return Availability(
-        sku, first.channel, total, first.as_of, by_location, (term,) if total else ()
-    )
+    terms = (term,) if total else ()
+    return Availability(sku, first.channel, total, first.as_of, by_location, lambda: terms)

@@ -14,6 +14,7 @@ from resolvers.domain.errors import NoEligibleLocation
 from resolvers.domain.limits import business_day, moved
 from resolvers.domain.locations import Channel, Location, Method
 from resolvers.domain.moving import loose_among, loose_in, make_room, move_pins
+from resolvers.domain.records import quick
 from resolvers.domain.reservation import (
     Line,
     Short,
@@ -26,6 +27,7 @@ from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, StockEntry, Stream
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A hold that is asked for, one line a SKU; ``asked_at`` is where each stood in the input.
@@ -102,7 +104,7 @@ def pinned(
     except NoEligibleLocation as error:
         raise NoEligibleLocation(error.message, field=ask.blame) from error
     refuse_short(ask.lines, short, ask.asked_at)
-    return [*entries, *hold_entries(pins, books.now)], [*others, *pins]
+    return [*entries, *hold_entries(pins, books.now, books.key)], [*others, *pins]
 
 
 def _room_made(

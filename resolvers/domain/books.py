@@ -14,6 +14,7 @@ from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import taken_by
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.records import quick
 from resolvers.domain.reservation import Reservation, Status
 from resolvers.domain.rules import RuleBook, RuleChange
 from resolvers.domain.stock import (
@@ -33,6 +34,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Key:
     """An idempotency key: unique per caller, mutation and what the caller sent (ADR-0005)."""
@@ -50,6 +52,7 @@ class Key:
         object.__setattr__(self, "id", digest)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What was decided under a key: the request's fingerprint, and the thing it made."""
@@ -60,6 +63,7 @@ class Recorded:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a command needs to see: everything that it may touch.
@@ -131,6 +135,7 @@ class NeedsMore(Exception):
         self.scope = scope
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one command decided.
@@ -194,6 +199,17 @@ class Batch:
         )
 
 
+@dataclass(slots=True)
+class _Working:
+    """What a batch may change of one stream, and what it has added to its counts so far."""
+
+    positions: dict[str, Position]
+    pins: dict[tuple[str, str], Pin]
+    unseen: dict[str, Unseen]
+    taken: dict[TakenKey, int]
+    took: dict[TakenKey, int] = field(default_factory=dict)
+
+
 class Books:
     """The state that a batch decides on, one command after another."""
 
@@ -201,6 +217,9 @@ class Books:
         """Opens the books, and gives back whatever is due on the streams in scope."""
         self.streams = {sku: known.streams.get(sku) or Stream(sku) for sku in scope.skus}
         self.now = known.at
+        self.key: str | None = None
+        """The key of the command that is decided now. An entry may have it from the first; one that
+        has not is copied with it, 4 us each."""
         assert all(stream.at is None or stream.at <= self.now for stream in self.streams.values())
         self.reservations = dict(known.reservations)
         self.orders = dict(known.orders)
@@ -213,7 +232,12 @@ class Books:
             caller: {reservation.id: reservation for reservation in known.callers[caller]}
             for caller in scope.callers
         }
+        self._backing: dict[str, dict[tuple[str, str], Pin]] = {}
+        for stream in self.streams.values():
+            for pin in stream.pins.values():
+                self._backing.setdefault(pin.reservation, {})[pin.sku, pin.location] = pin
         self._read: dict[str, Stream] = {}
+        self._own: dict[str, _Working] = {}
         self._entries: list[StockEntry] = []
         self._positions: dict[tuple[str, str], Position] = {}
         self._pins: dict[tuple[str, str, str], Pin] = {}
@@ -223,7 +247,6 @@ class Books:
         self._writes: list[Write] = []
         self._fresh: list[Recorded] = []
         self._feeds: dict[FeedKey, Feed] = {}
-        self._taken: dict[tuple[str, TakenKey], int] = {}
         self._rules: list[RuleChange] = []
         for stream in list(self.streams.values()):
             entries, pins = expire_due(stream, self.now)
@@ -236,12 +259,8 @@ class Books:
 
     def pins_of(self, reservation: Reservation, skus: Iterable[str]) -> list[Pin]:
         """The live pins of a reservation on some SKUs."""
-        return [
-            pin
-            for sku in skus
-            for pin in self.streams[sku].pins.values()
-            if pin.reservation == reservation.id
-        ]
+        among = frozenset(skus)
+        return [pin for pin in self._backing.get(reservation.id, {}).values() if pin.sku in among]
 
     def live_of(self, caller: str) -> Iterator[Reservation]:
         """Reservations of one of the scope's callers that are held or committed now."""
@@ -260,14 +279,17 @@ class Books:
             at = (entry.sku, entry.location)
             before = moved.get(at) or self.streams[entry.sku].position(entry.location)
             moved[at] = apply(before, entry)
-        assert all(pin.sku in self.streams for pin in change.pins)
+        for pin in change.pins:
+            assert pin.sku in self.streams
         assert all(movement.sku in self.streams for movement in change.unseen)
 
         self._move(change, moved)
         if key is None:
             self._entries += change.entries
         else:
-            self._entries += [keyed(entry, key) for entry in change.entries]
+            self._entries += [
+                entry if entry.key == key else keyed(entry, key) for entry in change.entries
+            ]
         for reservation in change.reservations:
             self.reservations[reservation.id] = self._reservations[reservation.id] = reservation
             if reservation.subject in self._live:
@@ -284,37 +306,39 @@ class Books:
     def _move(self, change: Change, moved: Mapping[tuple[str, str], Position]) -> None:
         """Puts what is checked already into the working copies."""
         for (sku, location), position in moved.items():
-            put(self._opened(sku).positions, location, position, keep=True)
+            self._opened(sku).positions[location] = position
         self._positions.update(moved)
         for entry in change.entries:
-            taken = self.streams[entry.sku].taken
+            own = self._own[entry.sku]
             for of, units in taken_by(entry):
-                put(taken, of, taken.get(of, 0) + units, keep=True)
-                self._taken[entry.sku, of] = self._taken.get((entry.sku, of), 0) + units
+                own.taken[of] = own.taken.get(of, 0) + units
+                own.took[of] = own.took.get(of, 0) + units
         for pin in change.pins:
-            stream = self._opened(pin.sku)
-            put(stream.pins, (pin.reservation, pin.location), pin, keep=pin.quantity > 0)
+            here, there = (pin.reservation, pin.location), (pin.sku, pin.location)
+            backing = self._backing.setdefault(pin.reservation, {})
+            if pin.quantity > 0:
+                self._opened(pin.sku).pins[here] = backing[there] = pin
+            else:
+                self._opened(pin.sku).pins.pop(here, None)
+                backing.pop(there, None)
             self._pins[pin.sku, pin.reservation, pin.location] = pin
         for movement in change.unseen:
-            stream = self._opened(movement.sku)
-            put(stream.unseen, movement.id, movement, keep=movement.on_hand != 0)
+            own = self._opened(movement.sku)
+            put(own.unseen, movement.id, movement, keep=movement.on_hand != 0)
             self._unseen[movement.id] = movement
 
-    def _opened(self, sku: str) -> Stream:
-        """A stream whose dictionaries are this batch's own: what was read stays as it was."""
-        stream = self.streams[sku]
-        if sku not in self._read:
-            self._read[sku] = stream
-            stream = self.streams[sku] = Stream(
-                sku,
-                dict(stream.positions),
-                dict(stream.pins),
-                dict(stream.unseen),
-                stream.version,
-                stream.at,
-                dict(stream.taken),
+    def _opened(self, sku: str) -> "_Working":
+        """The working copy of a stream: what was read stays as it was."""
+        own = self._own.get(sku)
+        if own is None:
+            read = self._read[sku] = self.streams[sku]
+            own = self._own[sku] = _Working(
+                dict(read.positions), dict(read.pins), dict(read.unseen), dict(read.taken)
             )
-        return stream
+            self.streams[sku] = Stream(
+                sku, own.positions, own.pins, own.unseen, read.version, read.at, own.taken
+            )
+        return own
 
     def record(self, recorded: Recorded) -> None:
         """Binds a key to what was decided under it."""
@@ -335,7 +359,12 @@ class Books:
             tuple(self._writes),
             tuple(self._fresh),
             tuple(self._feeds.values()),
-            tuple((sku, of, units) for (sku, of), units in self._taken.items() if units),
+            tuple(
+                (sku, of, units)
+                for sku, own in self._own.items()
+                for of, units in own.took.items()
+                if units
+            ),
             tuple(self._rules),
             self._counted,
         )

@@ -18,6 +18,8 @@
      ├─ Denied                   who calls may not; a top-level error
      │   ├─ Unauthenticated
      │   └─ Forbidden
+     ├─ BackendRefused           a backend understood a write and said no
+     ├─ ReadingRefused           what a source says cannot be so; nothing of it was taken
      └─ Unready                  try again with the same key; a top-level error, retryable
          ├─ Contended · Overloaded · BackendUnavailable · BackendTimedOut · UnknownOutcome
 
@@ -238,3 +240,9 @@ class BackendRefused(CommerceError):
         self.message = message
         self.backend = backend
         self.kind = kind
+
+
+class ReadingRefused(CommerceError):
+    """What a source of stock says cannot be so, or not be placed: nothing of it was taken."""
+
+    code = "READING_REFUSED"

@@ -28,35 +28,47 @@ from resolvers.domain.reservation import (
     release_entries,
 )
 from resolvers.domain.sales import references_of, writes_of
+from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource
 from resolvers.domain.stock import EntryKind, Pin, StockEntry, Taker, Unseen, counted
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Some SKUs of one location as its system says they are: (on hand, sold there) by SKU.
+    """Some SKUs of one location as its system says they are: (its number, sold there) by SKU.
 
-    ``feed`` is the reading that it is part of; its watermark is the system's own.
+    ``feed`` is the reading that it is part of; its watermark is the system's own. ``source`` is
+    what the system declares of its numbers.
     """
 
     feed: Feed
     levels: Mapping[str, tuple[int, int]]
+    source: StockSource = BY_SEQUENCE
 
 
 def count(books: Books, told: Count) -> Change:
     """Corrects positions to what a system says, unless the books hold a later word of it.
 
-    Local movements that the system had not seen stay on top; those that it has are forgotten.
+    Movements that the system had not seen stay on top; those that it has are forgotten.
     """
-    feed = told.feed
+    feed, source = told.feed, told.source
     before = books.feeds.get(feed.key)
     if before is not None and before.watermark > feed.watermark:
         return Change()
+    if before is not None:
+        feed = replace(feed, moved=before.moved, doubt=before.doubt)
     entries: list[StockEntry] = []
     seen: list[Unseen] = []
-    for sku, (on_hand, elsewhere) in told.levels.items():
+    for sku, (number, elsewhere) in told.levels.items():
         stream = books.stream(sku)
         entry = counted(
-            stream, feed.location, on_hand, feed.watermark, elsewhere, feed.backend, books.now
+            stream,
+            feed.location,
+            source.on_hand(number, elsewhere),
+            feed.watermark,
+            elsewhere,
+            feed.backend,
+            books.now,
+            source,
         )
         entries += [entry] if entry is not None else []
         seen += [
@@ -64,7 +76,7 @@ def count(books: Books, told: Count) -> Change:
             for movement in stream.unseen.values()
             if movement.location == feed.location
             and movement.acknowledged is not None
-            and movement.acknowledged <= feed.watermark
+            and source.seen(movement.acknowledged, feed.watermark) is Seen.YES
         ]
     later = before is None or before.watermark < feed.watermark
     return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())

@@ -14,6 +14,9 @@ class Feed:
     ``watermark`` is the backend's own clock or sequence; ``observed_at`` is ours, when we last
     heard it, None until the first reading is in. ``cursor`` is where the next reading goes on.
     ``error`` says why the last try failed, "" if it did not.
+
+    Of a location's stock, ``moved`` is the latest movement that was heard beside the readings, and
+    ``doubt`` the one up to which others may be missing; both by the backend's own sequence.
     """
 
     backend: str
@@ -23,6 +26,8 @@ class Feed:
     observed_at: datetime | None = None
     cursor: str = ""
     error: str = ""
+    moved: int = 0
+    doubt: int = 0
 
     @property
     def key(self) -> FeedKey:

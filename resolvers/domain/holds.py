@@ -49,13 +49,14 @@ def reserve(books: Books, ask: Hold) -> Change:
         ask.subject,
         books.now,
         until,
-        member_id=ask.member_id,
-        location=ask.exactly,
-        method=ask.method,
-        units=tuple(ask.units.items()),
+        ask.member_id,
+        None,
+        ask.exactly,
+        ask.method,
+        tuple(ask.units.items()),
     )
     entries, pins = pinned(books, ask, books.streams, until)
-    return Change(entries=tuple(entries), pins=tuple(pins), reservations=(reservation,))
+    return Change(tuple(entries), tuple(pins), (), (reservation,))
 
 
 def refuse_greedy(books: Books, ask: Hold) -> None:

@@ -7,9 +7,10 @@ What is given back goes to the day on which it was taken. Pure.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from resolvers.domain.rules import LIMITS, Asked, RuleBook, RuleKind, StockRule, choose
+from resolvers.domain.rules import Asked, RuleBook, RuleKind, StockRule, choose
 from resolvers.domain.stock import EntryKind, StockEntry, Stream, TakenKey, apply
 
 LIVE, DAY, MEMBER, LOOSE = "live", "day", "member", "loose"
@@ -18,6 +19,7 @@ _TAKES = (EntryKind.HOLD, EntryKind.RELEASE, EntryKind.EXPIRE)
 """Kinds that take units or give them back. A commit makes them firm, a fulfillment sells them."""
 
 
+@lru_cache(maxsize=64)  # a batch asks for one instant only; 2 us a decision
 def business_day(now: datetime, time_zone: str) -> str:
     """The day on which something happens for the business: ``2026-11-25``."""
     return now.astimezone(ZoneInfo(time_zone)).date().isoformat()
@@ -90,8 +92,6 @@ def bounds(
 ) -> list[Bound]:
     """Every limit that holds for a SKU in a channel, with what it leaves."""
     found: list[Bound] = []
-    if not any(book.by_kind[kind] for kind in LIMITS):
-        return found
     cap = choose(book.by_kind[RuleKind.CAP], asked)
     if cap is not None:
         live = (units for (kind, of), units in taken.items() if kind == LIVE and _among(cap, of))

@@ -3,6 +3,7 @@
 Pure records and predicates. Distances are great-circle kilometres.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -121,13 +122,16 @@ def able(location: Location, method: Method | None) -> bool:
     return location.kind in (LocationKind.STORE, LocationKind.POP_UP, LocationKind.UNMANNED)
 
 
-def in_pool(location: Location, channel: Channel, now: datetime) -> bool:
-    """Says whether a channel may sell from a place at ``now``."""
-    if channel.locations and location.code not in channel.locations:
-        return False
-    if location.active_from is not None and now < location.active_from:
-        return False
-    return location.active_to is None or now < location.active_to
+def in_pool(locations: Iterable[Location], channel: Channel, now: datetime) -> list[Location]:
+    """Places that a channel may sell from at ``now``."""
+    named = channel.locations
+    return [
+        at
+        for at in locations
+        if (not named or at.code in named)
+        and (at.active_from is None or at.active_from <= now)
+        and (at.active_to is None or now < at.active_to)
+    ]
 
 
 def distance_km(one: GeoPoint, other: GeoPoint) -> float:

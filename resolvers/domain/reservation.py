@@ -27,9 +27,10 @@ from resolvers.domain.errors import (
     refuse,
 )
 from resolvers.domain.limits import needs_member
-from resolvers.domain.locations import Location, LocationKind, Method
+from resolvers.domain.locations import LocationKind, Method
+from resolvers.domain.records import quick
 from resolvers.domain.rules import RuleKind, StockRule
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker
+from resolvers.domain.stock import Condition, EntryKind, Pin, StockEntry, Stream, Taker
 
 
 class Status(StrEnum):
@@ -62,6 +63,7 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Line:
     """So many units of one SKU; a bundle's ``components`` are those when it was asked for. They are
@@ -78,6 +80,7 @@ class Line:
         return self.components or (Component(self.sku, 1),)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """One buyer's claim on units, all or nothing over its lines.
@@ -130,7 +133,9 @@ def needed(lines: Iterable[Line]) -> dict[str, int]:
     """Units of each stocked SKU behind some lines: bundles by components, the same SKU summed."""
     units: dict[str, int] = {}
     for line in lines:
-        for part in line.parts:
+        if not line.components:
+            units[line.sku] = units.get(line.sku, 0) + line.quantity
+        for part in line.components:
             units[part.sku] = units.get(part.sku, 0) + part.quantity * line.quantity
     return units
 
@@ -189,8 +194,10 @@ def place_pins(
         InvalidInput: a SKU that only a known member may take, and none is named.
     """
     serving = eligible(pool.locations, pool.channel, pool.method, pool.now)
-    places = {at.code: at for at in serving}
-    if not places or (pool.exactly is not None and pool.exactly not in places):
+    able = serving
+    if pool.exactly is not None:
+        able = [at for at in serving if at.code == pool.exactly]
+    if not able:
         asked = pool.exactly or f"channel {pool.channel.code}"
         raise NoEligibleLocation(f"{asked} has no place that can serve {pool.method or 'this'}")
     anywhere = (pool.method or "") if pool.exactly is None else None
@@ -203,7 +210,7 @@ def place_pins(
             raise InvalidInput(f"{sku} is limited per member; say which", field=_MEMBER)
         stream = streams[sku]
         found = offer(sku, stream.positions, stream.taken, pool, serving)
-        taken = _spread(quantity, found, places, pool.exactly)
+        taken = _spread(quantity, found, pool.exactly)
         available = sum(taken.values())
         if available < quantity:
             bound = found.tightest()
@@ -231,8 +238,10 @@ def refuse_short(
     Raises:
         InsufficientStock, LimitReached: one for each such line (several at once).
     """
+    if not short:
+        return
     refusals: list[Refused] = []
-    for at, line in enumerate(lines if short else ()):
+    for at, line in enumerate(lines):
         scarce = [part for part in line.parts if part.sku in short]
         if not scarce:
             continue
@@ -250,16 +259,14 @@ def refuse_short(
 _KINDS_FIRST = (LocationKind.WAREHOUSE, LocationKind.DARK_STORE)
 
 
-def _spread(
-    quantity: int, found: Offer, places: Mapping[str, Location], exactly: str | None
-) -> dict[str, int]:
+def _spread(quantity: int, found: Offer, exactly: str | None) -> dict[str, int]:
     """Units by location: one place for all if one can, warehouses before shops, deepest first."""
     if exactly is not None:
         units = min(quantity, found.by_location.get(exactly, 0))
         return {exactly: units} if units else {}
-    offers = sorted(
-        (places[at].kind not in _KINDS_FIRST, -units, at) for at, units in found.by_location.items()
-    )
+    places = [(shelf.location.code, shelf.location.kind) for shelf in found.shelves]
+    offers = [(kind not in _KINDS_FIRST, -found.by_location[at], at) for at, kind in places]
+    offers.sort()
     for _, units, at in offers:
         if -units >= quantity:
             return {at: quantity}
@@ -277,9 +284,9 @@ def _spread(
     return taken
 
 
-def hold_entries(pins: Iterable[Pin], now: datetime) -> list[StockEntry]:
-    """Entries that promise the units of new pins, softly."""
-    return [_moved(EntryKind.HOLD, pin, now, soft=pin.quantity) for pin in pins]
+def hold_entries(pins: Iterable[Pin], now: datetime, key: str | None = None) -> list[StockEntry]:
+    """Entries that promise the units of new pins, softly; ``key`` is that of the command."""
+    return [_moved(EntryKind.HOLD, pin, now, soft=pin.quantity, key=key) for pin in pins]
 
 
 def commit_entries(pins: Iterable[Pin], now: datetime) -> tuple[list[StockEntry], list[Pin]]:
@@ -350,7 +357,16 @@ def fulfill_entries(
     return entries, after
 
 
-def _moved(kind: EntryKind, pin: Pin, now: datetime, *, soft: int = 0, hard: int = 0) -> StockEntry:
+def _moved(
+    kind: EntryKind,
+    pin: Pin,
+    now: datetime,
+    *,
+    soft: int = 0,
+    hard: int = 0,
+    key: str | None = None,
+) -> StockEntry:
+    # By place, as Python takes twice as long to fill fields by name.
     return StockEntry(
         kind,
         pin.sku,
@@ -358,7 +374,14 @@ def _moved(kind: EntryKind, pin: Pin, now: datetime, *, soft: int = 0, hard: int
         pin.reservation,
         "gateway",
         now,
-        soft=soft,
-        hard=hard,
-        taker=pin.taker,
+        0,
+        soft,
+        hard,
+        0,
+        0,
+        Condition.SELLABLE,
+        None,
+        None,
+        pin.taker,
+        key,
     )

@@ -76,12 +76,15 @@ class RuleBook:
     version: int = 0
     rules: tuple[StockRule, ...] = ()
     by_kind: Mapping[RuleKind, tuple[StockRule, ...]] = field(init=False, compare=False)
+    limited: bool = field(init=False, compare=False)
+    """Whether any rule is a limit."""
 
     def __post_init__(self) -> None:
         grouped = {
             kind: tuple(rule for rule in self.rules if rule.kind is kind) for kind in RuleKind
         }
         object.__setattr__(self, "by_kind", grouped)
+        object.__setattr__(self, "limited", any(grouped[kind] for kind in LIMITS))
 
     @property
     def names_categories(self) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from resolvers.domain.records import quick
+from resolvers.domain.sources import Seen, StockSource
+
 
 class EntryKind(StrEnum):
     """Why a quantity moved."""
@@ -36,6 +39,7 @@ class Condition(StrEnum):
     QUARANTINE = "QUARANTINE"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Taker:
     """Whom units were taken for: the channel, the business day it was, and the member if known.
@@ -50,6 +54,7 @@ class Taker:
     anywhere: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StockEntry:
     """One movement of one SKU at one location: what changed, by how much, why, and who says so.
@@ -78,6 +83,7 @@ class StockEntry:
     note: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Position:
     """What one SKU has at one location: the fold of its entries.
@@ -100,6 +106,7 @@ class Position:
         return self.on_hand - self.soft - self.hard - self.elsewhere
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Units of one reservation backed by one location. ``until`` is None once committed (hard).
@@ -122,10 +129,11 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A local movement that the location's system may not have counted yet.
+    """A movement that the last word of the location's system on its numbers may not hold yet: one
+    of ours, or one that it told of since.
 
-    ``acknowledged`` is the system's own sequence of taking it; None while in flight. Once ``sent``,
-    it may be there or not until then.
+    ``acknowledged`` is the system's own sequence of it; None while in flight. Once ``sent``, it may
+    be there or not until then.
     """
 
     id: str
@@ -135,13 +143,17 @@ class Unseen:
     acknowledged: int | None = None
     sent: bool = False
 
-    def missing_at(self, watermark: int) -> int:
+    def missing_at(self, watermark: int, source: StockSource) -> int:
         """Units of it that a count at a watermark lacks. In doubt it promises less: units that may
         be in the count already are not added, units that may not be are taken off.
         """
         if self.acknowledged is not None:
-            return self.on_hand if self.acknowledged > watermark else 0
-        return min(0, self.on_hand) if self.sent else self.on_hand
+            seen = source.seen(self.acknowledged, watermark)
+        else:
+            seen = Seen.PERHAPS if self.sent else Seen.NO
+        if seen is Seen.PERHAPS:
+            return min(0, self.on_hand)
+        return self.on_hand if seen is Seen.NO else 0
 
 
 TakenKey = tuple[str, str]
@@ -258,14 +270,15 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
     elsewhere: int,
     system: str,
     now: datetime,
+    source: StockSource,
 ) -> StockEntry | None:
     """The correction after a system says: on hand was ``quantity`` at my ``watermark``.
 
-    The position becomes that plus every local movement which the system had not seen then: one that
-    has not been sent, or was acknowledged after the watermark. None when nothing differs.
+    The position becomes that plus every movement which the system had not seen then: one that has
+    not been sent, or was acknowledged after the watermark. None when nothing differs.
     """
     unseen = sum(
-        movement.missing_at(watermark)
+        movement.missing_at(watermark, source)
         for movement in stream.unseen.values()
         if movement.location == location
     )

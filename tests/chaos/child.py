@@ -1,10 +1,11 @@
 """A process of the house that works through commands and may die at any of them.
 
-    python -m tests.chaos.child STORE COMMANDS [POINT CROSSING]
+    python -m tests.chaos.child PLACE COMMANDS [POINT CROSSING]
 
-Commands are JSON, a line each; what came of each is told on standard output, a line each, as soon
-as it is known. At the n-th crossing of a point (``before`` a batch, ``inside`` its transaction,
-``after`` its commit and before anybody is answered) it kills itself.
+Commands are those of ``mix``, a line each. It says on standard output that it is ready, with an
+empty line, and begins when its standard input has a line or an end; what came of each command is
+told there as soon as it is known, a line each. At the n-th crossing of a point (``before`` a batch,
+``inside`` its transaction, ``after`` its commit and before anybody is answered) it kills itself.
 """
 
 import asyncio
@@ -14,58 +15,25 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.stores.sqlite.engine import open_sqlite
 from resolvers import orders, reservations, stock
 from resolvers.context import Context
-from resolvers.domain.books import Batch, Key, Known, Scope
-from resolvers.domain.errors import Refused
+from resolvers.domain.errors import NotFound, Refused, Unready
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery
 from resolvers.domain.reservation import Line
-from resolvers.placing import PlaceOrder
-from resolvers.ports import Clock, StockStore, Store
+from resolvers.placing import AskedPayment, PlaceOrder
+from resolvers.ports import Store
 from resolvers.stock import AdjustStock
-from tests.support import CHANNEL, OPERATOR, Shop
+from tests.chaos.mix import POP_UP, Told
+from tests.support import CHANNEL, OPERATOR, Crossed, Shop, open_store
 
 AT_ONCE = 8
-POINTS = ("before", "inside", "after")
-
-
-class Mortal:
-    """A stock store whose process ends at the n-th crossing of a point."""
-
-    def __init__(self, behind: StockStore, point: str, crossing: int) -> None:
-        self._behind = behind
-        self._point = point
-        self._left = crossing
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._behind, name)
-
-    async def transact(
-        self, scope: Scope, keys: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
-    ) -> Batch:
-        """One batch, unless it is the last moment of this process."""
-
-        def decided(known: Known) -> Batch:
-            batch = decide(known)
-            self._cross("inside")
-            return batch
-
-        self._cross("before")
-        batch = await self._behind.transact(scope, keys, clock, decided)
-        self._cross("after")
-        return batch
-
-    def _cross(self, point: str) -> None:
-        if point == self._point:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+TRIES_MAX = 5
 
 
 class Branch(Shop):
@@ -81,60 +49,123 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-async def done(ctx: Context, command: dict[str, Any]) -> tuple[str, bool]:
-    """Does one command: the id of what it made or touched, and whether that was so before."""
-    key = command["key"]
-    if command["kind"] == "hold":
-        lines = tuple(Line(sku, units) for sku, units in command["lines"].items())
-        asked = reservations.ReserveStock(key, CHANNEL, lines, command.get("at"))
+def branch(store: Store) -> Shop:
+    """One process's shop over a store."""
+    return Branch(store, clock=wall_clock)  # type: ignore[arg-type]  # any clock will do
+
+
+async def done(ctx: Context, command: dict[str, Any], id: str) -> tuple[str, bool]:
+    """Does one command on the thing of an id: the id of what it made or touched, and whether that
+    was so before.
+    """
+    key, kind = command["key"], command["kind"]
+    if kind == "hold":
+        asked = reservations.ReserveStock(
+            key,
+            CHANNEL,
+            _lines(command["lines"]),
+            command.get("at"),
+            Method(command["method"]) if command.get("method") else None,
+            command.get("member"),
+            command.get("ttl"),
+        )
         held, replayed = await reservations.reserve_stock(ctx, asked)
         return held.reservation.id, replayed
-    if command["kind"] == "release":
-        held, replayed = await reservations.release_reservation(ctx, key, command["id"])
+    if kind == "extend":
+        held, replayed = await reservations.extend_reservation(ctx, key, id, command["ttl"])
         return held.reservation.id, replayed
-    if command["kind"] == "order":
-        delivery = Delivery(Method.SHIP)
-        placed, replayed = await orders.place_order(
-            ctx, PlaceOrder(key, CHANNEL, delivery, reservation_id=command["id"])
-        )
-        return placed.id, replayed
-    assert command["kind"] == "receive"
-    adjusted = AdjustStock(key, command["sku"], "PU-01", "RECEIPT", delta=command["units"])
-    _, replayed = await stock.adjust_stock(ctx, adjusted)
-    return command["sku"], replayed
+    if kind == "release":
+        lines = _lines(command["lines"]) if command["lines"] else None
+        held, replayed = await reservations.release_reservation(ctx, key, id, lines)
+        return held.reservation.id, replayed
+    if kind == "adjust":
+        units = command["units"]
+        reason = "RECEIPT" if units > 0 else "DAMAGE"
+        adjusted = AdjustStock(key, command["sku"], POP_UP.code, reason, delta=units)
+        _, replayed = await stock.adjust_stock(ctx, adjusted)
+        return command["sku"], replayed
+    if kind == "expire":
+        await reservations.expire_due(ctx, 100)
+        return "", False
+    return await _ordered(ctx, command, id)
 
 
-async def work(store: Store, commands: Sequence[dict[str, Any]]) -> None:
+async def _ordered(ctx: Context, command: dict[str, Any], id: str) -> tuple[str, bool]:
+    key, kind = command["key"], command["kind"]
+    if kind == "order":
+        asked = PlaceOrder(key, CHANNEL, Delivery(Method.SHIP), reservation_id=id)
+        placed, replayed = await orders.place_order(ctx, asked)
+    elif kind == "pay":
+        order = await orders.order_by_id(ctx, id)
+        assert order is not None
+        payment = AskedPayment("CARD", order.total)
+        placed, replayed = await orders.record_payment(ctx, key, id, payment)
+    else:
+        assert kind == "cancel"
+        placed, replayed = await orders.cancel_order(ctx, key, id)
+    return placed.id, replayed
+
+
+def _lines(lines: dict[str, int]) -> tuple[Line, ...]:
+    return tuple(Line(sku, units) for sku, units in lines.items())
+
+
+async def work(
+    shop: Shop,
+    commands: Sequence[dict[str, Any]],
+    tell: Callable[[Told], object],
+    at_once: int = AT_ONCE,
+) -> None:
     """Works through commands, some at once, and tells what came of each."""
-    shop = Branch(store, clock=wall_clock)  # type: ignore[arg-type]  # any clock will do
     waiting = iter(commands)
+    made = {command["key"]: asyncio.Future[str | None]() for command in commands}
+
+    async def one(command: dict[str, Any]) -> Told:
+        id = command.get("id") or (await made[command["of"]] if "of" in command else "")
+        for _ in range(TRIES_MAX):
+            try:
+                if id is None:
+                    raise NotFound("what it is about was not made")
+                answer, replayed = await done(shop.context(OPERATOR), command, id)
+            except Refused as refused:
+                return {"refused": refused.code}
+            except Unready:
+                continue  # the same key again, as it is asked for
+            return {"answer": answer, "replayed": replayed, "id": id}
+        raise AssertionError(f"not answered in {TRIES_MAX} tries: {command}")
 
     async def go_on() -> None:
         for command in waiting:
-            try:
-                answer, replayed = await done(shop.context(OPERATOR), command)
-                told = {"key": command["key"], "answer": answer, "replayed": replayed}
-            except Refused as refused:
-                told = {"key": command["key"], "refused": refused.code}
-            sys.stdout.write(json.dumps(told) + "\n")
-            sys.stdout.flush()
+            told = await one(command)
+            made[command["key"]].set_result(told.get("answer"))
+            tell({"key": command["key"], **told})
 
-    await asyncio.gather(*(go_on() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(go_on() for _ in range(at_once)))
 
 
 def main() -> None:
     """Runs the process."""
-    path, file, *plan = sys.argv[1:]
+    place, file, *plan = sys.argv[1:]
     commands = [json.loads(line) for line in Path(file).read_text().splitlines()]
-    store = open_sqlite(Path(path))
-    if plan:
-        stock_store: Any = Mortal(store.stock, plan[0], int(plan[1]))
-        store = Store(
-            stock_store, store.outbox, store.catalog, store.house, store.upkeep, store.close
-        )
+    left = int(plan[1]) if plan else 0
+
+    def crossed(point: str) -> None:
+        nonlocal left
+        left -= bool(plan) and point == plan[0]
+        if plan and left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def tell(told: Told) -> None:
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
 
     async def run() -> None:
-        await work(store, commands)
+        store = await open_store(place)
+        mortal: Any = Crossed(store.stock, crossed)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        await work(branch(replace(store, stock=mortal)), commands, tell)
         await store.close()
 
     asyncio.run(run())

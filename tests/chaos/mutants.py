@@ -20,9 +20,12 @@ PROOFS = (
     "tests/contract/test_engine.py",
     "tests/contract/test_streams.py",
     "tests/contract/test_upkeep.py",
+    "tests/contract/test_replays.py",
     "tests/resolvers/test_making_room.py",
+    "tests/resolvers/test_movements.py",
     "tests/resolvers/test_ruling.py",
     "tests/resolvers/test_refusals.py",
+    "tests/chaos/test_together.py",
 )
 SECONDS_MAX = 400
 
@@ -39,14 +42,14 @@ class Mutant:
 MUTANTS = (
     Mutant("resolvers/domain/stock.py", "self.until <= now", "self.until < now"),
     Mutant(
-        "resolvers/domain/stock.py",
-        "self.acknowledged > watermark",
-        "self.acknowledged >= watermark",
+        "resolvers/domain/sources.py",
+        "Seen.YES if stamp <= watermark",
+        "Seen.YES if stamp < watermark",
     ),
     Mutant(
         "resolvers/domain/stock.py",
-        "min(0, self.on_hand) if self.sent",
-        "self.on_hand if self.sent",
+        "            return min(0, self.on_hand)",
+        "            return self.on_hand",
     ),
     Mutant(
         "resolvers/domain/stock.py",
@@ -60,8 +63,34 @@ MUTANTS = (
     ),
     Mutant(
         "resolvers/domain/facts.py",
-        "movement.acknowledged <= feed.watermark",
-        "movement.acknowledged < feed.watermark",
+        "source.seen(movement.acknowledged, feed.watermark) is Seen.YES",
+        "source.seen(movement.acknowledged + 1, feed.watermark) is Seen.YES",
+    ),
+    Mutant("resolvers/domain/movements.py", "elif last == fresh:", "elif last is fresh:"),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "doubtful = missing or in_doubt(feed, source)",
+        "doubtful = missing",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "booked = min(0, fresh.on_hand - last.on_hand)",
+        "booked = fresh.on_hand - last.on_hand",
+    ),
+    Mutant(
+        "resolvers/domain/movements.py",
+        "if movement.sequence <= max(feed.moved, feed.watermark):",
+        "if movement.sequence <= feed.watermark:",
+    ),
+    Mutant(
+        "resolvers/domain/facts.py",
+        "feed = replace(feed, moved=before.moved, doubt=before.doubt)",
+        "pass",
+    ),
+    Mutant(
+        "resolvers/domain/sources.py",
+        "Seen.YES if watermark > stamp else",
+        "Seen.YES if watermark >= stamp else",
     ),
     Mutant(
         "resolvers/domain/availability.py",
@@ -144,6 +173,38 @@ MUTANTS = (
         "status IN ('HELD', 'COMMITTED')\"",
         "status IN ('HELD')\"",
     ),
+    Mutant("resolvers/domain/books.py", "self._fresh.append(recorded)", "pass"),
+    Mutant(
+        "resolvers/domain/reservation.py",
+        "units[part.sku] = units.get(part.sku, 0) + part.quantity * line.quantity",
+        "units[part.sku] = part.quantity * line.quantity",
+    ),
+    Mutant(
+        "resolvers/domain/reservation.py",
+        "staying[pin.sku] = staying.get(pin.sku, 0) - stays",
+        "pass",
+    ),
+    Mutant(
+        "resolvers/domain/availability.py",
+        "total = first.available // scarcest.quantity",
+        "total = first.available",
+    ),
+    Mutant("resolvers/domain/checkout.py", "if reservation.order_id is not None:", "if False:"),
+    Mutant(
+        "resolvers/domain/holds.py",
+        "if reservation.seen_at(books.now).status is not Status.EXPIRED:",
+        "if False:",
+    ),
+    Mutant(
+        "connectors/stores/sqlite/append.py",
+        "INSERT OR REPLACE INTO pins",
+        "INSERT OR IGNORE INTO pins",
+    ),
+    Mutant(
+        "connectors/stores/sqlite/append.py",
+        "WHERE version > ? ORDER BY version",
+        "WHERE version > ? ORDER BY version DESC",
+    ),
 )
 
 
@@ -155,7 +216,8 @@ def caught(mutant: Mutant, copy: Path) -> str | None:
         sys.exit(f"{mutant.file} has {mutant.old!r} {before.count(mutant.old)} times, not once")
     path.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *PROOFS]
+        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        words += ["--hypothesis-profile=unshrunk", *PROOFS]
         run = subprocess.run(
             [sys.executable, *words],
             cwd=copy,

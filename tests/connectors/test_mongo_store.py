@@ -3,7 +3,8 @@
 Two stores that are opened on one database are two processes to it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 
 import pytest
 
@@ -12,7 +13,7 @@ from connectors.stores.mongo.clock import ClusterClock
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.mongo.house import MongoHouse
 from connectors.stores.mongo.layout import VERSION, prepare
-from connectors.stores.mongo.session import Session
+from connectors.stores.mongo.session import Document, Session
 from connectors.stores.mongo.tail import Lost, Tail
 from connectors.stores.unusable import StoreUnusable
 from gateway.ids import wall_clock
@@ -63,19 +64,23 @@ class Broken:
     """A tail that is broken off at its first look, and then tells of one change."""
 
     def __init__(self) -> None:
-        self._told = iter([None, {"keys": [["order", "1"]]}])
+        self._told: Iterator[Document | None] = iter([None, {"keys": [["order", "1"]]}])
 
-    async def next(self) -> dict[str, object] | None:
+    async def next(self) -> Document | None:
         told = next(self._told, None)
         if told is None:
             raise Lost
         return told
 
 
+async def server_time() -> datetime:
+    return wall_clock()
+
+
 async def test_when_the_tail_was_broken_off_anything_may_have_changed(mongo_url):
     database = Database(mongo_url, fresh_name(), prepare)
-    clock = ClusterClock(database.hello, wall_clock)
-    house = MongoHouse(database, clock, Broken())
+    clock = ClusterClock(server_time, wall_clock)
+    house = MongoHouse(database, clock, Broken())  # type: ignore[arg-type]  # by shape
 
     told = await house.events(0, len(TOPICS) + 1)
 
@@ -195,7 +200,7 @@ class Forgetful:
 
 async def test_a_tail_that_the_cluster_forgot_goes_on_from_now():
     cluster = Forgetful()
-    tail = Tail(cluster, "events")
+    tail = Tail(cluster, "events")  # type: ignore[arg-type]  # by shape
 
     with pytest.raises(Lost):
         await tail.next()

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from connectors.sandbox.erp import SandboxErp
+from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.ledger import SaleStatus
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import (
@@ -13,6 +14,7 @@ from resolvers.domain.errors import (
     NotFound,
 )
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
+from resolvers.domain.stock import EntryKind
 from resolvers.domain.values import Money, utc
 from resolvers.ports import Departed
 
@@ -168,3 +170,45 @@ async def test_goods_come_in_and_are_sold_ahead(erp):
     level = (await erp.read("ST-01")).levels[SKU]
 
     assert (level.on_hand, level.elsewhere) == (on_hand + 5, 2)
+
+
+async def test_what_moved_at_a_place_is_told_with_what_came_before_it(erp, tills):
+    await erp.receive("ST-01", SKU, 5)
+    await erp.receive("ST-02", SKU, 5)
+    number = await tills.sell("ST-01", SKU, 1)
+    await erp.write_off("ST-01", SKU, 2)
+    await erp.sell_ahead("ST-01", SKU, 1)
+    await erp.adjust(Adjustment("adj-1", SKU, "ST-01", 3, "found"), second_try=False)
+    await erp.place([sale("r-1", (SKU, 1), at="ST-01")], second_try=False)
+    await erp.ship("r-1")
+
+    told = [it async for page in erp.movements("ST-01", 321) for it in page]
+
+    assert [(it.kind, it.cause, it.units, it.elsewhere, it.ours) for it in told] == [
+        (EntryKind.SALE, number, -1, 0, None),
+        (EntryKind.ADJUSTMENT, "BR-000001", -2, 0, None),
+        (EntryKind.SALE, "OS-000001", 0, 1, None),
+        (EntryKind.ADJUSTMENT, "adj-1", 3, 0, "adj-1"),
+        (EntryKind.SALE, "r-1", 0, 0, None),
+    ]
+    assert [(it.sequence, it.after) for it in told] == [
+        (323, 321),
+        (324, 323),
+        (325, 324),
+        (326, 325),
+        (328, 326),
+    ]
+    assert told[0].id == "MV-000003"
+    assert (await erp.read("ST-01")).watermark == 328
+
+
+async def test_movements_come_in_pages_and_not_past_the_silence(erp):
+    for _ in range(101):
+        await erp.receive("ST-01", SKU, 1)
+    await erp.set_knobs(Knobs(silent=True))
+    await erp.receive("ST-01", SKU, 1)
+
+    pages = [page async for page in erp.movements("ST-01", 0)]
+
+    assert [len(page) for page in pages] == [100, 1]
+    assert pages[1][0].sequence == (await erp.read("ST-01")).watermark == 421

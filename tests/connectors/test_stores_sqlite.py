@@ -289,6 +289,24 @@ async def test_a_file_whose_middle_was_overwritten_is_not_opened(path):
         open_sqlite(path)
 
 
+async def test_damage_in_a_very_large_file_is_told_where_it_is_read(path):
+    shop = Shop(open_sqlite(path))
+    for serial in range(200):
+        await shop.receive(f"SKU-{serial}", "WH", 1)
+    await shop.store.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size * 3 // 4)
+        file.write(b"\xff" * (size // 4))
+        file.truncate(2 * 1024**3)  # a hole: nothing is written
+
+    store = open_sqlite(path)
+
+    with pytest.raises(StoreUnusable, match=f"{path.name} is damaged; put a backup in its place"):
+        await store.upkeep.parts()
+    await store.close()
+
+
 async def test_a_damaged_file_is_told(path):
     await open_sqlite(path).close()
     body = bytearray(path.read_bytes())

@@ -54,7 +54,7 @@ async def test_a_lease_that_has_moved_on_cannot_be_given_back(store):
 
 
 async def test_feeds_are_written_over_and_listed_by_key(store):
-    stock = Feed("erp", "stock", "WH", 3, NOON, "c-3", "timed out")
+    stock = Feed("erp", "stock", "WH", 3, NOON, "c-3", "timed out", 6, 5)
     feeds = (Feed("pos", "orders"), stock, Feed("erp", "catalog"), Feed("erp", "stock", "SH"))
     await store.house.save_feeds(feeds)
 
@@ -63,7 +63,7 @@ async def test_feeds_are_written_over_and_listed_by_key(store):
     assert await store.house.feeds() == [
         Feed("erp", "catalog"),
         Feed("erp", "stock", "SH"),
-        Feed("erp", "stock", "WH", 4, NOON, "c-3"),
+        Feed("erp", "stock", "WH", 4, NOON, "c-3", "", 6, 5),
         Feed("pos", "orders"),
     ]
 

@@ -104,6 +104,20 @@ async def test_every_order_of_one_channel_is_walked_by_the_prices_of_that_channe
     assert walked == [one.handle for one in sorted(sold, key=keys(sort, "store"))]
 
 
+@pytest.mark.parametrize("sort", [PRICE_ASC, PRICE_DESC])
+async def test_what_is_narrowed_further_is_walked_by_the_prices_of_its_channel_too(catalog, sort):
+    sold = [one for one in PRODUCTS if "store" in one.variants[0].prices]
+    begins = [one for one in sold if "茶" not in one.titles["en"]]
+    branded = [one for one in sold if one.brand == "Tarvano"]
+
+    assert await walk(catalog, ProductFilter(channel="store", search="te"), sort) == [
+        one.handle for one in sorted(begins, key=keys(sort, "store"))
+    ]
+    assert await walk(catalog, ProductFilter(channel="store", brands=("Tarvano",)), sort) == [
+        one.handle for one in sorted(branded, key=keys(sort, "store"))
+    ]
+
+
 @pytest.mark.parametrize("sort", [TITLE, UPDATED, PRICE_ASC, PRICE_DESC])
 async def test_every_order_of_a_search_is_walked_without_loss_or_repeat(catalog, sort):
     found = [one for one in PRODUCTS if "茶" not in one.titles["en"]]
@@ -192,6 +206,35 @@ async def test_in_stock_means_that_some_place_has_more_than_was_promised(shop, s
 
     assert await found(in_stock=True) == ["plenty", "split"]
     assert await found(in_stock=False) == ["bundle", "never", "promised", "sold-out"]
+
+
+async def test_what_lies_in_stock_is_walked_by_the_prices_of_a_channel(shop, store):
+    prices = (("b", 200), ("a", 100), ("c", 100), ("d", 50))
+    await store.catalog.save_products(
+        [
+            product(handle, (variant(handle, handle, prices={"web": Money(minor, CNY)}),))
+            for handle, minor in prices
+        ],
+        NOON,
+    )
+    for sku in "abc":
+        await shop.receive(sku, "WH", 1)
+
+    stocked, sold_out = (ProductFilter(channel="web", in_stock=wanted) for wanted in (True, False))
+    assert await walk(store.catalog, stocked, PRICE_ASC) == ["a", "c", "b"]
+    assert await walk(store.catalog, stocked, PRICE_DESC) == ["b", "a", "c"]
+    assert await walk(store.catalog, sold_out, PRICE_ASC) == ["d"]
+
+
+async def test_titles_and_handles_stand_in_the_order_of_their_code_points(store):
+    leaf, last_of_the_first_plane = "\U0001f33f", "\ufffd"
+    titled = [(leaf, "z"), (last_of_the_first_plane, "y"), ("a", leaf), ("a", "\ufffd")]
+    await store.catalog.save_products(
+        [product(handle, titles={"en": title}) for title, handle in titled], NOON
+    )
+
+    assert await walk(store.catalog, EVERYTHING, TITLE) == ["\ufffd", leaf, "y", "z"]
+    assert await walk(store.catalog, EVERYTHING, RELEVANCE) == ["y", "z", "\ufffd", leaf]
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ async def test_a_key_is_recorded_with_its_batch_and_shown_to_the_next(shop):
 
 
 async def test_feeds_are_written_with_their_batch_and_shown_to_the_next(shop):
-    feed = Feed("erp", "stock", "WH", 41, NOON, "c-41")
+    feed = Feed("erp", "stock", "WH", 41, NOON, "c-41", "", 43, 42)
     await shop.post(Change(entries=(receipt("A", "WH", 1),), feeds=(feed,)))
     seen: list[Known] = []
 

@@ -1,21 +1,20 @@
 """Random rules over random holds of two channels and three members: limits hold to the unit, what
-is protected stays, terms sum, and counts are their entries (S3).
+is protected stays, terms sum, and counts are their entries (S3); on paper, and in a store whose
+process ends and begins again.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, initialize, invariant, rule
 
 from resolvers.domain import facts, holds
 from resolvers.domain.availability import Pool, availability
 from resolvers.domain.backing import Hold
-from resolvers.domain.books import Books, Change, Known, Scope
-from resolvers.domain.errors import Refused
-from resolvers.domain.limits import business_day, counts
+from resolvers.domain.books import Change, Scope
+from resolvers.domain.limits import business_day, taken_at
 from resolvers.domain.locations import (
     Capability,
     Channel,
@@ -25,8 +24,10 @@ from resolvers.domain.locations import (
 )
 from resolvers.domain.reservation import Line
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, remove_rule, set_rule
-from resolvers.domain.stock import EntryKind, StockEntry
-from resolvers.domain.values import utc
+from resolvers.domain.stock import EntryKind
+from tests.property.keeping import InStore, OnPaper
+
+pytestmark = pytest.mark.timeout(600)  # a life that fails is shortened before it is told
 
 SKU = "A"
 ABLE = (Capability.SHIP_FROM, Capability.PICKUP)
@@ -47,37 +48,19 @@ scopes = st.fixed_dictionaries(
 )
 
 
-class Rules(RuleBasedStateMachine):
+class Rules(OnPaper):
     """The model counts units by hold: who took them, when, and whether they are still taken."""
 
     made = Bundle("made")
 
+    skus = (SKU,)
+
     def __init__(self) -> None:
         super().__init__()
-        self.now = utc(2026, 3, 2, 12)
-        self.known = Known(self.now)
-        self.entries: list[StockEntry] = []
-        self.serial = 0
         self.held: dict[str, tuple[str, str | None, str, int]] = {}
-        self.until: dict[str, object] = {}
 
-    def run(self, decide: Callable[[Books], Change]) -> Change | None:
-        known = replace(self.known, at=self.now)
-        books = Books(known, Scope(frozenset([SKU])))
-        change: Change | None
-        try:
-            change = decide(books)
-            books.post(change)
-        except Refused:
-            change = None
-        self.entries += books.batch().entries
-        self.known = Known(
-            self.now, books.streams, books.reservations, books.orders, rules=books.rules
-        )
-        for id, until in list(self.until.items()):
-            if until <= self.now:  # type: ignore[operator]
-                del self.until[id], self.held[id]
-        return change
+    def ended(self, id: str) -> None:
+        del self.held[id]
 
     def pool(self, channel: str, member: str | None = None) -> Pool:
         return Pool(
@@ -94,12 +77,12 @@ class Rules(RuleBasedStateMachine):
     def goods_come_in(self) -> None:
         for at in "WS":
             told = facts.Correction(f"in-{at}", SKU, at, EntryKind.RECEIPT, "RECEIPT", 12)
-            self.run(lambda books, told=told: facts.correct(books, told))  # type: ignore[misc]
+            sees = Scope(frozenset([SKU]))
+            self.run(lambda books, told=told: facts.correct(books, told), sees)  # type: ignore[misc]
 
     @rule(hours=st.integers(1, 20))
     def time_passes(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-        self.run(lambda _: Change())
+        self.wait(self.now + timedelta(hours=hours))
 
     @rule(
         code=st.sampled_from("abc"),
@@ -126,11 +109,15 @@ class Rules(RuleBasedStateMachine):
             precedence=precedence,
             **scope,
         )
-        self.run(lambda books: Change(rules=(set_rule(books.rules, rule, "me", books.now),)))
+        self.run(
+            lambda books: Change(rules=(set_rule(books.rules, rule, "me", books.now),)), Scope()
+        )
 
     @rule(code=st.sampled_from("abc"))
     def remove(self, code: str) -> None:
-        self.run(lambda books: Change(rules=(remove_rule(books.rules, code, "me", books.now),)))
+        self.run(
+            lambda books: Change(rules=(remove_rule(books.rules, code, "me", books.now),)), Scope()
+        )
 
     @rule(
         target=made,
@@ -140,8 +127,7 @@ class Rules(RuleBasedStateMachine):
         ttl=st.integers(1, 60),
     )
     def reserve(self, channel: str, member: str | None, units: int, ttl: int) -> str:
-        self.serial += 1
-        id = f"R{self.serial}"
+        id = self.id("R")
         offered = availability(self.known.streams[SKU], self.pool(channel, member)).available
         before = self.known
         hold = Hold(
@@ -155,7 +141,8 @@ class Rules(RuleBasedStateMachine):
             categories={SKU: ("beauty/skin",)},
             time_zone=ZONE,
         )
-        change = self.run(lambda books: holds.reserve(books, hold))
+        sees = Scope(frozenset([SKU]), members=frozenset([member] if member else []))
+        change = self.run(lambda books: holds.reserve(books, hold), sees)
         personal = any(
             r.kind is RuleKind.MEMBER_LIMIT and _fits(r, channel) for r in before.rules.rules
         )
@@ -168,7 +155,8 @@ class Rules(RuleBasedStateMachine):
 
     @rule(id=made)
     def release(self, id: str) -> None:
-        if self.run(lambda books: holds.release(books, id)) is not None:
+        sees = Scope(frozenset([SKU]), frozenset([id]))
+        if self.run(lambda books: holds.release(books, id), sees) is not None:
             self.held.pop(id, None)
             self.until.pop(id, None)
 
@@ -186,22 +174,21 @@ class Rules(RuleBasedStateMachine):
             assert sum(counted) <= (chosen.quantity or 0)
 
     @invariant()
-    def counts_are_their_entries(self) -> None:
-        stream = self.known.streams.get(SKU)
-        taken = {key: units for key, units in (stream.taken if stream else {}).items() if units}
-        assert counts(self.entries).get(SKU, {}) == taken
-
-    @invariant()
     def live_counts_are_what_the_model_holds(self) -> None:
-        stream = self.known.streams.get(SKU)
+        taken = taken_at(self.stream(SKU), self.now)
         for code in CHANNELS:
             live = sum(units for of, _, _, units in self.held.values() if of == code)
-            assert (stream.taken.get(("live", code), 0) if stream else 0) == live
+            assert taken.get(("live", code), 0) == live
+
+    @invariant()
+    def terms_sum_to_the_answer(self) -> None:
+        for code in CHANNELS:
+            told = availability(self.stream(SKU), self.pool(code, "m1"))
+            assert sum(term.quantity for term in told.terms) == told.available
 
     @invariant()
     def nothing_is_promised_that_is_not_there(self) -> None:
-        stream = self.known.streams.get(SKU)
-        for position in (stream.positions if stream else {}).values():
+        for position in self.stream(SKU).positions.values():
             assert position.unpromised >= 0
 
 
@@ -231,5 +218,11 @@ def _chosen(book: RuleBook, channel: str) -> list[StockRule]:
     return chosen
 
 
+class RulesInStore(InStore, Rules):
+    """The same rules over the same holds in a real store."""
+
+
 Rules.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+RulesInStore.TestCase.settings = settings(max_examples=10, stateful_step_count=60, deadline=None)
 test_rules = Rules.TestCase
+test_rules_in_a_store_whose_process_ends = RulesInStore.TestCase

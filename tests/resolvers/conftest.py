@@ -19,9 +19,10 @@ from resolvers.access import Principal, Role
 from resolvers.context import Context
 from resolvers.domain.feeds import Feed
 from resolvers.domain.values import utc
+from resolvers.following import follow
 from resolvers.ports import Lease, StockReading
 from resolvers.relay import push_due
-from resolvers.sync import Memory, follow, sync_backend
+from resolvers.sync import Memory, sync_backend
 
 
 class House:
@@ -50,6 +51,7 @@ class House:
 
     async def follow(self, reading: StockReading) -> None:
         """Lets the books follow one reading of the ERP after the last."""
+        assert reading.watermark is not None
         feed = Feed("erp", "stock", reading.location, reading.watermark, self.clock())
         last = self.memories["erp"].readings.get(reading.location)
         await follow(self(ADMIN), self.runtime.backends["erp"], reading, feed, last)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from connectors.stores.coding import decoder
 from connectors.stores.indexing import (
@@ -16,7 +17,7 @@ from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.documents import read_location, text
 from connectors.stores.mongo.house import emit
 from connectors.stores.mongo.product_pages import page_question
-from connectors.stores.mongo.session import Document, Query, Session
+from connectors.stores.mongo.session import Document, Session
 from connectors.stores.rows import words
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.locations import Location
@@ -28,6 +29,9 @@ _variant = decoder(Variant)
 
 _SAVED_AT_ONCE = 50
 """Most products of one transaction: long ones are beaten more often."""
+
+_ASKED_AT_ONCE = 200
+"""Most ids of one question; a server may compare every document with each of them."""
 
 _Digested = tuple[Product, bytes]
 
@@ -102,22 +106,27 @@ class MongoCatalog:
             for of in found
         ]
 
-    async def _bodies(self, collection: str, ids: Sequence[str]) -> Mapping[str, bytes]:
-        found = await self._database.plain(
-            lambda session: session.find(
-                collection, {"_id": {"$in": list(ids)}}, fields=["_id", "body"]
-            )
-        )
-        return {of["_id"]: of["body"] for of in found}
+    async def _bodies(self, collection: str, ids: Sequence[str]) -> Mapping[str, Any]:
+        asked = partial(_field_of, collection=collection, ids=ids, field="body")
+        return await self._database.plain(asked)
+
+
+async def _field_of(
+    session: Session, collection: str, ids: Sequence[str], field: str
+) -> dict[str, Any]:
+    """One field of the documents that there are, by id."""
+    found: dict[str, Any] = {}
+    for start in range(0, len(ids), _ASKED_AT_ONCE):
+        asked = {"_id": {"$in": list(ids[start : start + _ASKED_AT_ONCE])}}
+        documents = await session.find(collection, asked, fields=["_id", field])
+        found.update((of["_id"], of[field]) for of in documents)
+    return found
 
 
 async def _differing(session: Session, products: Sequence[_Digested]) -> Sequence[_Digested]:
     """Those products that say something else than the mirror, or than earlier in the list."""
-    handles = {product.handle for product, _ in products}
-    found = await session.find(
-        "products", {"_id": {"$in": sorted(handles)}}, fields=["_id", "digest"]
-    )
-    known: dict[str, bytes] = {of["_id"]: of["digest"] for of in found}
+    handles = list(dict.fromkeys(product.handle for product, _ in products))
+    known = await _field_of(session, "products", handles, "digest")
     differing: list[_Digested] = []
     for product, digest in products:
         if known.get(product.handle) != digest:
@@ -146,34 +155,34 @@ async def _save(session: Session, products: Sequence[_Digested], now: datetime) 
     return len(differing)
 
 
-async def put_product(session: Session, product: Product, digest: bytes, now: datetime) -> None:
-    """Writes a product with what it is found by, whatever stood there."""
-    await put_products(session, [(product, digest, now)])
-
-
 async def put_products(
     session: Session, products: Sequence[tuple[Product, bytes, datetime]]
 ) -> None:
     """Writes products with what they are found by, each with its digest and when it was seen.
 
-    No handle may be there twice. A variant that a product had and has no longer is gone.
+    No handle may be there twice. Variants that a product had and has no longer are gone.
     """
-    documents: list[Document] = []
-    prices: list[Document] = []
-    variants: list[Document] = []
-    unlisted: list[Query] = []
-    for product, digest, now in products:
-        index = index_of(product, now)
-        documents.append(_product_doc(product, digest, index))
-        prices += _price_docs(product.handle, index)
-        variants += [_variant_doc(variant, product.handle) for variant in product.variants]
-        listed = [variant.sku for variant in product.variants]
-        unlisted.append({"handle": product.handle, "_id": {"$nin": listed}})
-    await session.put("products", documents)
-    await session.delete("prices", [{"handle": document["_id"]} for document in documents])
-    await session.put("prices", prices)
-    await session.delete("variants", unlisted)
-    await session.put("variants", variants)
+    indexes = {product.handle: index_of(product, now) for product, _, now in products}
+    await session.put(
+        "products",
+        [_product_doc(product, digest, indexes[product.handle]) for product, digest, _ in products],
+    )
+    prices = {handle: _price_docs(handle, index) for handle, index in indexes.items()}
+    await _put_whole(session, "prices", prices)
+    variants = {product.handle: _variant_docs(product) for product, _, _ in products}
+    await _put_whole(session, "variants", variants)
+
+
+async def _put_whole(
+    session: Session, collection: str, parts: Mapping[str, Sequence[Document]]
+) -> None:
+    """Writes what belongs to products, by handle; what did and is not named any more is gone."""
+    unnamed = [
+        {"handle": handle, "_id": {"$nin": [document["_id"] for document in documents]}}
+        for handle, documents in parts.items()
+    ]
+    await session.delete(collection, unnamed)
+    await session.put(collection, [document for part in parts.values() for document in part])
 
 
 async def put_locations(session: Session, locations: Sequence[Location]) -> None:
@@ -212,11 +221,14 @@ def _price_docs(handle: str, index: ProductIndex) -> list[Document]:
     ]
 
 
-def _variant_doc(variant: Variant, handle: str) -> Document:
-    return {
-        "_id": variant.sku,
-        "handle": handle,
-        "bundle": bool(variant.components),
-        "barcodes": list(variant.barcodes),
-        "body": text(variant),
-    }
+def _variant_docs(product: Product) -> list[Document]:
+    return [
+        {
+            "_id": variant.sku,
+            "handle": product.handle,
+            "bundle": bool(variant.components),
+            "barcodes": list(variant.barcodes),
+            "body": text(variant),
+        }
+        for variant in product.variants
+    ]

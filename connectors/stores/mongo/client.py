@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import bson
 from bson import Int64, ObjectId
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
@@ -19,6 +20,7 @@ from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     InvalidName,
     InvalidURI,
     OperationFailure,
@@ -47,6 +49,7 @@ _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
 _DURABLE = WriteConcern("majority", j=True)
 _PASSING = WriteConcern(1, j=False)
 _MAJORITY = ReadConcern("majority")
+_LOCAL = ReadConcern("local")
 _SNAPSHOT = ReadConcern("snapshot")
 
 _CONFLICT, _GONE = 112, 251
@@ -205,7 +208,8 @@ class Database:
                     if error.code != DUPLICATE:  # two made it at once: now it is there
                         raise
                 else:
-                    return found
+                    if found is not None or not upsert:
+                        return found
             raise Contended("others were faster; try again")
 
     async def close(self) -> None:
@@ -246,14 +250,16 @@ class Database:
 
     async def first(self, collection: str, document: Document) -> Document:
         """Adds a document unless its id is there; what stands there then. Before it is ready."""
+        # What another process added this instant may not have reached the majority yet.
+        chosen = self._database.get_collection(collection, read_concern=_LOCAL)
         with self._translated():
-            found: Document = await self._database[collection].find_one_and_update(
-                {"_id": document["_id"]},
-                {"$setOnInsert": {k: v for k, v in document.items() if k != "_id"}},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-            return found
+            try:
+                await chosen.insert_one(document)
+            except DuplicateKeyError:
+                found: Document | None = await chosen.find_one({"_id": document["_id"]})
+                assert found is not None, "nobody takes it away"
+                return found
+            return document
 
     async def _asked(
         self,
@@ -261,13 +267,13 @@ class Database:
         session: AsyncIOMotorClientSession | None,
     ) -> T:
         with self._translated():
-            return await work(Session(self._database, session))
+            return await work(Session(self._database, session, _bytes_of))
 
     async def _tried(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
         async with await self._client.start_session() as session:
             session.start_transaction(read_concern=_SNAPSHOT, write_concern=_DURABLE)
             try:
-                result = await work(Session(self._database, session))
+                result = await work(Session(self._database, session, _bytes_of))
             except BaseException:
                 await _dropped(session)
                 raise
@@ -328,6 +334,11 @@ def _passes(error: Exception) -> bool:
         error.has_error_label("TransientTransactionError")
         or getattr(error, "code", None) in (DUPLICATE, _CONFLICT, _GONE)
     )
+
+
+def _bytes_of(document: Document) -> int:
+    """How much a document takes on its way to the server."""
+    return len(bson.encode(document))
 
 
 async def _dropped(session: AsyncIOMotorClientSession) -> None:

@@ -3,10 +3,8 @@
 The driver comes in from outside; it is not imported here.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]
@@ -16,7 +14,8 @@ DUPLICATE = 11000
 """MongoDB's code of an id, or another unique thing, that is there already."""
 
 _WRITTEN_AT_ONCE = 10_000
-"""Most documents of one command."""
+_BYTES_AT_ONCE = 12 << 20
+"""Most documents of one command, and most bytes; no command may have more than 16 MiB."""
 
 _ASKED_AT_ONCE = 200
 """Most values that one question names: a server may compare each document with all of them."""
@@ -36,9 +35,13 @@ class WriteRefused(Exception):
 class Session:
     """Asks and writes, in one transaction, at one moment, or neither."""
 
-    def __init__(self, database: Any, session: object | None) -> None:
+    def __init__(
+        self, database: Any, session: object | None, bytes_of: Callable[[Document], int]
+    ) -> None:
+        """``bytes_of`` says how much a document takes on its way to the server."""
         self._database = database
         self._session = session
+        self._bytes_of = bytes_of
 
     async def find(
         self,
@@ -101,8 +104,8 @@ class Session:
         """Documents that have one of many values in a field, asked for by some values at a time;
         each time in an order. One whose field is a list may come several times.
         """
-        for part in _parts(values, _ASKED_AT_ONCE):
-            asked = {**(query or {}), field: {"$in": list(part)}}
+        for at in range(0, len(values), _ASKED_AT_ONCE):
+            asked = {**(query or {}), field: {"$in": list(values[at : at + _ASKED_AT_ONCE])}}
             async for document in self.each(collection, asked, fields=fields, order=order):
                 yield document
 
@@ -118,8 +121,7 @@ class Session:
 
     async def insert(self, collection: str, documents: Sequence[Document]) -> None:
         """Adds documents; one whose id is there already makes the transaction begin anew."""
-        for part in _parts(documents):
-            await self._write("insert", collection, documents=part)
+        await self._write("insert", collection, "documents", documents)
 
     async def put(self, collection: str, documents: Iterable[Document]) -> None:
         """Writes documents by id, whatever stood there."""
@@ -139,12 +141,8 @@ class Session:
         """Changes the document of each query, if there is one or ``upsert``; how many there were or
         are now.
         """
-        matched = 0
-        for part in _parts(changes):
-            updates = [{"q": query, "u": change, "upsert": upsert} for query, change in part]
-            reply = await self._write("update", collection, updates=updates)
-            matched += reply["n"]
-        return matched
+        updates = [{"q": query, "u": change, "upsert": upsert} for query, change in changes]
+        return await self._write("update", collection, "updates", updates)
 
     async def guard(self, collection: str, changes: Sequence[tuple[Query, Query]]) -> None:
         """Changes the document of every query; the transaction begins anew if one has moved on."""
@@ -153,23 +151,34 @@ class Session:
 
     async def delete(self, collection: str, queries: Sequence[Query]) -> int:
         """Drops everything that matches one of the queries; how many went."""
-        gone = 0
-        for part in _parts(queries):
-            deletes = [{"q": query, "limit": 0} for query in part]
-            gone += (await self._write("delete", collection, deletes=deletes))["n"]
-        return gone
+        deletes = [{"q": query, "limit": 0} for query in queries]
+        return await self._write("delete", collection, "deletes", deletes)
 
-    async def _write(self, verb: str, collection: str, **more: Any) -> Document:
+    async def _write(
+        self, verb: str, collection: str, field: str, statements: Sequence[Document]
+    ) -> int:
+        """Sends statements in as few commands as may be; how many documents they met."""
         assert self._session is not None, "writes belong in a transaction"
-        reply: Document = await self._database.command(
-            verb, collection, **more, session=self._session
-        )
-        for error in reply.get("writeErrors", ()):
-            if error["code"] == DUPLICATE:
-                raise Moved(error["errmsg"])
-            raise WriteRefused(f"{error['code']}: {error['errmsg']}")
-        return reply
+        if not statements:
+            return 0
+        met = 0
+        for part in self._parts(statements):
+            reply: Document = await self._database.command(
+                verb, collection, **{field: part}, session=self._session
+            )
+            for error in reply.get("writeErrors", ()):
+                if error["code"] == DUPLICATE:
+                    raise Moved(error["errmsg"])
+                raise WriteRefused(f"{error['code']}: {error['errmsg']}")
+            met += reply["n"]
+        return met
 
-
-def _parts(items: Sequence[T], most: int = _WRITTEN_AT_ONCE) -> Iterable[Sequence[T]]:
-    return (items[at : at + most] for at in range(0, len(items), most))
+    def _parts(self, statements: Sequence[Document]) -> Iterator[Sequence[Document]]:
+        """Halves and halves of them, until each goes into a command."""
+        count = len(statements)
+        fits = count <= _WRITTEN_AT_ONCE and self._bytes_of({"": statements}) <= _BYTES_AT_ONCE
+        if fits or count == 1:  # one that is too large for any command is refused
+            yield statements
+            return
+        yield from self._parts(statements[: count // 2])
+        yield from self._parts(statements[count // 2 :])

@@ -19,7 +19,7 @@ from connectors.stores.coding import (
 from connectors.stores.indexing import place_of
 from connectors.stores.sqlite.house import emit, read_feed, write_feeds
 from connectors.stores.sqlite.outbox import insert_writes
-from connectors.stores.sqlite.questions import rows_for
+from connectors.stores.sqlite.questions import insert, rows_for
 from resolvers.domain.books import MOVABLE_MAX, Batch, Key, Known, Recorded, Scope
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import DAY, LIVE, LOOSE, MEMBER, first_day
@@ -211,8 +211,9 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
     append_orders(connection, batch.orders)
     insert_writes(connection, batch.writes)
     write_feeds(connection, batch.feeds)
-    connection.executemany(
-        "INSERT INTO keys (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)",
+    insert(
+        connection,
+        "INSERT OR FAIL INTO keys (key, fingerprint, answer, at)",
         [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
     )
     emit(connection, "stock", [stream.sku for stream in batch.streams])
@@ -261,8 +262,9 @@ def append_pins(connection: sqlite3.Connection, pins: Sequence[Pin]) -> None:
         "DELETE FROM pins WHERE sku = ? AND reservation = ? AND location = ?",
         [(p.sku, p.reservation, p.location) for p in pins if not p.quantity],
     )
-    connection.executemany(
-        "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    insert(
+        connection,
+        "INSERT OR REPLACE INTO pins",
         [
             (
                 p.sku,
@@ -297,8 +299,10 @@ def append_reservations(
     connection: sqlite3.Connection, reservations: Sequence[Reservation], at: datetime
 ) -> None:
     """Writes reservations as they are since an instant, whatever stood there."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?)",
+    changed_at = micros(at)
+    insert(
+        connection,
+        "INSERT OR REPLACE INTO reservations",
         [
             (
                 r.id,
@@ -306,7 +310,7 @@ def append_reservations(
                 micros_or_none(r.expires_at),
                 r.subject,
                 r.order_id,
-                micros(at),
+                changed_at,
                 encode(r),
             )
             for r in reservations

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from connectors.stores.coding import decoder, encode, micros
 from connectors.stores.sqlite.database import Database
+from connectors.stores.sqlite.questions import insert
 from resolvers.domain.feeds import Feed
 from resolvers.ports import Event, Lease
 
@@ -16,9 +17,7 @@ _NOBODY = ""  # the owner of a lease that was given back; its fence stays, to gr
 
 def emit(connection: sqlite3.Connection, topic: str, keys: Iterable[str]) -> None:
     """Notes that things changed, for whoever follows the events."""
-    connection.executemany(
-        "INSERT INTO events (topic, key) VALUES (?, ?)", [(topic, key) for key in keys]
-    )
+    insert(connection, "INSERT OR FAIL INTO events (topic, key)", [(topic, key) for key in keys])
 
 
 def write_feeds(connection: sqlite3.Connection, feeds: Sequence[Feed]) -> None:

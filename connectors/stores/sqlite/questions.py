@@ -1,14 +1,18 @@
-"""Questions to SQLite that name many values: marks, conditions, and questions asked in parts.
+"""Many values for SQLite: marks, conditions, questions asked in parts, and rows added together.
 
 Words of SQL are ours; every value goes in by a mark.
 """
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 _VALUES_MAX = 10_000
 """Most values of one statement; SQLite allows 32,766."""
+
+_ROWS_AT_ONCE = 32
+"""Rows of one statement that adds many: 64 are no faster."""
 
 
 def marks(values: Collection[object]) -> str:
@@ -23,6 +27,25 @@ def rows_for(
     for start in range(0, len(values), _VALUES_MAX):
         part = values[start : start + _VALUES_MAX]
         yield from connection.execute(f"{sql} ({marks(part)})", (*first, *part))
+
+
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Adds rows; ``into`` is all that stands before ``VALUES``.
+
+    Most go many to a statement, which takes 12 us a hold where one by one takes 17. A statement of
+    many rows that may end half done keeps a copy of every page that it touches: say ``OR FAIL`` or
+    ``OR REPLACE``, and let the transaction undo it.
+    """
+    assert "INSERT OR " in into
+    if not rows:
+        return
+    row = f"({marks(rows[0])})"
+    whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+    if whole:
+        sql = f"{into} VALUES {','.join([row] * _ROWS_AT_ONCE)}"
+        for start in range(0, whole, _ROWS_AT_ONCE):
+            connection.execute(sql, tuple(chain(*rows[start : start + _ROWS_AT_ONCE])))
+    connection.executemany(f"{into} VALUES {row}", rows[whole:])
 
 
 class Where:

@@ -1,0 +1,165 @@
+"""Lets the books follow one location's system: its readings, and what it tells moved in between.
+
+Everything here may be said twice, late or by two processes, and comes to the same. What is read
+when, and what becomes of a failure, is ``sync``'s.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from resolvers.context import Context
+from resolvers.domain import facts
+from resolvers.domain.books import Scope
+from resolvers.domain.feeds import Feed
+from resolvers.domain.movements import Moved, Movement, move
+from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.outbox import WriteAction
+from resolvers.domain.sales import number_of
+from resolvers.domain.sources import StockSource
+from resolvers.domain.stock import Position
+from resolvers.engine import Command
+from resolvers.filters import LevelFilter
+from resolvers.ground import Ease, easing
+from resolvers.ports import Backend, Departed, Level, StockReading
+
+_SKUS_PER_COMMAND = 200
+_LEVELS_PER_READ = 2000
+
+
+def source_of(backend: Backend) -> StockSource:
+    """What a backend declares of its stock; a bug if it has none."""
+    declared = backend.capabilities.stock
+    assert declared is not None, "who tells of stock declares what its numbers mean"
+    return declared
+
+
+async def follow_movements(
+    ctx: Context, backend: Backend, feed: Feed, movements: Sequence[Movement]
+) -> Feed:
+    """Books movements that no reading holds yet; the location's feed as it is then.
+
+    Raises:
+        ReadingRefused: one of them is from the future; none was booked.
+    """
+    source = source_of(backend)
+    for movement in movements:
+        source.believed(movement.sequence, 0, ctx.now)
+    told = Moved(feed.key, movements, source)
+    skus = frozenset(movement.sku for movement in movements)
+    ease = await easing(ctx, skus)
+    outcome = await ctx.engine.run(
+        Command(
+            None,
+            "",
+            Scope(skus=skus, feeds=frozenset([feed.key])),
+            lambda books: (ease(books, move(books, told)), feed.location),
+        )
+    )
+    changed = outcome.change.feeds if outcome.change is not None else ()
+    return changed[0] if changed else feed
+
+
+async def follow(
+    ctx: Context, backend: Backend, reading: StockReading, feed: Feed, last: StockReading | None
+) -> None:
+    """Lets the books follow what one location's system says.
+
+    ``last`` is the reading that they have followed before, None if that is not known.
+    """
+    source = source_of(backend)
+    if last is None or last.departed != reading.departed:
+        await _departures(ctx, backend, reading)
+    unseen = {movement.sku for movement in await ctx.store.stock.unseen(reading.location)}
+    changed = unseen | await _differing(ctx, source, reading, last)
+    if last is not None:  # a count that held a departure before it was told is made again
+        changed |= {gone.sku for gone in set(reading.departed) - set(last.departed)}
+    skus = sorted(changed)
+    chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
+    if not chunks and (last is None or last.watermark != reading.watermark):
+        chunks = [[]]
+    commands = [_count(feed, reading, chunk, await easing(ctx, chunk), source) for chunk in chunks]
+    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+
+
+def _count(
+    feed: Feed, reading: StockReading, skus: Sequence[str], ease: Ease, source: StockSource
+) -> Command:
+    none = Level(0)
+    levels = {
+        sku: (level.on_hand, level.elsewhere)
+        for sku in skus
+        for level in (reading.levels.get(sku, none),)
+    }
+    told = facts.Count(feed, levels, source)
+    scope = Scope(skus=frozenset(skus), feeds=frozenset([feed.key]))
+    return Command(
+        None, "", scope, lambda books: (ease(books, facts.count(books, told)), feed.location)
+    )
+
+
+async def _differing(
+    ctx: Context, source: StockSource, reading: StockReading, last: StockReading | None
+) -> set[str]:
+    """SKUs whose position is not what was read; compared with the last reading where there is one,
+    as only readings and unseen movements change what is on hand.
+    """
+    if last is not None:
+        before, now = last.levels, reading.levels
+        if before == now:
+            return set()
+        return {sku for sku in before.keys() | now.keys() if before.get(sku) != now.get(sku)}
+    positions = {at.sku: at async for at in _positions(ctx, reading.location)}
+    return {
+        sku
+        for sku in positions.keys() | reading.levels.keys()
+        if not _agrees(source, positions.get(sku), reading.levels.get(sku) or Level(0))
+    }
+
+
+def _agrees(source: StockSource, position: Position | None, level: Level) -> bool:
+    known = (position.on_hand, position.elsewhere) if position is not None else (0, 0)
+    return known == (source.on_hand(level.on_hand, level.elsewhere), level.elsewhere)
+
+
+async def _positions(ctx: Context, location: str) -> AsyncIterator[Position]:
+    asked = LevelFilter(locations=(location,))
+    after: tuple[str, str] | None = None
+    while True:
+        rows = await ctx.store.stock.levels(asked, after, _LEVELS_PER_READ)
+        for row in rows:
+            yield row
+        if len(rows) < _LEVELS_PER_READ:
+            return
+        after = (rows[-1].sku, rows[-1].location)
+
+
+async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> None:
+    """Takes what has left a location off the promises that it was for."""
+    numbers = list({number_of(gone.reference) for gone in reading.departed})
+    orders = await ctx.store.stock.orders_by_number(numbers)
+    writes = await ctx.store.outbox.writes_of([order.id for order in orders.values()])
+    sold: dict[tuple[str, str], int] = {}
+    for of_order in writes.values():
+        for write in of_order:
+            if write.action is WriteAction.PLACE_SALE and write.sale is not None:
+                for line in write.sale.lines:
+                    key = (write.sale.reference, line.sku)
+                    sold[key] = sold.get(key, 0) + line.quantity
+    commands = [
+        _departure(order, gone, sold[gone.reference, gone.sku], reading.location, backend.code)
+        for gone in reading.departed
+        if (order := orders.get(number_of(gone.reference))) is not None
+        and (gone.reference, gone.sku) in sold
+        and order.status is not OrderStatus.FULFILLED
+    ]
+    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+
+
+def _departure(order: Order, gone: Departed, sold: int, location: str, system: str) -> Command:
+    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system)
+    scope = Scope(
+        skus=frozenset([gone.sku]),
+        reservations=frozenset([order.reservation_id or ""]),
+        orders=frozenset([order.id]),
+    )
+    return Command(None, "", scope, lambda books: (facts.depart(books, told), order.id))
