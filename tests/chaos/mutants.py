@@ -27,7 +27,7 @@ PROOFS = (
     "tests/resolvers/test_refusals.py",
     "tests/chaos/test_together.py",
 )
-SECONDS_MAX = 400
+SECONDS_MAX = 900
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,14 @@ class Stock(Shelves):
 
     # ---- what happens -------------------------------------------------------------------------
 
-    @initialize(warehouse=st.integers(0, 9))
-    def the_shelves_are_filled(self, warehouse: int) -> None:
-        """With little in the warehouse, units of the shop are held that need not be there."""
+    @initialize(warehouse=st.integers(0, 9), shop=st.integers(3, 9))
+    def the_shelves_are_filled(self, warehouse: int, shop: int) -> None:
+        """With little in the warehouse, units of the shop are held that need not be there; with
+        little in both, one hold has units in both.
+        """
         for sku in SKUS:
             self.counted(sku, "W", warehouse)
-            self.counted(sku, "S", 9)
+            self.counted(sku, "S", shop)
 
     @rule(minutes=st.integers(1, 40))
     def time_passes(self, minutes: int) -> None:
