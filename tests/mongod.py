@@ -25,37 +25,56 @@ URL_VARIABLE = "GATEWAY_TEST_MONGO_URL"
 _READY_SECONDS = 60.0
 
 
+class StandIn:
+    """One stand-in with its files in a directory of its own; it may end and be begun again."""
+
+    def __init__(self, directory: Path, *, durable: bool = False, alone: bool = False) -> None:
+        """``durable``: it syncs its log at every commit. ``alone``: it is no replica set."""
+        self._directory = directory
+        self._flags = {"--sync-on-commit": durable, "--standalone": alone}
+        self._port = _free_port()
+        self._child: subprocess.Popen[bytes] | None = None
+        self.url = f"mongodb://127.0.0.1:{self._port}/"
+
+    def start(self) -> None:
+        """Begins it, and waits until it listens."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        program = Path(sys.executable).with_name("secantusd-py")
+        place = ["--host", "127.0.0.1", "--port", str(self._port), "--storage-path", "db"]
+        flags = [flag for flag, wanted in self._flags.items() if wanted]
+        with (self._directory / "log").open("ab") as log:
+            self._child = subprocess.Popen(
+                [str(program), *place, *flags],
+                cwd=self._directory,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        _wait_for(self._child, self._port, self._directory / "log")
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it, by a signal of any kind, and waits until it is gone."""
+        assert self._child is not None
+        self._child.send_signal(how)
+        try:
+            self._child.wait(20)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
 @contextmanager
 def mongod(directory: Path, *, durable: bool = False, alone: bool = False) -> Iterator[str]:
-    """The address of a server; a stand-in has its files in a directory of its own.
-
-    ``durable``: the stand-in syncs its log at every commit. ``alone``: it is no replica set, and a
-    stand-in whatever is named.
-    """
+    """The address of a server: that which is named, unless it is to be ``alone``, or a stand-in."""
     given = os.environ.get(URL_VARIABLE)
     if given and not alone:
         yield given
         return
-    directory.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
-    program = Path(sys.executable).with_name("secantusd-py")
-    place = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(directory / "db")]
-    wanted = {"--sync-on-commit": durable, "--standalone": alone}
-    command = [str(program), *place, *(flag for flag, it in wanted.items() if it)]
-    with (directory / "log").open("wb") as log:
-        child = subprocess.Popen(  # our own interpreter's program
-            command, cwd=directory, stdout=log, stderr=subprocess.STDOUT
-        )
+    own = StandIn(directory, durable=durable, alone=alone)
     try:
-        _wait_for(child, port, directory / "log")
-        yield f"mongodb://127.0.0.1:{port}/"
+        own.start()
+        yield own.url
     finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        own.end()
 
 
 def _wait_for(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

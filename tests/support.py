@@ -13,7 +13,9 @@ from typing import Any
 
 from connectors.sandbox import chain, goods
 from connectors.stores.memory.engine import open_memory
+from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
+from gateway.ids import new_id, wall_clock
 from resolvers import stock
 from resolvers.access import Principal, Role
 from resolvers.context import Context
@@ -167,7 +169,12 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
 
 
 async def open_store(place: str) -> Store:
-    """Opens the store at a place, or makes it there: a directory, whose store is SQLite's."""
+    """Opens the store at a place, or makes it there: a directory, whose store is SQLite's, or the
+    address of a MongoDB with the name of a database behind a ``#``.
+    """
+    if place.startswith("mongodb"):
+        url, _, name = place.partition("#")
+        return open_mongo(url, name, wall_clock, new_id())
     return open_sqlite(Path(place) / "store.db")
 
 

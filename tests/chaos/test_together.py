@@ -26,6 +26,11 @@ Commands = Sequence[dict[str, Any]]
 Together = Callable[[str, Path, Sequence[Commands]], Awaitable[list[list[Told]]]]
 
 
+def some(place: str, count: int) -> int:
+    """As many as the store at a place does in a few seconds: the stand-in of MongoDB is slow."""
+    return count * 2 // 5 if place.startswith("mongodb") else count
+
+
 async def in_tasks(place: str, _: Path, parts: Sequence[Commands]) -> list[list[Told]]:
     """All in one process, through one engine and one store, a hundred and more at once."""
     heard: list[list[Told]] = [[] for _ in parts]
@@ -87,36 +92,38 @@ def buyers(prefix: str, count: int, units: int = 1) -> Commands:
 async def test_every_unit_of_a_hot_sku_is_promised_and_none_twice(
     place: str, tmp_path: Path, together: Together, count: int
 ) -> None:
-    await furnish(place, 150, 0)
-    parts = [buyers(f"p{at}", 240 // count) for at in range(count)]
+    units = some(place, 150)
+    await furnish(place, units, 0)
+    parts = [buyers(f"p{at}", some(place, 240) // count) for at in range(count)]
 
     found = await together(place, tmp_path, parts)
 
     told = {one["key"]: one for part in found for one in part}
     refused = Counter(one.get("refused") for one in told.values())
-    assert refused == {None: 150, "INSUFFICIENT_STOCK": 90}
-    assert len({one["answer"] for one in told.values() if "answer" in one}) == 150
+    assert refused == {None: units, "INSUFFICIENT_STOCK": some(place, 90)}
+    assert len({one["answer"] for one in told.values() if "answer" in one}) == units
     asked = {command["key"]: command for part in parts for command in part}
-    await adds_up(place, asked, told, {SKU: 150})
+    await adds_up(place, asked, told, {SKU: units})
 
 
 @WAYS
 async def test_limits_hold_to_the_unit(
     place: str, tmp_path: Path, together: Together, count: int
 ) -> None:
-    """Sixty members try four times each, for a SKU with a cap and for one with a limit a member."""
+    """Members try four times each, for a SKU with a cap and for one with a limit a member."""
     await furnish(place, 1000, 1000)
     capped, personal = SKUS[:2]
+    members, cap = some(place, 60), some(place, 70)
     shop = branch(await open_store(place))
     for rule in (
-        StockRule("cap", RuleKind.CAP, 70, skus=(capped,)),
+        StockRule("cap", RuleKind.CAP, cap, skus=(capped,)),
         StockRule("each", RuleKind.MEMBER_LIMIT, 2, skus=(personal,)),
     ):
         await set_stock_rule(shop.context(OPERATOR), rule.code, rule)
     await shop.close()
     parts: list[list[dict[str, Any]]] = [[] for _ in range(count)]
-    for at in range(240):
-        hold = {"kind": "hold", "member": f"M-{at % 60}"}
+    for at in range(4 * members):
+        hold = {"kind": "hold", "member": f"M-{at % members}"}
         for sku in (capped, personal):
             parts[at % count].append({"key": f"{sku}-{at}", "lines": {sku: 1}, **hold})
 
@@ -130,9 +137,10 @@ async def test_limits_hold_to_the_unit(
         if "answer" in one
         for sku in asked[key]["lines"]
     )
-    assert taken == {(capped, ""): 70, **{(personal, f"M-{at}"): 2 for at in range(60)}}
+    assert taken == {(capped, ""): cap, **{(personal, f"M-{at}"): 2 for at in range(members)}}
     refused = Counter(one.get("refused") for one in told.values())
-    assert refused == {None: 70 + 120, "CHANNEL_LIMIT_REACHED": 170 + 120}
+    over = 4 * members - cap
+    assert refused == {None: cap + 2 * members, "CHANNEL_LIMIT_REACHED": over + 2 * members}
     await adds_up(place, asked, told, dict.fromkeys(SKUS, 1000))
 
 
@@ -142,7 +150,7 @@ async def test_a_mix_of_everything_adds_up_to_the_unit(
 ) -> None:
     seeded = {sku: 90 if sku == SKU else 25 for sku in SKUS}
     await furnish(place, 90, 25)
-    parts = [Mix(at, f"p{at}").life(400 // count) for at in range(count)]
+    parts = [Mix(at, f"p{at}").life(some(place, 400) // count) for at in range(count)]
 
     found = await together(place, tmp_path, parts)
 
