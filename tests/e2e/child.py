@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,10 +121,12 @@ class Child:
         return httpx2.post(f"{self.address}/graphql", json=body, headers=headers).json()
 
     @asynccontextmanager
-    async def socket(self, role: str | None = None) -> AsyncIterator[ClientConnection]:
-        """A WebSocket that has introduced itself."""
+    async def socket(
+        self, role: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[ClientConnection]:
+        """A WebSocket that has introduced itself, by a printed token or by headers."""
         url = self.address.replace("http", "ws") + "/graphql"
-        headers = {} if role is None else self.token(role)
+        headers = headers or ({} if role is None else self.token(role))
         async with connect(url, subprotocols=[PROTOCOL], additional_headers=headers) as socket:
             await socket.send('{"type": "connection_init"}')
             assert json.loads(await socket.recv()) == {"type": "connection_ack"}
