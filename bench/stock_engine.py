@@ -5,7 +5,8 @@
 Each case runs with the engine's own batch limit and with a limit of 1, in turn, on the same schema
 and PRAGMAs (write-ahead log, ``synchronous=FULL``); the ratio of the medians is what group commit
 is worth. Then several processes on one file. A decision is one hold, give-back or count that was
-answered after its batch was on disk. Client and engine share the machine.
+answered after its batch was on disk. It runs on the event loop that the server runs on. Client and
+engine share the machine.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from rich.table import Table
 
 from connectors.sandbox import chain
 from connectors.stores.sqlite.engine import open_sqlite
+from gateway.serving import run
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
@@ -202,7 +204,7 @@ def child(
         finally:
             await store.close()
 
-    answers.put(asyncio.run(work()))
+    answers.put(run(work()))
 
 
 def several(processes: int, seconds: float) -> list[Round]:
@@ -214,7 +216,7 @@ def several(processes: int, seconds: float) -> list[Round]:
             async with shop(Path(directory)):
                 pass
 
-        asyncio.run(fill())
+        run(fill())
         answers = context.Queue()
         start = time.time() + 3 + processes
         children = [
@@ -260,7 +262,7 @@ def main() -> None:
         for at in range(asked.rounds):
             for limit, own in rounds.items():
                 sys.stderr.write(f"\r{case}, limit {limit}, round {at + 1} of {asked.rounds}   ")
-                own.append(asyncio.run(one_process(case, limit, seconds, at)))
+                own.append(run(one_process(case, limit, seconds, at)))
         middle = {limit: median(own) for limit, own in rounds.items()}
         for limit, row in middle.items():
             shown.add_row(f"{case}, limit {limit}", *(f"{v:g}" for v in asdict(row).values()))
