@@ -46,14 +46,15 @@ check: install ## Look at format, lint, types and the arrows between rooms
 	$(BIN)/lint-imports
 
 bench: install ## Measure the stock engine, availability, one hot SKU and the README's query over HTTP
-	$(BIN)/python bench/stock_engine.py
-	$(BIN)/python bench/availability.py
-	$(BIN)/python bench/hot_sku.py
-	$(BIN)/python bench/demo_query.py
+	$(BIN)/python -m bench.stock_engine
+	$(BIN)/python -m bench.stock_engine --store mongo
+	$(BIN)/python -m bench.availability
+	$(BIN)/python -m bench.hot_sku
+	$(BIN)/python -m bench.demo_query
 
 bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
-	$(BIN)/python bench/growth.py
-	$(BIN)/python bench/large_store.py
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.large_store
 
 schema: install ## Write schema/schema.graphql from the code
 	@$(BIN)/gateway schema > .venv/written

@@ -1,6 +1,6 @@
 """Measures availability: one question about 10 SKUs against one about 100, on durable SQLite.
 
-    python bench/availability.py [--rounds N] [--seconds S] [--out FILE]
+    python -m bench.availability [--rounds N] [--seconds S] [--out FILE]
 
 The sandbox retailer's goods and stock are read once, as a gateway reads them. Then it is asked with
 nothing read yet, as each request asks, about SKUs drawn anew each time: by the flow that stands
@@ -21,10 +21,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from progress import said
 from rich.console import Console
 from rich.table import Table
 
+from bench.progress import said
 from connectors.sandbox import chain, goods
 from gateway.bootstrap import Runtime, bootstrap_demo
 from gateway.ids import wall_clock

@@ -1,6 +1,6 @@
 """Measures the query of the README, over HTTP, against ``gateway demo`` in a process of its own.
 
-    python bench/demo_query.py [--connections N] [--rounds N] [--seconds S] [--out FILE]
+    python -m bench.demo_query [--connections N] [--rounds N] [--seconds S] [--out FILE]
 
 Every connection is kept alive and asks again as soon as it was answered. Client and server share
 the machine, so the numbers compare one state of the code with another, not with other products.
@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from over_http import Asker, served
 from rich.console import Console
 from rich.table import Table
 
+from bench.over_http import Asker, served
 from gateway.welcome import QUERY, QUERY_VARIABLES
 
 ANSWER_SECONDS = 30

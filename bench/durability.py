@@ -1,6 +1,6 @@
 """Shows by strace that nobody is answered before the disk has it, and what a batch saves.
 
-    python bench/durability.py [--holds N]
+    python -m bench.durability [--holds N]
 
 N holds one after another make at least N syncs; N at once far fewer; and between an answer and the
 write of its batch to the log there is always a sync. Exit code 1 when that is not so. It needs
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from stock_engine import hold_of, now, shop
 
+from bench.stock_engine import hold_of, now, shop
 from resolvers.engine import StockEngine
 
 SECONDS_MAX = 120
@@ -89,7 +89,16 @@ def traced(way: str, holds: int) -> Seen:
         trace = Path(directory) / "trace"
         calls = "trace=pwrite64,fsync,fdatasync,write"
         words = ["strace", "-f", "-y", "-s", "16", "-e", calls, "-o", str(trace), sys.executable]
-        child = [__file__, "--holds", str(holds), "--child", directory, "--way", way]
+        child = [
+            "-m",
+            "bench.durability",
+            "--holds",
+            str(holds),
+            "--child",
+            directory,
+            "--way",
+            way,
+        ]
         subprocess.run([*words, *child], check=True, timeout=SECONDS_MAX)
         return seen(trace.read_text(errors="replace").splitlines())
 

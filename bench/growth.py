@@ -1,6 +1,6 @@
 """Measures growth: a hold of a hot SKU with years behind it, against one in an empty store.
 
-    python bench/growth.py [--entries N] [--live N] [--rounds N] [--seconds S] [--out FILE]
+    python -m bench.growth [--entries N] [--live N] [--rounds N] [--seconds S] [--out FILE]
 
 The history is written first, in batches as large as the engine's own: holds that were given back
 days ago, then holds that live, each with its reservation and its key, everything through the books
@@ -26,11 +26,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from progress import said
 from rich.console import Console
 from rich.table import Table
-from stock_engine import IN_FLIGHT, PLACES, PLENTY, WEB, Round, hold_of, measured, median, now
 
+from bench.progress import said
+from bench.stock_engine import IN_FLIGHT, PLACES, PLENTY, WEB, Round, hold_of, measured, median, now
 from connectors.stores.sqlite.engine import open_sqlite
 from resolvers.domain import facts
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Recorded, Scope

@@ -1,6 +1,6 @@
 """One SKU that everybody wants, over HTTP: holds accepted a second, and how many were too many.
 
-    python bench/hot_sku.py [--seconds S] [--out FILE]
+    python -m bench.hot_sku [--seconds S] [--out FILE]
 
 Buyers keep a connection each and ask for one unit again and again, each as a member of its own; the
 units are set by recounts beforehand, all at one place. Cases: 50 and 500 buyers, 10 and 10,000
@@ -25,10 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from over_http import Asker, served
 from rich.console import Console
 from rich.table import Table
 
+from bench.over_http import Asker, served
 from gateway.settings import Settings
 from gateway.tokens import SigningKey, Tokens, principal_of
 from resolvers.access import Role

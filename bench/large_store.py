@@ -1,6 +1,6 @@
 """Measures a large store: how soon it is open, and what memory serving from it takes.
 
-    python bench/large_store.py [--skus N] [--places N] [--rounds N] [--seconds S] [--data DIR]
+    python -m bench.large_store [--skus N] [--places N] [--rounds N] [--seconds S] [--data DIR]
 
 A retailer's catalogue and one count of every SKU at every place are written first, through the
 engine: five million positions take minutes and some gigabytes of disk. Then a process that only
@@ -27,10 +27,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from progress import said
 from rich.console import Console
 from rich.table import Table
 
+from bench.progress import said
 from connectors.sandbox import chain
 from gateway.bootstrap import STORE_FILE, Runtime, assemble
 from gateway.ids import wall_clock
@@ -224,7 +224,15 @@ def read_whole(file: Path) -> None:
 
 def in_a_process(data: Path, skus: int, seconds: float, seed: int) -> Served:
     """The same in a process of its own."""
-    words = [sys.executable, __file__, "--skus", str(skus), "--seconds", str(seconds)]
+    words = [
+        sys.executable,
+        "-m",
+        "bench.large_store",
+        "--skus",
+        str(skus),
+        "--seconds",
+        str(seconds),
+    ]
     words += ["--child", str(data), "--seed", str(seed), "--started", str(time.monotonic())]
     limit = seconds + SECONDS_MAX
     told = subprocess.run(words, check=True, timeout=limit, stdout=subprocess.PIPE).stdout

@@ -1,13 +1,14 @@
 """Measures the stock engine on a durable store: decisions a second, 500 in flight, no HTTP.
 
-    python bench/stock_engine.py [--store sqlite|mongo] [--rounds N] [--seconds S] [--out FILE]
+    python -m bench.stock_engine [--store sqlite|mongo] [--rounds N] [--seconds S] [--out FILE]
 
 Each case runs with the engine's own batch limit and with a limit of 1, in turn, on the same schema
 (SQLite: write-ahead log, ``synchronous=FULL``; MongoDB: majority and journal, over a stand-in that
 syncs at every commit, or the server that GATEWAY_TEST_MONGO_URL names); the ratio of the medians is
 what group commit is worth. Then several processes on one store. A decision is one hold, give-back
 or count that was answered after its batch was on disk. Client, engine and a stand-in share the
-machine. Nobody gives up: at a limit of 1 a command may wait for all the others.
+machine; the event loop is the server's. Nobody gives up: at a limit of 1 a command may wait for all
+the others.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from rich.table import Table
 from connectors.sandbox import chain
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
+from gateway.serving import run
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
@@ -240,7 +242,7 @@ def child(
         finally:
             await store.close()
 
-    answers.put(asyncio.run(work()))
+    answers.put(run(work()))
 
 
 def several(place: str, processes: int, seconds: float) -> list[Round]:
@@ -251,7 +253,7 @@ def several(place: str, processes: int, seconds: float) -> list[Round]:
         async with shop(place):
             pass
 
-    asyncio.run(fill())
+    run(fill())
     answers = context.Queue()
     start = time.time() + 3 + processes
     children = [
@@ -316,7 +318,7 @@ def limits(
     for at in range(count):
         for limit, own in rounds.items():
             sys.stderr.write(f"\r{case}, limit {limit}, round {at + 1} of {count}   ")
-            own.append(asyncio.run(one_process(fresh(), case, limit, seconds, at)))
+            own.append(run(one_process(fresh(), case, limit, seconds, at)))
     middle = {limit: median(own) for limit, own in rounds.items()}
     for limit, row in middle.items():
         shown.add_row(f"{case}, limit {limit}", *(f"{v:g}" for v in asdict(row).values()))

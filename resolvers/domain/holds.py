@@ -116,8 +116,9 @@ def release(books: Books, id: str, lines: Sequence[Line] = (), note: str | None 
         expires_at=reservation.expires_at if kept else None,
         version=reservation.version + 1,
     )
-    noted = tuple(replace(entry, note=note) for entry in entries)
-    return Change(entries=noted, pins=tuple(pins), reservations=(after,))
+    if note is not None:
+        entries = [replace(entry, note=note) for entry in entries]
+    return Change(entries=tuple(entries), pins=tuple(pins), reservations=(after,))
 
 
 def _less(lines: Sequence[Line], given_back: Sequence[Line]) -> tuple[Line, ...]:

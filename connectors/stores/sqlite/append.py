@@ -162,8 +162,9 @@ def _taken(
     found: dict[str, dict[TakenKey, int]] = {}
     fresh = rows_for(
         connection,
-        f"SELECT sku, kind, name, units FROM taken WHERE (kind IN ('{LIVE}', '{LOOSE}')"
-        f" OR (kind = '{DAY}' AND name >= '{first_day(now)}')) AND sku IN",
+        # All kinds in one IN: the key finds them, and no member's counts are gone through.
+        f"SELECT sku, kind, name, units FROM taken WHERE kind IN ('{LIVE}', '{LOOSE}', '{DAY}')"
+        f" AND (kind <> '{DAY}' OR name >= '{first_day(now)}') AND sku IN",
         skus,
     )
     theirs = [
@@ -198,10 +199,11 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
     _append_streams(connection, batch)
     append_pins(connection, batch.pins)
     append_unseen(connection, batch.unseen)
-    connection.executemany(
-        "INSERT INTO taken VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (sku, kind, name) DO UPDATE SET units = units + excluded.units",
+    insert(
+        connection,
+        "INSERT OR FAIL INTO taken",
         [(sku, kind, name, units) for sku, (kind, name), units in batch.taken],
+        "ON CONFLICT (sku, kind, name) DO UPDATE SET units = units + excluded.units",
     )
     connection.executemany(
         "INSERT INTO rules VALUES (?, ?, ?)",
@@ -236,19 +238,22 @@ def _append_streams(connection: sqlite3.Connection, batch: Batch) -> None:
             "INSERT INTO journal (at, entries) VALUES (?, ?)", (at, encode(batch.entries))
         )
         places = {(entry.sku, entry.location) for entry in batch.entries}
-        connection.executemany(
-            "INSERT INTO journal_places VALUES (?, ?, ?)",
+        insert(
+            connection,
+            "INSERT OR FAIL INTO journal_places",
             [(*place, cursor.lastrowid) for place in places],
         )
-    for stream in batch.streams:
-        cursor = connection.execute(
-            "INSERT INTO streams VALUES (?, 1, ?) ON CONFLICT (sku) DO UPDATE"
-            " SET version = version + 1, at = excluded.at WHERE version = ?",
-            (stream.sku, at, stream.version),
-        )
-        assert cursor.rowcount == 1, "somebody wrote this stream in our turn"
-    connection.executemany(
-        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    written = insert(
+        connection,
+        "INSERT OR FAIL INTO streams",
+        [(stream.sku, stream.version + 1, at) for stream in batch.streams],
+        "ON CONFLICT (sku) DO UPDATE SET version = version + 1, at = excluded.at"
+        " WHERE version = excluded.version - 1",
+    )
+    assert written == len(batch.streams), "somebody wrote a stream in our turn"
+    insert(
+        connection,
+        "INSERT OR REPLACE INTO positions",
         [
             (p.sku, p.location, p.on_hand, p.soft, p.hard, p.elsewhere, p.incoming, at)
             for p in batch.positions
