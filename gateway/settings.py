@@ -18,6 +18,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
+from gateway.settings_process import Auth, Secret, Server, Storage
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -32,16 +33,12 @@ from gateway.settings_sections import (
     LISTS,
     SECTIONS,
     VENDORS,
-    Auth,
     BackendSettings,
     ChannelSettings,
     LocationOverlay,
     Orders,
     Reservations,
     Retailer,
-    Secret,
-    Server,
-    Storage,
     Sync,
 )
 from resolvers.domain.locations import Channel

@@ -1,0 +1,125 @@
+"""Settings of the gateway's own process: how it is reached, where its store is, whom it believes.
+
+Those of the house that it serves stand in ``gateway/settings_sections.py``.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from gateway.settings_file import about
+
+_DAY = 86_400
+_MONGO_KIND = "a mongodb or mongodb+srv address without a user or password in it"
+
+FROM_VARIABLE = "Name of the environment variable that holds the user's password."
+FROM_FILE = "File that holds the password; a relative path begins at the TOML file."
+
+
+def _is_mongo(text: str) -> bool:
+    scheme, found, rest = text.partition("://")
+    hosts = re.split("[/?]", rest, maxsplit=1)[0]
+    return scheme in ("mongodb", "mongodb+srv") and bool(found and hosts) and "@" not in rest
+
+
+class Secret:
+    """A password that was read at start. It is never printed: its repr is ``***``."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The password itself, for the one place that logs in."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How the gateway is reached."""
+
+    host: str = field(
+        default="127.0.0.1",
+        metadata=about("Address to listen on. Loopback unless you say otherwise."),
+    )
+    port: int = field(
+        default=8000, metadata=about("Port to listen on; 0 takes any free one.", low=0, high=65_535)
+    )
+    mutations_per_second: int = field(
+        default=5000,
+        metadata=about(
+            "Most mutations a second that one caller may send; 0 is no limit.",
+            low=0,
+            high=1_000_000,
+        ),
+    )
+    shutdown_seconds: int = field(
+        default=10,
+        metadata=about("How long a stop waits for requests under way.", low=0, high=300),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where the gateway keeps what it knows."""
+
+    engine: str = field(
+        default="sqlite",
+        metadata=about(
+            "`sqlite` keeps everything in the data directory; `mongo` in a MongoDB replica set or"
+            " cluster, which many machines may share; `memory` forgets it at the stop.",
+            kind="one of sqlite, mongo, memory",
+            fits=lambda text: text in ("sqlite", "mongo", "memory"),
+        ),
+    )
+    url: str | None = field(
+        default=None,
+        metadata=about(
+            "Where MongoDB answers, with the driver's options: `mongodb://host/?replicaSet=rs0`.",
+            kind=_MONGO_KIND,
+            fits=_is_mongo,
+        ),
+    )
+    database: str = field(
+        default="gateway",
+        metadata=about(
+            "Name of the database in MongoDB; the gateway's alone.",
+            kind="1 to 38 letters, digits, _ and -",
+            fits=lambda text: re.fullmatch(r"[A-Za-z0-9_-]{1,38}", text) is not None,
+        ),
+    )
+    user: str | None = field(
+        default=None, metadata=about("The gateway's user in MongoDB; it needs readWrite there.")
+    )
+    password_env: str | None = field(default=None, metadata=about(FROM_VARIABLE))
+    password_file: str | None = field(default=None, metadata=about(FROM_FILE))
+    history_days: int = field(
+        default=400,
+        metadata=about(
+            "Days of stock history that stay; what is older is folded into checkpoints.",
+            low=2,
+            high=36_500,
+        ),
+    )
+    password: Secret | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Tokens that the gateway signs and accepts."""
+
+    issuer: str = field(
+        default="unified-commerce-gateway",
+        metadata=about("Name of who signs tokens; a token of another issuer is refused."),
+    )
+    token_ttl_seconds: int = field(
+        default=_DAY,
+        metadata=about("How long a new token is good, unless --ttl says.", low=1, high=31_536_000),
+    )
+    clock_skew_seconds: int = field(
+        default=30,
+        metadata=about("How far the clocks of two machines may differ.", low=0, high=300),
+    )
