@@ -26,6 +26,7 @@ from resolvers.domain.reservation import Status
 from resolvers.domain.stock import Pin, StockEntry, Stream, fold, keyed
 from resolvers.domain.values import utc
 from resolvers.engine import Command, Outcome, StockEngine
+from resolvers.ports import Store
 from resolvers.upkeep import KEYS_KEPT, compact
 from tests.support import POINTS, Crossed, open_store
 
@@ -142,14 +143,14 @@ class InStore(OnPaper):
         self.serials = count(1)
         self.open()
 
-    def where(self) -> str:
-        """Where this machine's store is."""
-        return self.directory.name
+    async def opened(self) -> Store:
+        """This machine's store, as it stands."""
+        return await open_store(self.directory.name)
 
     def open(self) -> None:
         """A process begins."""
         self.runner = asyncio.Runner()
-        self.store = self.soon(open_store(self.where()))
+        self.store = self.soon(self.opened())
         self.engine = StockEngine(Crossed(self.store.stock, self.crossed), lambda: self.now)
 
     def crossed(self, point: str) -> None:
