@@ -219,7 +219,7 @@ class Books:
         self.now = known.at
         self.key: str | None = None
         """The key of the command that is decided now. An entry may have it from the first; one that
-        has not is copied with it, 4 us each."""
+        has not is copied with it, 1 to 2 us each."""
         assert all(stream.at is None or stream.at <= self.now for stream in self.streams.values())
         self.reservations = dict(known.reservations)
         self.orders = dict(known.orders)

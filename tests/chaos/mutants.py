@@ -152,7 +152,9 @@ MUTANTS = (
         "if pin.quantity]",
     ),
     Mutant("resolvers/engine.py", "if before.fingerprint != command.fingerprint:", "if False:"),
-    Mutant("resolvers/domain/books.py", "keep=pin.quantity > 0)", "keep=True)"),
+    Mutant("resolvers/domain/books.py", "if pin.quantity > 0:", "if True:"),
+    Mutant("resolvers/domain/books.py", "backing.pop(there, None)", "pass"),
+    Mutant("resolvers/domain/books.py", "own.taken[of] = own.taken.get(of, 0) + units", "pass"),
     Mutant(
         "connectors/stores/sqlite/append.py",
         "SET units = units + excluded.units",

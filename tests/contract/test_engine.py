@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from resolvers.domain import holds
 from resolvers.domain.books import Books, Change, Key, Scope
 from resolvers.domain.errors import IdempotencyKeyReused, InsufficientStock
 from resolvers.domain.reservation import Line, Reservation, Status, hold_entries
@@ -136,6 +137,31 @@ async def test_a_hold_that_is_due_is_given_back_to_whoever_asks_at_that_instant(
 
     assert (await shop.engine.run(hold("R2", "key-2"))).answer == "R2"
     assert await shop.position("A", "WH") == Position("A", "WH", 1, soft=1)
+
+
+async def test_a_hold_that_is_given_back_in_two_parts_at_once_is_given_back_whole(shop):
+    await shop.receive("A", "WH", 5)
+    await shop.receive("B", "WH", 5)
+    pins = tuple(Pin("R", sku, "WH", 2, UNTIL) for sku in "AB")
+    lines = (Line("A", 2), Line("B", 2))
+    units = (("A", 2), ("B", 2))
+    held = Reservation("R", Status.HELD, "web", lines, "caller", NOON, UNTIL, units=units)
+    await shop.post(
+        Change(entries=tuple(hold_entries(pins, NOON)), pins=pins, reservations=(held,))
+    )
+    scope = Scope(frozenset("AB"), frozenset("R"))
+
+    def give_back(key: str, *some: Line) -> Command:
+        named = Key("caller", "releaseReservation", key)
+        return Command(named, key, scope, lambda books: (holds.release(books, "R", some), "R"))
+
+    outcomes = await all_of(shop, [give_back("one", Line("B", 2)), give_back("all")])
+
+    assert [type(outcome) for outcome in outcomes] == [Outcome, Outcome]
+    known, left = (await shop.store.stock.reservations(["R"]))["R"]
+    assert (known.status, list(left)) == (Status.RELEASED, [])
+    assert await shop.position("A", "WH") == Position("A", "WH", 5)
+    assert await shop.position("B", "WH") == Position("B", "WH", 5)
 
 
 async def test_a_caller_that_has_gone_costs_nobody_anything(shop):
