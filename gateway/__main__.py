@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from gateway import bootstrap, doctor, schema_text, serving, store_commands
-from gateway.settings import Settings, SettingsError, load
+from gateway.settings import Settings, SettingsError, Storage, load, load_store
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
 from resolvers.domain.errors import CommerceError
@@ -186,8 +186,8 @@ def copy_store(
 ) -> None:
     """Copy a store that nobody serves, and compare both; run again, it goes on where it stopped."""
     with _told():
-        one = _named(source) if source.is_file() else bootstrap.place_in(_existing(source))
-        other = _named(target) if target.is_file() else bootstrap.place_in(_ready(target))
+        one = _named(source) or bootstrap.place_in(_existing(source))
+        other = _named(target) or bootstrap.place_in(_ready(target))
         store_commands.copy(one, other)
 
 
@@ -204,16 +204,21 @@ def _require_name(option: str, value: str | None) -> None:
 
 def _place(config: Path | None, data: Path) -> bootstrap.Place:
     """The store of a configuration, or of a data directory, which is not made by looking at it."""
-    if config is not None and (storage := load(config, os.environ).store).engine != "sqlite":
-        return bootstrap.place_of(storage, data)
-    return bootstrap.place_in(_existing(data))
+    storage = Storage() if config is None else load_store(config, os.environ)
+    if storage.engine == "memory":
+        raise DataUnwritable(f"{config} names a store that forgets everything at the stop")
+    if storage.engine == "sqlite":
+        return bootstrap.place_in(_existing(data))
+    return bootstrap.place_of(storage, data)
 
 
-def _named(config: Path) -> bootstrap.Place:
-    """The store in MongoDB that a TOML file names."""
-    storage = load(config, os.environ).store
+def _named(place: Path) -> bootstrap.Place | None:
+    """The store in MongoDB that a TOML file names; None if it is a data directory."""
+    if place.suffix != ".toml" and not place.is_file():
+        return None
+    storage = load_store(place, os.environ)
     if storage.engine != "mongo":
-        raise DataUnwritable(f"{config} names no store in MongoDB; name a data directory instead")
+        raise DataUnwritable(f"{place} names no store in MongoDB; name a data directory instead")
     return bootstrap.place_of(storage, Path())
 
 

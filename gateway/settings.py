@@ -67,6 +67,7 @@ __all__ = [
     "Storage",
     "Sync",
     "load",
+    "load_store",
 ]
 
 _SECRET_BYTES_MAX = 65_536
@@ -183,6 +184,22 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if reader.problems:
         raise SettingsError(reader.problems)
     return replace(settings, store=store, backends=tuple(backends))
+
+
+def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
+    """Where the store is, and nothing else: whoever looks after it needs no backend's password.
+
+    Raises:
+        SettingsError: with every problem of that section.
+    """
+    source = read_source(path)
+    reader = Reader(source, environ, _password_variables(source))
+    storage = reader.single("store", Storage)
+    _check_store(reader, storage)
+    storage = _with_password(reader, storage, ("store",), path.parent, environ)
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return storage
 
 
 def _password_variables(source: Source) -> frozenset[str]:

@@ -21,6 +21,9 @@ _SHOWN_MAX = 60
 SECRET_NAME = re.compile(r"(^|_)(passwd|password|secret|token|api_?key)$")
 _INSTEAD = 'password_env = "NAME" or password_file = "path"'
 _USER_IN_ADDRESS = re.compile(r"//\S*@")
+_SECRET_IN_ADDRESS = re.compile(
+    r"([?&;]\w*(?:password|secret|token|properties)=)[^&;]*", re.IGNORECASE
+)
 _NAME = r"(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')"
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?$")
@@ -94,7 +97,8 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        text = '"' + _USER_IN_ADDRESS.sub("//***@", value) + '"'
+        hidden = _SECRET_IN_ADDRESS.sub(r"\1***", _USER_IN_ADDRESS.sub("//***@", value))
+        text = f'"{hidden}"'
     elif isinstance(value, list):
         text = "[" + ", ".join(shown(element) for element in value[:20]) + "]"
     elif isinstance(value, dict):

@@ -18,7 +18,9 @@ FROM_FILE = "File that holds the password; a relative path begins at the TOML fi
 def _is_mongo(text: str) -> bool:
     scheme, found, rest = text.partition("://")
     hosts = re.split("[/?]", rest, maxsplit=1)[0]
-    return scheme in ("mongodb", "mongodb+srv") and bool(found and hosts) and "@" not in rest
+    secret = re.search(r"[?&;]\w*(password|authMechanismProperties)=", rest, re.IGNORECASE)
+    known = scheme in ("mongodb", "mongodb+srv")
+    return known and bool(found and hosts) and "@" not in rest and not secret
 
 
 class Secret:

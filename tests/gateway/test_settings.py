@@ -118,6 +118,12 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
             'password in it, found "mongodb://***@db"',
         ),
         (
+            '[store]\nengine = "mongo"\n'
+            'url = "mongodb://db/?tls=true&tlsCertificateKeyFilePassword=hush"\n',
+            "shop.toml:3: store.url: expected a mongodb or mongodb+srv address without a user or "
+            'password in it, found "mongodb://db/?tls=true&tlsCertificateKeyFilePassword=***"',
+        ),
+        (
             '[store]\nengine = "mongo"\nurl = "mongodb://db"\nuser = "me"\n',
             "shop.toml:1: store.user: expected user and password_env (or password_file) together, "
             "found one of them",

@@ -102,3 +102,32 @@ async def test_what_is_from_before_a_day_is_folded_and_a_day_too_near_is_refused
         (0, "1 entries from before 2026-03-03 00:00"),
         (1, "gateway: what is younger than 48 hours cannot be folded yet"),
     ]
+
+
+def test_a_name_that_should_be_a_file_of_settings_makes_no_directory(data, tmp_path):
+    told = run(app, ["store", "copy", str(data), str(tmp_path / "gatway.toml")])
+
+    assert told.exit_code == 2
+    assert "gatway.toml" in told.stderr
+    assert not (tmp_path / "gatway.toml").exists()
+
+
+def test_a_store_that_forgets_everything_is_not_looked_over(tmp_path):
+    config = tmp_path / "shop.toml"
+    config.write_text('[store]\nengine = "memory"\n')
+
+    told = run(app, ["store", "check", "--config", str(config)])
+
+    assert (told.exit_code, "forgets everything at the stop" in told.stderr) == (1, True)
+
+
+def test_who_looks_after_the_store_needs_no_backends_password(data, tmp_path):
+    config = tmp_path / "shop.toml"
+    config.write_text(
+        '[[backends]]\ncode = "erp"\nvendor = "tryton"\nurl = "http://erp:8000"\n'
+        'database = "erp"\nuser = "gateway"\npassword_env = "NOT_SET_HERE"\n'
+    )
+
+    told = run(app, ["store", "check", "--config", str(config), "--data", str(data)])
+
+    assert (told.exit_code, "is sound" in told.output) == (0, True)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, replace
+from inspect import signature
 
 import pytest
 
@@ -46,5 +47,9 @@ def test_a_quick_record_refuses_fields_that_it_lacks():
 def test_a_quick_record_can_be_copied_and_sent():
     made = Parcel("A", 2, ["fragile"])
 
-    assert copy.deepcopy(made) == made
-    assert pickle.loads(pickle.dumps(made)) == made
+    for same in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert (same, same.label) == (made, "A x 2")
+
+
+def test_a_quick_record_says_how_it_is_made():
+    assert list(signature(Parcel).parameters) == ["code", "units", "marks"]
