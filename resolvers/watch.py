@@ -7,7 +7,7 @@ itself, so a slow one may miss some changes but never the last.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from resolvers.ports import ANY, HouseStore
+from resolvers.ports import ANY, TOPICS, HouseStore
 
 TAIL_SECONDS = 0.05
 """Pause between two looks at the tail; a change made by another process is seen this late."""
@@ -97,6 +97,8 @@ class Watch:
         """
         if self._last is None:
             self._last = await self._store.last_event()
+            for topic in TOPICS:  # who began to watch before this may have missed something
+                self._wake((topic, ANY))
         while True:
             events = await self._store.events(self._last, _EVENTS_MAX)
             for event in events:

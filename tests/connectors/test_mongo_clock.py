@@ -21,6 +21,11 @@ class Clocks:
         self.timer = 0.0
         self.cluster = ClusterClock(self.ask, lambda: self.now, lambda: self.timer)
 
+    def pass_by(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.now += timedelta(seconds=seconds)
+        self.timer += seconds
+
     async def ask(self) -> datetime:
         took = timedelta(seconds=self.answers.pop(0))
         self.now += took * 0.9  # the way there took longer than the way back
@@ -40,10 +45,24 @@ async def test_it_is_measured_again_after_a_minute_and_not_before():
     await clocks.cluster.offset()
     clocks.ahead = -SECOND
 
-    clocks.timer = 59.0
+    clocks.pass_by(59.0)
     assert await clocks.cluster.offset() == SECOND
-    clocks.timer = 61.0
+    clocks.pass_by(2.0)
     assert await clocks.cluster.offset() == -SECOND
+
+
+async def test_a_clock_that_is_set_is_measured_at_once():
+    clocks = Clocks(SECOND, *[0] * 9)
+    await clocks.cluster.offset()
+
+    clocks.now += SECOND  # by hand, the server's stays
+    clocks.ahead = timedelta()
+    assert await clocks.cluster.offset() == timedelta()
+
+    clocks.now += 3600 * SECOND
+    clocks.ahead = -3600 * SECOND
+    with pytest.raises(StoreUnusable, match=r"-3600\.0 s off"):
+        await clocks.cluster.offset()
 
 
 @pytest.mark.parametrize(("ahead", "told"), [(2.5, r"\+2\.5 s off"), (-3.0, r"-3\.0 s off")])

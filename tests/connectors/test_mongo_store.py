@@ -3,6 +3,7 @@
 Two stores that are opened on one database are two processes to it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
@@ -174,36 +175,119 @@ async def test_a_clock_that_is_far_off_writes_nothing(mongo_url):
     await store.close()
 
 
-class Forgetful:
-    """A cluster that does not know any more what came after a moment, only what comes now."""
+class Server:
+    """What a tail asks: a stream that fails while ``down``, and forgets what was long ago."""
 
     began = "long ago"
 
     def __init__(self) -> None:
         self.asked_from: list[object] = []
+        self.down = False
 
     async def ready(self) -> None:
         """At once."""
 
-    def watch(self, _: str, start: object, __: int) -> "Forgetful":
+    def watch(self, _: str, start: object, __: int) -> "Server":
         self.asked_from.append(start)
         return self
 
-    async def try_next(self) -> dict[str, object]:
-        if self.asked_from[-1] is not None:
+    @property
+    def alive(self) -> bool:
+        return True
+
+    async def try_next(self) -> dict[str, object] | None:
+        if self.down or self.asked_from[-1] is not None:
             raise DriverError("the history is lost")
         return {"fullDocument": {"_id": 1}}
+
+    def told_of(self, _: Exception) -> Exception:
+        return Contended("it does not answer")
 
     async def close(self) -> None:
         """At once."""
 
 
 async def test_a_tail_that_the_cluster_forgot_goes_on_from_now():
-    cluster = Forgetful()
-    tail = Tail(cluster, "events")  # type: ignore[arg-type]  # by shape
+    server = Server()
+    tail = Tail(server, "events")  # type: ignore[arg-type]  # by shape
 
     with pytest.raises(Lost):
         await tail.next()
 
     assert await tail.next() == {"_id": 1}
-    assert cluster.asked_from == ["long ago", None]
+    assert server.asked_from == ["long ago", None]
+
+
+async def test_a_tail_says_that_nobody_answers_and_what_was_lost_once_somebody_does():
+    server = Server()
+    server.down = True
+    tail = Tail(server, "events")  # type: ignore[arg-type]  # by shape
+
+    for _ in range(2):
+        with pytest.raises(Contended, match="does not answer"):
+            await tail.next()
+    server.down = False
+
+    with pytest.raises(Lost):
+        await tail.next()
+    assert await tail.next() == {"_id": 1}
+
+
+async def test_a_batch_of_very_many_changes_is_told_whole_however_slow_its_follower(mongo_url):
+    database = Database(mongo_url, fresh_name(), prepare)
+    clock = ClusterClock(server_time, wall_clock)
+    keys = [["stock", f"S{at}"] for at in range(25_000)]
+    house = MongoHouse(database, clock, Told(keys))  # type: ignore[arg-type]  # by shape
+    seen: list[str] = []
+
+    while len(page := await house.events(len(seen), 1000)) == 1000:
+        await house.trim(wall_clock(), 10, 100_000)
+        seen += [event.key for event in page]
+
+    assert seen == [key for _, key in keys]
+    await database.close()
+
+
+class Told:
+    """A tail that tells of one batch."""
+
+    def __init__(self, keys: list[list[str]]) -> None:
+        self._told: Iterator[Document] = iter([{"keys": keys}])
+
+    async def next(self) -> Document | None:
+        return next(self._told, None)
+
+
+async def test_who_is_canceled_in_a_transaction_leaves_all_of_it_or_nothing(mongo_url):
+    database = Database(mongo_url, fresh_name(), prepare)
+    await database.ready()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(session: Session) -> None:
+        await session.put("callers", [{"_id": "one"}])
+        begun.set()
+        await go_on.wait()
+        await session.put("callers", [{"_id": "other"}])
+
+    writing = asyncio.create_task(database.write(work))
+    await begun.wait()
+    writing.cancel()
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    found = await database.plain(lambda session: session.find("callers", {}, order=(("_id", 1),)))
+    assert [of["_id"] for of in found] == ["one", "other"]
+    await database.close()
+
+
+async def test_an_address_that_prefers_secondaries_reads_and_writes_at_the_primary(mongo_url):
+    url = f"{mongo_url}?readPreference=secondaryPreferred"
+    store = open_mongo(url, fresh_name(), wall_clock, "one")
+
+    shop = Shop(store)
+    shop.now = wall_clock()
+    await shop.receive("A", "WH", 3)
+
+    assert await store.stock.skus(None, 10) == ["A"]
+    await store.close()

@@ -41,6 +41,9 @@ from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, Stream, TakenKey, Unseen
 
+_PIN = ("_id", "sku")
+_TOUCHED = {"$inc": {"touched": 1}, "$currentDate": {"seen": True}}
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -201,9 +204,7 @@ async def append(session: Session, numbers: Numbers, seen: Seen, batch: Batch) -
     first = numbers.next(batch.at, seen.last, max(1, len(parts) + len(batch.writes)))
     last = first + max(1, len(parts) + len(batch.writes)) - 1
     await _append_streams(session, batch, last)
-    await session.update(
-        "callers", [({"_id": it}, {"$inc": {"touched": 1}}) for it in batch.callers], upsert=True
-    )
+    await session.update("callers", [({"_id": it}, _TOUCHED) for it in batch.callers], upsert=True)
     await session.insert("journal", [{**of, "_id": first + of["_id"]} for of in parts])
     fresh = {it.id for it in batch.reservations if it.id not in seen.known.reservations}
     await append_pins(session, batch.pins, fresh)
@@ -273,9 +274,11 @@ async def append_pins(session: Session, pins: Sequence[Pin], fresh: Iterable[str
     """
     known = set(fresh)
     kept = [pin for pin in pins if pin.quantity]
-    await session.delete("pins", [{"_id": pin_doc(pin)["_id"]} for pin in pins if not pin.quantity])
+    gone = [pin_doc(pin) for pin in pins if not pin.quantity]
+    await session.delete("pins", [{name: of[name] for name in _PIN} for of in gone])
     await session.insert("pins", [pin_doc(pin) for pin in kept if pin.reservation in known])
-    await session.put("pins", [pin_doc(pin) for pin in kept if pin.reservation not in known])
+    known_there = [pin_doc(pin) for pin in kept if pin.reservation not in known]
+    await session.put("pins", known_there, by=_PIN)
 
 
 async def append_unseen(session: Session, unseen: Sequence[Unseen]) -> None:

@@ -10,13 +10,13 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import bson
 from bson import Int64, ObjectId
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
-from pymongo import ReturnDocument, WriteConcern
+from pymongo import ReadPreference, ReturnDocument, WriteConcern
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -43,16 +43,20 @@ Login = tuple[str, str]
 WAIT_SECONDS = 10.0
 """How long a transaction is tried again while others are faster, or the cluster has no primary."""
 
-_SELECT_MS = 5_000
+_SELECT_MS, _CONNECT_MS, _SOCKET_MS = 5_000, 5_000, 15_000
+_ACKNOWLEDGED_MS = 10_000  # how long a majority may take: one that is not there never answers
 _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
 
-_DURABLE = WriteConcern("majority", j=True)
+_DURABLE = WriteConcern("majority", j=True, wtimeout=_ACKNOWLEDGED_MS)
 _PASSING = WriteConcern(1, j=False)
 _MAJORITY = ReadConcern("majority")
 _LOCAL = ReadConcern("local")
 _SNAPSHOT = ReadConcern("snapshot")
 
 _CONFLICT, _GONE = 112, 251
+_UNACKNOWLEDGED = 64
+_READ_AGAIN = (43, 175, 239, 246)  # a cursor or a moment that is gone, or is not there yet
+_READS_MAX = 3
 _FORBIDDEN = (13, 18)
 _USERINFO = re.compile(r"(?<=//)[^@/]*@")
 
@@ -109,10 +113,17 @@ class Database:
                 tz_aware=True,
                 appname="unified-commerce-gateway",
                 serverSelectionTimeoutMS=_SELECT_MS,
+                connectTimeoutMS=_CONNECT_MS,
+                socketTimeoutMS=_SOCKET_MS,
                 **more,
             )
             self._database = self._client.get_database(
-                name, _CODEC, read_concern=_MAJORITY, write_concern=_DURABLE
+                name,
+                _CODEC,
+                # Whatever the address says: others may be behind, and take no transactions.
+                read_preference=ReadPreference.PRIMARY,
+                read_concern=_MAJORITY,
+                write_concern=_DURABLE,
             )
         except (InvalidURI, ConfigurationError, InvalidName, ValueError) as error:
             raise StoreUnusable(
@@ -137,14 +148,28 @@ class Database:
     async def plain(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Asks one question; what several answer may be of several moments."""
         await self.ready()
-        return await self._asked(work, None)
+        return await self._asked(lambda: work(self._session(None)))
+
+    async def glance(self, collection: str, query: Query) -> list[Document]:
+        """Documents that match, as they are on the primary now, be they durable or not."""
+        await self.ready()
+        chosen = self._database.get_collection(collection, read_concern=_LOCAL)
+
+        async def work() -> list[Document]:
+            found: list[Document] = await chosen.find(query).to_list(None)
+            return found
+
+        return await self._asked(work)
 
     async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Asks questions whose answers are of one moment. It never waits for a writer."""
         await self.ready()
-        with self._translated():
+
+        async def one_moment() -> T:
             async with await self._client.start_session(snapshot=True) as session:
-                return await self._asked(work, session)
+                return await work(self._session(session))
+
+        return await self._asked(one_moment)
 
     async def write(
         self,
@@ -166,21 +191,27 @@ class Database:
         before = ""
         while True:
             try:
-                return await self._tried(work, deadline)
+                return await _whole(self._tried(work, deadline))
             except (Moved, PyMongoError) as error:
-                if not _passes(error):
-                    raise self._unusable(error) from _told(error)
-                there = str(error) if isinstance(error, Moved) else ""
-                if there and there == before:  # it is not that another was faster
-                    raise WriteRefused(there) from error
-                before = there
-                if self._timer() > deadline:
-                    raise Contended("others were faster; send the same key again") from error
+                self._again(error, before, deadline)
+                before = str(error)
             # Nobody knows who comes next; who waits a little less each time is not always last.
             await self._rest(pause * random.uniform(0.5, 1.5))  # noqa: S311
             pause = min(2 * pause, _PAUSE_MOST)
             if beaten is not None:
                 await beaten()
+
+    def _again(self, error: Moved | PyMongoError, before: str, deadline: float) -> None:
+        """Says that a transaction is to be done again, or raises why it is not."""
+        if not _passes(error):
+            self._raise(error)
+        there = isinstance(error, Moved) or getattr(error, "code", None) == DUPLICATE
+        if there and str(error) and str(error) == before:  # it is not that another was faster
+            raise WriteRefused(str(error)) from _told(error)
+        if self._timer() > deadline:
+            if isinstance(error, ConnectionFailure):
+                self._raise(error)
+            raise Contended("others were faster; send the same key again") from _told(error)
 
     async def modify(
         self,
@@ -195,7 +226,8 @@ class Database:
         await self.ready()
         concern = _DURABLE if durable else _PASSING
         chosen = self._database.get_collection(collection, write_concern=concern)
-        with self._translated():
+
+        async def work() -> Document | None:
             for _ in range(3):
                 try:
                     found: Document | None = await chosen.find_one_and_update(
@@ -211,6 +243,9 @@ class Database:
                     if found is not None or not upsert:
                         return found
             raise Contended("others were faster; try again")
+
+        with self._translated():
+            return await _whole(work())
 
     async def close(self) -> None:
         """Shuts every connection."""
@@ -261,19 +296,29 @@ class Database:
                 return found
             return document
 
-    async def _asked(
-        self,
-        work: Callable[[Session], Awaitable[T]],
-        session: AsyncIOMotorClientSession | None,
-    ) -> T:
+    def _session(self, session: AsyncIOMotorClientSession | None) -> Session:
+        return Session(self._database, session, _bytes_of)
+
+    async def _asked(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Asks, and asks again if the server lost the thread on the way."""
         with self._translated():
-            return await work(Session(self._database, session, _bytes_of))
+            for _ in range(_READS_MAX):
+                try:
+                    return await _whole(work())
+                except OperationFailure as error:
+                    if error.code not in _READ_AGAIN:
+                        raise
+            raise Contended(f"the store {self.shown} lost the thread; try again")
 
     async def _tried(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
         async with await self._client.start_session() as session:
-            session.start_transaction(read_concern=_SNAPSHOT, write_concern=_DURABLE)
+            session.start_transaction(
+                read_concern=_SNAPSHOT,
+                write_concern=_DURABLE,
+                read_preference=ReadPreference.PRIMARY,
+            )
             try:
-                result = await work(Session(self._database, session, _bytes_of))
+                result = await work(self._session(session))
             except BaseException:
                 await _dropped(session)
                 raise
@@ -298,14 +343,21 @@ class Database:
     def _translated(self) -> "_Translation":
         return _Translation(self)
 
-    def _unusable(self, error: Exception) -> Exception:
+    def _raise(self, error: Exception) -> NoReturn:
+        told = self.told_of(error)
+        if told is error:
+            raise error
+        raise told from _told(error)
+
+    def told_of(self, error: Exception) -> Exception:
+        """What a caller or a person can do about an error; itself if it is a bug."""
         code = getattr(error, "code", None)
         if code in _FORBIDDEN:
             return StoreUnusable(
                 f"the store {self.shown} does not let this user in; see the user, its password and"
                 " its rights: it needs readWrite on the database"
             )
-        if isinstance(error, ConnectionFailure):
+        if isinstance(error, ConnectionFailure) or code == _UNACKNOWLEDGED:
             return Contended(f"the store {self.shown} does not answer; try again")
         return error
 
@@ -321,7 +373,7 @@ class _Translation:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PyMongoError):
-            told = self._database._unusable(error)  # noqa: SLF001  # its own other half
+            told = self._database.told_of(error)
             if told is not error:
                 raise told from _told(error)
 
@@ -332,6 +384,7 @@ def _passes(error: Exception) -> bool:
         return True
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError")
+        # A transaction that is gone may have been committed: then its key or its versions say so.
         or getattr(error, "code", None) in (DUPLICATE, _CONFLICT, _GONE)
     )
 
@@ -339,6 +392,20 @@ def _passes(error: Exception) -> bool:
 def _bytes_of(document: Document) -> int:
     """How much a document takes on its way to the server."""
     return len(bson.encode(document))
+
+
+async def _whole(work: Awaitable[T]) -> T:
+    """Runs some work to its end, also if who waits for it is canceled meanwhile: the driver goes on
+    in a thread of its own, and a write that is begun in a transaction which has ended is none.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody else asks for it
+        raise
 
 
 async def _dropped(session: AsyncIOMotorClientSession) -> None:

@@ -275,7 +275,12 @@ def count_doc(sku: str, kind: str, name: str, units: int) -> Document:
 
 
 def counted_more(sku: str, of: TakenKey, units: int) -> tuple[Document, Document]:
-    """The change that adds units to a count, made if absent."""
-    made = count_doc(sku, *of, units)
-    named = {"sku": sku, "kind": of[0], "name": of[1]}
-    return {"_id": made["_id"]}, {"$inc": {"units": units}, "$setOnInsert": named}
+    """The change that adds units to a count, made if absent. It names the SKU, which a cluster may
+    be sharded by.
+    """
+    kind, name = of
+    named = {"kind": kind, "name": name}
+    return (
+        {"_id": words(sku, kind, name), "sku": sku},
+        {"$inc": {"units": units}, "$setOnInsert": named},
+    )

@@ -51,6 +51,6 @@ def open_mongo(
         MongoOutbox(database, clock),
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
-        MongoUpkeep(database),
+        MongoUpkeep(database, cluster),
         close,
     )

@@ -1,5 +1,6 @@
 """Feeds, leases and the tail of changes in MongoDB, and the tidying of what is old."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,8 +16,8 @@ from resolvers.ports import ANY, TOPICS, Event, Lease
 
 _NOBODY = ""  # the owner of a lease that was given back; its fence stays, to grow on
 
-_REMEMBERED = 20_000
-"""Events of the tail that are kept for who comes to ask: far more than are read at once."""
+_REMEMBERED = 10_000
+"""Events that are kept though their follower has asked for what came after them."""
 
 
 async def emit(session: Session, at: datetime, keys: Sequence[tuple[str, str]]) -> None:
@@ -46,8 +47,10 @@ class MongoHouse:
         self._database = database
         self._clock = clock
         self._tail = tail
-        self._heard: deque[Event] = deque(maxlen=_REMEMBERED)
+        self._hearing = asyncio.Lock()
+        self._heard: deque[Event] = deque()
         self._last = 0
+        self._read: int | None = None  # what a follower has asked beyond
 
     async def feeds(self) -> Sequence[Feed]:
         """Every feed, in order of its key."""
@@ -87,23 +90,30 @@ class MongoHouse:
         """The sequence of the newest event."""
         while await self._hear():
             pass
+        self._read = self._last
         return self._last
 
     async def events(self, after: int, limit: int) -> Sequence[Event]:
         """Events after a sequence, eldest first. What was lost is told as everything."""
         while self._last - after < limit and await self._hear():
             pass
+        self._read = max(after, self._read or 0)
+        while len(self._heard) > _REMEMBERED and self._heard[0].sequence <= self._read:
+            self._heard.popleft()
         first = self._heard[0].sequence if self._heard else self._last + 1
         start = max(0, after - first + 1)
         return [self._heard[at] for at in range(start, min(start + limit, len(self._heard)))]
 
     async def trim(self, keys_before: datetime, events_keep: int, limit: int) -> int:
-        """Drops old keys, the eldest first, and events that this process has heard of."""
+        """Drops old keys, the eldest first, and events that this process has heard of, but none
+        that its follower has not read.
+        """
+        old_before = micros(keys_before + await self._clock.offset())
 
         async def work(session: Session) -> int:
             old = await session.find(
                 "keys",
-                {"at": {"$lt": micros(keys_before)}},
+                {"at": {"$lt": old_before}},
                 fields=("_id",),
                 order=(("at", 1), ("_id", 1)),
                 limit=limit,
@@ -115,24 +125,26 @@ class MongoHouse:
         keys = await self._database.write(work)
         while await self._hear():
             pass
-        surplus = min(max(0, len(self._heard) - events_keep), limit)
-        for _ in range(surplus):
+        surplus = 0
+        while surplus < limit and len(self._heard) > events_keep:
+            if self._read is not None and self._heard[0].sequence > self._read:
+                break
             self._heard.popleft()
+            surplus += 1
         return keys + surplus
 
     async def _hear(self) -> bool:
         """Hears of one more batch; False if there is none."""
-        try:
-            told = await self._tail.next()
-        except Lost:
-            for topic in TOPICS:
-                self._note(topic, ANY)
+        async with self._hearing:  # the follower, and who tidies
+            try:
+                told = await self._tail.next()
+            except Lost:
+                told = {"keys": [(topic, ANY) for topic in TOPICS]}
+            if told is None:
+                return False
+            for topic, key in told["keys"]:
+                self._note(topic, key)
             return True
-        if told is None:
-            return False
-        for topic, key in told["keys"]:
-            self._note(topic, key)
-        return True
 
     def _note(self, topic: str, key: str) -> None:
         self._last += 1

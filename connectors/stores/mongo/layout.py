@@ -21,7 +21,7 @@
     variants      SKU                        handle, bundle, barcodes, body
     leases        name                       owner, until, fence
     turns         SKU                        queue: processes that wait for the stream
-    callers       subject                    touched: how often its live units were counted
+    callers       subject                    touched: how often its live units were counted; seen
     events        its own                    at, keys: [[topic, key], …] of one batch
     copying       key                        body
     meta          "layout"                   program, version
@@ -58,7 +58,7 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
         ("location", "placed_at", "_id"),
     ),
     "externals": (("order",),),
-    "keys": (("at",), ("answer",)),
+    "keys": (("at", "_id"), ("answer",)),
     "journal": (("skus", "_id"), ("places", "_id")),
     "checkpoints": (),
     "folded": (("sku",), ("kind", "name")),
@@ -88,7 +88,11 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
 
 _UNIQUE: Mapping[str, Sequence[str]] = {"orders": ("number",), "writes": ("id",)}
 
-_PASSING: Mapping[str, tuple[str, int]] = {"events": ("at", _HOUR), "turns": ("seen", 24 * _HOUR)}
+_PASSING: Mapping[str, tuple[str, int]] = {
+    "events": ("at", _HOUR),
+    "turns": ("seen", 24 * _HOUR),
+    "callers": ("seen", 24 * _HOUR),
+}
 """Collections whose documents go by themselves: by which instant, after how many seconds."""
 
 

@@ -123,11 +123,15 @@ class Session:
         """Adds documents; one whose id is there already makes the transaction begin anew."""
         await self._write("insert", collection, "documents", documents)
 
-    async def put(self, collection: str, documents: Iterable[Document]) -> None:
-        """Writes documents by id, whatever stood there."""
+    async def put(
+        self, collection: str, documents: Iterable[Document], by: Sequence[str] = ("_id",)
+    ) -> None:
+        """Writes documents by id, whatever stood there. ``by`` names also what a cluster may be
+        sharded by, which never changes.
+        """
         await self.update(
             collection,
-            [({"_id": document["_id"]}, document) for document in documents],
+            [({name: of[name] for name in by}, of) for of in documents],
             upsert=True,
         )
 

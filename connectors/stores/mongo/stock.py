@@ -46,10 +46,12 @@ class MongoStock:
         """Reads, decides and writes in one transaction; after it was beaten, in its turn."""
         offset = await self._clock.offset()
         versions: dict[str, int] = {}
+        rules = self._rules
 
         async def work(session: Session) -> Batch:
-            self._rules = await rules_of(session, self._rules)
-            seen = await known_for(session, scope, keys, clock() + offset, self._rules)
+            nonlocal rules
+            rules = await rules_of(session, self._rules)
+            seen = await known_for(session, scope, keys, clock() + offset, rules)
             versions.clear()
             versions.update({sku: stream.version for sku, stream in seen.known.streams.items()})
             batch = decide(seen.known)
@@ -62,7 +64,9 @@ class MongoStock:
             async def beaten() -> None:
                 await turn.take(await self._moved(scope, versions))
 
-            return await self._database.write(work, beaten)
+            batch = await self._database.write(work, beaten)
+        self._rules = rules  # what is not committed may turn out never to have been
+        return batch
 
     async def _moved(self, scope: Scope, versions: Mapping[str, int]) -> list[str]:
         """The streams that have been written since they were seen."""

@@ -20,32 +20,39 @@ class Tail:
         self._database = database
         self._collection = collection
         self._stream: Any = None
-        self._lost = False
+        self._broken = False
 
     async def next(self) -> Document | None:
         """The next document; None if there is none yet.
 
         Raises:
             Lost: the cluster does not know any more what came next; it goes on with what comes now.
+            Contended: the store does not answer.
         """
         await self._database.ready()
-        if self._stream is None:
-            start = None if self._lost else self._database.began
-            self._stream = self._database.watch(self._collection, start, _AWAIT_MS)
+        if self._stream is not None or not self._broken:
+            try:
+                return await self._asked(self._database.began)
+            except DriverError:
+                # The driver has gone on by itself after what passes soon. From here on all that is
+                # told begins with that something is missing.
+                self._broken = True
+                await self.close()
         try:
-            change = await self._stream.try_next()
+            await self._asked(None)
         except DriverError as error:
-            # The driver goes on by itself after whatever passes; what comes here does not.
-            await self._begin_anew()
-            raise Lost from error
-        if change is None and not self._stream.alive:  # the collection is gone
-            await self._begin_anew()
-            raise Lost
-        return None if change is None else change["fullDocument"]
+            await self.close()
+            raise self._database.told_of(error) from None
+        self._broken = False
+        raise Lost
 
-    async def _begin_anew(self) -> None:
-        await self.close()
-        self._lost = True
+    async def _asked(self, start: object) -> Document | None:
+        if self._stream is None:
+            self._stream = self._database.watch(self._collection, start, _AWAIT_MS)
+        change = await self._stream.try_next()
+        if change is None and not self._stream.alive:
+            raise DriverError("the collection is gone")
+        return None if change is None else change["fullDocument"]
 
     async def close(self) -> None:
         """Ends it."""

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from typing import Any
 
-from connectors.stores.mongo.client import Database
+from connectors.stores.mongo.client import Database, DriverError
+from resolvers.domain.errors import CommerceError
 
 TURN_SECONDS = 2.0
 """How long a process that is not heard of any more keeps the others waiting."""
@@ -52,42 +53,52 @@ class Turns:
             yield turn
         finally:
             turn.over.set()
-            await renewing  # what it has begun to say would come after that it has left
-            await turn.leave()
+            try:
+                await renewing  # what it has begun to say would come after that it has left
+                await turn.leave()
+            except (CommerceError, OSError, DriverError):
+                # The batch is what it is; who is silent is passed over.
+                pass
 
     async def crowded(self, skus: Collection[str]) -> list[str]:
         """Those of some streams at which another process stands."""
         asked = {"_id": {"$in": sorted(skus)}, "queue.0": {"$exists": True}}
-        found = await self._database.plain(lambda session: session.find("turns", asked))
+        found = await self._database.glance("turns", asked)
         return [
             of["_id"] for of in found if any(one["owner"] != self._owner for one in of["queue"])
         ]
 
-    async def join(self, sku: str) -> None:
-        """Stands at the end of a queue, or is heard of again; those that are not go."""
-        await self._database.modify(
+    async def join(self, sku: str) -> bool:
+        """Stands at the end of a queue, or is heard of again; those that are not go. Says whether
+        this process stands first.
+        """
+        found = await self._database.modify(
             "turns", {"_id": sku}, _joined(self._owner), upsert=True, durable=False
         )
+        return found is not None and found["queue"][0]["owner"] == self._owner
 
     async def leave(self, sku: str) -> None:
         """Lets the next one come."""
         gone = {"$pull": {"queue": {"owner": self._owner}}}
         await self._database.modify("turns", {"_id": sku}, gone, durable=False)
 
-    async def wait(self, sku: str) -> None:
-        """Waits until this process stands first, for a bounded time."""
-        patience, pause = self._timer() + _PATIENCE_SECONDS, _LOOK_SECONDS
+    def patience(self) -> float:
+        """Until when one batch waits for turns, in the timer's seconds."""
+        return self._timer() + _PATIENCE_SECONDS
+
+    async def wait(self, sku: str, patience: float) -> None:
+        """Joins a queue and waits until this process stands first, or patience ends."""
+        first, pause = await self.join(sku), _LOOK_SECONDS
         heard = self._timer()
-        while self._timer() < patience:
-            found = await self._database.plain(lambda session: session.one("turns", {"_id": sku}))
-            queue = [] if found is None else found["queue"]
-            if not queue or queue[0]["owner"] == self._owner:
-                return
-            if self._timer() - heard > _RENEWED_SECONDS:  # the first may be gone
-                await self.join(sku)
-                heard = self._timer()
+        while not first and self._timer() < patience:
             await self._rest(pause * random.uniform(0.5, 1.5))  # noqa: S311
             pause = min(2 * pause, _LOOK_MOST)
+            if self._timer() - heard > _RENEWED_SECONDS:  # the first may be gone
+                first, heard = await self.join(sku), self._timer()
+                continue
+            found = await self._database.glance("turns", {"_id": sku})
+            queue = found[0]["queue"] if found else []
+            first = not queue or queue[0]["owner"] == self._owner
 
 
 class Turn:
@@ -96,6 +107,7 @@ class Turn:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._taken: list[str] = []
+        self._patience = turns.patience()
         self.over = asyncio.Event()
 
     async def take(self, skus: Sequence[str]) -> None:
@@ -107,8 +119,7 @@ class Turn:
         await self.leave()
         for sku in taken:
             self._taken.append(sku)
-            await self._turns.join(sku)
-            await self._turns.wait(sku)
+            await self._turns.wait(sku, self._patience)
 
     async def leave(self) -> None:
         """Lets the next ones come."""
