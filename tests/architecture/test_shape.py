@@ -112,7 +112,7 @@ def test_the_domain_imports_no_other_part_of_the_house() -> None:
 
 def test_a_database_driver_is_imported_in_one_module() -> None:
     """So that its successor is one changed import (ADR-0006)."""
-    driver = re.compile(r"^\s*(import|from) (motor|pymongo)\b")
+    driver = re.compile(r"^\s*(import|from) (motor|pymongo|bson)\b")
 
     assert len({place.split(":")[0] for place in found(driver, modules(*ROOMS))}) <= 1
 

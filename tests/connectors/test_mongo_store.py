@@ -9,8 +9,9 @@ from datetime import datetime
 
 import pytest
 
-from connectors.stores.mongo.client import Database, DriverError
+from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock
+from connectors.stores.mongo.driver import DriverError
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.mongo.house import MongoHouse
 from connectors.stores.mongo.layout import VERSION, prepare

@@ -1,8 +1,7 @@
-"""The driver of MongoDB, and what may go wrong with it: the only module that imports it.
+"""A database of MongoDB: its sessions are plain, see one moment, or are transactions, which are tried
+again when another process was faster.
 
-Its surface is kept small, so that another driver is one file. A ``Database`` opens sessions: plain
-ones, those that see one moment, and transactions, which are tried again when another process was
-faster. No question of the trade is asked here.
+No question of the trade is asked here.
 """
 
 import asyncio
@@ -12,70 +11,39 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-import bson
-from bson import Int64, ObjectId
-from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
-from pymongo import ReadPreference, ReturnDocument, WriteConcern
-from pymongo.errors import (
-    ConfigurationError,
-    ConnectionFailure,
-    DuplicateKeyError,
-    InvalidName,
-    InvalidURI,
-    OperationFailure,
-    PyMongoError,
+from connectors.stores.mongo.driver import (
+    AFTER,
+    CODEC,
+    DURABLE,
+    EXISTS,
+    LOCAL,
+    PASSING,
+    PRIMARY,
+    SNAPSHOT,
+    ClientSession,
+    DriverError,
+    Login,
+    bytes_of,
+    cause_of,
+    code_of,
+    connect,
+    passes,
+    read_again,
+    told_of,
+    unanswered,
+    unknown,
 )
-from pymongo.read_concern import ReadConcern
-
 from connectors.stores.mongo.session import DUPLICATE, Document, Moved, Query, Session, WriteRefused
-from connectors.stores.unusable import StoreUnusable
 from resolvers.domain.errors import Contended
 
 T = TypeVar("T")
 
-DriverError = PyMongoError
-"""Everything that the driver raises."""
-
-Login = tuple[str, str]
-"""A user of the database, and the password."""
-
 WAIT_SECONDS = 10.0
 """How long a transaction is tried again while others are faster, or the cluster has no primary."""
 
-_SELECT_MS, _CONNECT_MS, _SOCKET_MS = 5_000, 5_000, 15_000
-_ACKNOWLEDGED_MS = 10_000  # how long a majority may take: one that is not there never answers
 _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
-
-_DURABLE = WriteConcern("majority", j=True, wtimeout=_ACKNOWLEDGED_MS)
-_PASSING = WriteConcern(1, j=False)
-_MAJORITY = ReadConcern("majority")
-_LOCAL = ReadConcern("local")
-_SNAPSHOT = ReadConcern("snapshot")
-
-_CONFLICT, _GONE = 112, 251
-_UNACKNOWLEDGED = 64
-_READ_AGAIN = (43, 175, 239, 246)  # a cursor or a moment that is gone, or is not there yet
-_READS_MAX = 3
-_FORBIDDEN = (13, 18)
+_TRIES = 3  # of a reading, and of one document that two make at once
 _USERINFO = re.compile(r"(?<=//)[^@/]*@")
-
-
-class _Plain(TypeDecoder):
-    """Large numbers as Python has them; the driver's own kind is not one that JSON takes."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: Any) -> int:
-        return int(value)
-
-
-_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRegistry([_Plain()]))
-
-
-def new_id() -> object:
-    """An id that nobody has used."""
-    return ObjectId()
 
 
 class Database:
@@ -106,30 +74,7 @@ class Database:
         self._wait_seconds = wait_seconds
         self._timer = timer
         self._rest = rest
-        more: Any = {} if login is None else {"username": login[0], "password": login[1]}
-        try:
-            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-                url,
-                tz_aware=True,
-                appname="unified-commerce-gateway",
-                serverSelectionTimeoutMS=_SELECT_MS,
-                connectTimeoutMS=_CONNECT_MS,
-                socketTimeoutMS=_SOCKET_MS,
-                **more,
-            )
-            self._database = self._client.get_database(
-                name,
-                _CODEC,
-                # Whatever the address says: others may be behind, and take no transactions.
-                read_preference=ReadPreference.PRIMARY,
-                read_concern=_MAJORITY,
-                write_concern=_DURABLE,
-            )
-        except (InvalidURI, ConfigurationError, InvalidName, ValueError) as error:
-            raise StoreUnusable(
-                f"the store {self.shown} has an address that MongoDB's driver does not take: see"
-                " that it reads mongodb://host:port/?replicaSet=name"
-            ) from _told(error)
+        self._client, self._database = connect(url, name, self.shown, login)
 
     async def ready(self) -> None:
         """Sees to it, once, that the database is ours and has its indexes.
@@ -153,7 +98,7 @@ class Database:
     async def glance(self, collection: str, query: Query) -> list[Document]:
         """Documents that match, as they are on the primary now, be they durable or not."""
         await self.ready()
-        chosen = self._database.get_collection(collection, read_concern=_LOCAL)
+        chosen = self._database.get_collection(collection, read_concern=LOCAL)
 
         async def work() -> list[Document]:
             found: list[Document] = await chosen.find(query).to_list(None)
@@ -192,7 +137,7 @@ class Database:
         while True:
             try:
                 return await _whole(self._tried(work, deadline))
-            except (Moved, PyMongoError) as error:
+            except (Moved, DriverError) as error:
                 self._again(error, before, deadline)
                 before = str(error)
             # Nobody knows who comes next; who waits a little less each time is not always last.
@@ -201,17 +146,17 @@ class Database:
             if beaten is not None:
                 await beaten()
 
-    def _again(self, error: Moved | PyMongoError, before: str, deadline: float) -> None:
+    def _again(self, error: Moved | DriverError, before: str, deadline: float) -> None:
         """Says that a transaction is to be done again, or raises why it is not."""
-        if not _passes(error):
+        if not passes(error):
             self._raise(error)
-        there = isinstance(error, Moved) or getattr(error, "code", None) == DUPLICATE
+        there = isinstance(error, Moved) or code_of(error) == DUPLICATE
         if there and str(error) and str(error) == before:  # it is not that another was faster
-            raise WriteRefused(str(error)) from _told(error)
+            raise WriteRefused(str(error)) from cause_of(error)
         if self._timer() > deadline:
-            if isinstance(error, ConnectionFailure):
+            if unanswered(error):
                 self._raise(error)
-            raise Contended("others were faster; send the same key again") from _told(error)
+            raise Contended("others were faster; send the same key again") from cause_of(error)
 
     async def modify(
         self,
@@ -224,20 +169,20 @@ class Database:
     ) -> Document | None:
         """Changes one document alone and answers with it as it is then."""
         await self.ready()
-        concern = _DURABLE if durable else _PASSING
+        concern = DURABLE if durable else PASSING
         chosen = self._database.get_collection(collection, write_concern=concern)
 
         async def work() -> Document | None:
-            for _ in range(3):
+            for _ in range(_TRIES):
                 try:
                     found: Document | None = await chosen.find_one_and_update(
                         query,
                         change if isinstance(change, Mapping) else list(change),
                         upsert=upsert,
-                        return_document=ReturnDocument.AFTER,
+                        return_document=AFTER,
                     )
-                except OperationFailure as error:
-                    if error.code != DUPLICATE:  # two made it at once: now it is there
+                except DriverError as error:
+                    if code_of(error) != DUPLICATE:  # two made it at once: now it is there
                         raise
                 else:
                     if found is not None or not upsert:
@@ -254,7 +199,7 @@ class Database:
     async def hello(self) -> Document:
         """What the server says of itself, its time and its place in a cluster among it."""
         with self._translated():
-            reply: Document = await self._client.admin.command("hello", codec_options=_CODEC)
+            reply: Document = await self._client.admin.command("hello", codec_options=CODEC)
             return reply
 
     async def collections(self) -> list[str]:
@@ -269,8 +214,8 @@ class Database:
             if collection not in await self._database.list_collection_names():
                 try:
                     await self._database.create_collection(collection)
-                except PyMongoError as error:
-                    if getattr(error, "code", None) != 48 and "exists" not in str(error):
+                except DriverError as error:
+                    if code_of(error) != EXISTS and "exists" not in str(error):
                         raise
             if indexes:
                 await self._database.command("createIndexes", collection, indexes=list(indexes))
@@ -286,36 +231,38 @@ class Database:
     async def first(self, collection: str, document: Document) -> Document:
         """Adds a document unless its id is there; what stands there then. Before it is ready."""
         # What another process added this instant may not have reached the majority yet.
-        chosen = self._database.get_collection(collection, read_concern=_LOCAL)
+        chosen = self._database.get_collection(collection, read_concern=LOCAL)
         with self._translated():
             try:
                 await chosen.insert_one(document)
-            except DuplicateKeyError:
+            except DriverError as error:
+                if code_of(error) != DUPLICATE:
+                    raise
                 found: Document | None = await chosen.find_one({"_id": document["_id"]})
                 assert found is not None, "nobody takes it away"
                 return found
             return document
 
-    def _session(self, session: AsyncIOMotorClientSession | None) -> Session:
-        return Session(self._database, session, _bytes_of)
+    def _session(self, session: ClientSession | None) -> Session:
+        return Session(self._database, session, bytes_of)
 
     async def _asked(self, work: Callable[[], Awaitable[T]]) -> T:
         """Asks, and asks again if the server lost the thread on the way."""
         with self._translated():
-            for _ in range(_READS_MAX):
+            for _ in range(_TRIES):
                 try:
                     return await _whole(work())
-                except OperationFailure as error:
-                    if error.code not in _READ_AGAIN:
+                except DriverError as error:
+                    if not read_again(error):
                         raise
             raise Contended(f"the store {self.shown} lost the thread; try again")
 
     async def _tried(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
         async with await self._client.start_session() as session:
             session.start_transaction(
-                read_concern=_SNAPSHOT,
-                write_concern=_DURABLE,
-                read_preference=ReadPreference.PRIMARY,
+                read_concern=SNAPSHOT,
+                write_concern=DURABLE,
+                read_preference=PRIMARY,
             )
             try:
                 result = await work(self._session(session))
@@ -325,12 +272,12 @@ class Database:
             await self._committed(session, deadline)
             return result
 
-    async def _committed(self, session: AsyncIOMotorClientSession, deadline: float) -> None:
+    async def _committed(self, session: ClientSession, deadline: float) -> None:
         while True:
             try:
                 await session.commit_transaction()
-            except PyMongoError as error:
-                if not error.has_error_label("UnknownTransactionCommitResult"):
+            except DriverError as error:
+                if not unknown(error):
                     raise
                 if self._timer() > deadline:
                     raise Contended(
@@ -347,19 +294,11 @@ class Database:
         told = self.told_of(error)
         if told is error:
             raise error
-        raise told from _told(error)
+        raise told from cause_of(error)
 
     def told_of(self, error: Exception) -> Exception:
         """What a caller or a person can do about an error; itself if it is a bug."""
-        code = getattr(error, "code", None)
-        if code in _FORBIDDEN:
-            return StoreUnusable(
-                f"the store {self.shown} does not let this user in; see the user, its password and"
-                " its rights: it needs readWrite on the database"
-            )
-        if isinstance(error, ConnectionFailure) or code == _UNACKNOWLEDGED:
-            return Contended(f"the store {self.shown} does not answer; try again")
-        return error
+        return told_of(error, self.shown)
 
 
 class _Translation:
@@ -372,26 +311,10 @@ class _Translation:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PyMongoError):
+        if isinstance(error, DriverError):
             told = self._database.told_of(error)
             if told is not error:
-                raise told from _told(error)
-
-
-def _passes(error: Exception) -> bool:
-    """Says whether the same transaction may go through when it is tried again."""
-    if isinstance(error, Moved | ConnectionFailure):
-        return True
-    return isinstance(error, PyMongoError) and (
-        error.has_error_label("TransientTransactionError")
-        # A transaction that is gone may have been committed: then its key or its versions say so.
-        or getattr(error, "code", None) in (DUPLICATE, _CONFLICT, _GONE)
-    )
-
-
-def _bytes_of(document: Document) -> int:
-    """How much a document takes on its way to the server."""
-    return len(bson.encode(document))
+                raise told from cause_of(error)
 
 
 async def _whole(work: Awaitable[T]) -> T:
@@ -408,15 +331,10 @@ async def _whole(work: Awaitable[T]) -> T:
         raise
 
 
-async def _dropped(session: AsyncIOMotorClientSession) -> None:
+async def _dropped(session: ClientSession) -> None:
     running: Any = session.in_transaction  # a value, whatever its stub says
     if running:
         try:
             await session.abort_transaction()
-        except PyMongoError:  # it ends by itself
+        except DriverError:  # it ends by itself
             return
-
-
-def _told(error: Exception) -> Exception | None:
-    """The cause to be kept with an error, unless it might show the address and its password."""
-    return error if isinstance(error, OperationFailure | ConnectionFailure | Moved) else None

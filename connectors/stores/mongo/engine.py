@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from connectors.stores.mongo.catalog import MongoCatalog
-from connectors.stores.mongo.client import Database, Login
+from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock, ServerTime
+from connectors.stores.mongo.driver import Login
 from connectors.stores.mongo.house import MongoHouse
 from connectors.stores.mongo.layout import prepare
 from connectors.stores.mongo.outbox import MongoOutbox

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from connectors.stores.coding import micros
-from connectors.stores.mongo.client import Database, new_id
+from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock
 from connectors.stores.mongo.documents import feed_doc, read_feed
+from connectors.stores.mongo.driver import new_id
 from connectors.stores.mongo.session import Document, Session
 from connectors.stores.mongo.tail import Lost, Tail
 from resolvers.domain.feeds import Feed

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from connectors.stores.mongo.client import Database, DriverError
+from connectors.stores.mongo.client import Database
+from connectors.stores.mongo.driver import DriverError
 from connectors.stores.mongo.session import Document
 
 _AWAIT_MS = 20

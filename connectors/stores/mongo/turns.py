@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from typing import Any
 
-from connectors.stores.mongo.client import Database, DriverError
+from connectors.stores.mongo.client import Database
+from connectors.stores.mongo.driver import DriverError
 from resolvers.domain.errors import CommerceError
 
 TURN_SECONDS = 2.0
