@@ -1,5 +1,5 @@
-"""A database of MongoDB: its sessions are plain, see one moment, or are transactions, which are tried
-again when another process was faster.
+"""A database of MongoDB, and its sessions: plain ones, those that see one moment, and transactions,
+which are done again when another process was faster.
 
 No question of the trade is asked here.
 """
