@@ -28,8 +28,8 @@ from resolvers.domain.reservation import (
     release_entries,
 )
 from resolvers.domain.sales import references_of, writes_of
-from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Taker, Unseen, counted
+from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource, Watermark
+from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker, Unseen, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ def count(books: Books, told: Count) -> Change:
     seen: list[Unseen] = []
     for sku, (number, elsewhere) in told.levels.items():
         stream = books.stream(sku)
+        seen += _restamped(stream, told)
         entry = counted(
             stream,
             feed.location,
@@ -80,6 +81,23 @@ def count(books: Books, told: Count) -> Change:
         ]
     later = before is None or before.watermark < feed.watermark
     return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())
+
+
+def _restamped(stream: Stream, told: Count) -> list[Unseen]:
+    """Movements whose stamps can be no number of this source's readings, as its declaration was
+    another when it took them: they were taken before this reading was counted, so the next one
+    holds them.
+    """
+    if told.source.watermark is not Watermark.NONE:
+        return []
+    watermark = told.feed.watermark
+    return [
+        replace(movement, acknowledged=watermark)
+        for movement in stream.unseen.values()
+        if movement.location == told.feed.location
+        and movement.acknowledged is not None
+        and movement.acknowledged > watermark
+    ]
 
 
 @dataclass(frozen=True, slots=True)

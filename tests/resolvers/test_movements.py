@@ -273,3 +273,32 @@ def test_without_watermarks_a_correction_is_in_doubt_until_a_reading_began_after
     assert world.on_hand == in_doubt
     world.count(10 + delta, 3)
     assert (world.on_hand, world.unseen) == (10 + delta, {})
+
+
+def test_a_feed_whose_watermark_was_a_clocks_goes_on_without_watermarks():
+    """Nor do units come back that a reading which was under way lacks."""
+    world = World(CLOCK, 90 * SECOND)
+    world.source = NO_WATERMARK
+    adjustment = world.correct(-3)
+    stamp = NO_WATERMARK.stamped(None, world.known.feeds[FEED].watermark)
+    world.run(lambda books: facts.acknowledged(books, adjustment, stamp))
+
+    world.count(10, NO_WATERMARK.believed(None, 90 * SECOND, NOON))
+    assert (world.on_hand, stamp) == (7, 90 * SECOND + 1)
+    world.count(7, NO_WATERMARK.believed(None, 90 * SECOND + 1, NOON))
+    assert (world.on_hand, world.unseen) == (7, {})
+
+
+@pytest.mark.parametrize(("delta", "in_doubt"), [(2, 10), (-2, 8)])
+def test_a_correction_that_was_stamped_by_a_clock_before_is_held_by_the_reading_after_the_next(
+    delta, in_doubt
+):
+    world = World(CLOCK, 90 * SECOND)
+    adjustment = world.correct(delta)
+    world.run(lambda books: facts.acknowledged(books, adjustment, 100 * SECOND))
+    world.source = NO_WATERMARK
+
+    world.count(10, 90 * SECOND + 1)
+    assert world.on_hand == in_doubt
+    world.count(10 + delta, 90 * SECOND + 2)
+    assert (world.on_hand, world.unseen) == (10 + delta, {})

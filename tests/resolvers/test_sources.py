@@ -300,3 +300,16 @@ async def test_without_watermarks_a_correction_stands_once_a_reading_began_after
     await it.sync()
     assert await it.on_hand() == 15
     assert await it.shop.store.stock.unseen(HERE) == []
+
+
+async def test_without_watermarks_and_before_the_first_reading_the_first_may_be_under_way() -> None:
+    it = Followed(StockSource(watermark=Watermark.NONE))
+    await it.shop.furnish(locations=[at for at in chain.LOCATIONS if at.code == HERE])
+    ctx = it.shop.context(OPERATOR)
+    await stock.adjust_stock(ctx, AdjustStock("k", SKU, HERE, "RECEIPT", delta=5))
+    lease = await it.shop.store.house.lease("push:erp", "test", 60, it.shop.clock())
+
+    assert await push_due(ctx, it.backend, lambda: lease) == 1
+
+    [unseen] = await it.shop.store.stock.unseen(HERE)
+    assert (unseen.on_hand, unseen.acknowledged) == (5, 1)
