@@ -6,6 +6,7 @@ when, and what becomes of a failure, is ``sync``'s.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from resolvers.context import Context
 from resolvers.domain import facts
@@ -60,11 +61,18 @@ async def follow_movements(
 
 
 async def follow(
-    ctx: Context, backend: Backend, reading: StockReading, feed: Feed, last: StockReading | None
+    ctx: Context,
+    backend: Backend,
+    reading: StockReading,
+    feed: Feed,
+    last: StockReading | None,
+    *,
+    anew: bool = False,
 ) -> None:
     """Lets the books follow what one location's system says.
 
-    ``last`` is the reading that they have followed before, None if that is not known.
+    ``last`` is the reading that they have followed before, None if that is not known; ``anew`` as
+    in a ``Count``.
     """
     source = source_of(backend)
     if last is None or last.departed != reading.departed:
@@ -77,23 +85,25 @@ async def follow(
     chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
     if not chunks and (last is None or last.watermark != reading.watermark):
         chunks = [[]]
-    commands = [_count(feed, reading, chunk, await easing(ctx, chunk), source) for chunk in chunks]
+    commands = [
+        _count(reading, chunk, facts.Count(feed, {}, source, anew), await easing(ctx, chunk))
+        for chunk in chunks
+    ]
     await asyncio.gather(*(ctx.engine.run(command) for command in commands))
 
 
-def _count(
-    feed: Feed, reading: StockReading, skus: Sequence[str], ease: Ease, source: StockSource
-) -> Command:
+def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:
+    """The command that counts some SKUs of a reading."""
     none = Level(0)
     levels = {
         sku: (level.on_hand, level.elsewhere)
         for sku in skus
         for level in (reading.levels.get(sku, none),)
     }
-    told = facts.Count(feed, levels, source)
-    scope = Scope(skus=frozenset(skus), feeds=frozenset([feed.key]))
+    told = replace(of, levels=levels)
+    scope = Scope(skus=frozenset(skus), feeds=frozenset([told.feed.key]))
     return Command(
-        None, "", scope, lambda books: (ease(books, facts.count(books, told)), feed.location)
+        None, "", scope, lambda books: (ease(books, facts.count(books, told)), reading.location)
     )
 
 

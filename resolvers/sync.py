@@ -116,7 +116,8 @@ async def sync_backend(
 ) -> bool:
     """Reads everything that a backend is read for; says whether all of it could be read.
 
-    ``whole`` reads the catalogue and the orders from their beginning, not from where they stood.
+    ``whole`` is a person's wish: the catalogue and the orders are read from their beginning, not
+    from where they stood, and readings of stock hold even if their watermarks run back.
     """
     known = {feed.key: feed for feed in await ctx.store.house.feeds()}
     this = _Pass(ctx, backend, known)
@@ -126,7 +127,7 @@ async def sync_backend(
         if backend.catalog is not None:
             await _catalog(this, whole=whole)
         if backend.stock is not None:
-            await _stock(this, memory)
+            await _stock(this, memory, whole=whole)
         if backend.order_source is not None:
             await _orders(this, whole=whole)
         if not backend.capabilities.roles:
@@ -183,7 +184,7 @@ async def _catalog(this: _Pass, *, whole: bool) -> None:
 # ---- stock ------------------------------------------------------------------------------------
 
 
-async def _stock(this: _Pass, memory: Memory) -> None:
+async def _stock(this: _Pass, memory: Memory, *, whole: bool) -> None:
     """Reads every location of the backend, a few at a time: what moved, then what is there."""
     code = this.backend.code
     places = [at.code for at in await this.ctx.store.catalog.locations() if at.authority == code]
@@ -201,14 +202,19 @@ async def _stock(this: _Pass, memory: Memory) -> None:
                 before = this.ctx.now
                 read = await this.backend.stock.read(location)
                 watermark = source.believed(read.watermark, feed.watermark, this.ctx.now)
+                runs_back = watermark < feed.watermark
+                if not whole:
+                    source.require_order(watermark, feed.watermark)
                 reading = replace(read, watermark=watermark)
                 last = memory.readings.get(location)
                 if last is not None and last.watermark != feed.watermark:
                     last = None  # somebody else has followed this location since
                 told = replace(feed, watermark=watermark, observed_at=before, error=unmoved)
+                if runs_back:
+                    told = replace(told, moved=0, doubt=0)
                 if in_doubt(told, source):
                     told = replace(told, error=IN_DOUBT)
-                await follow(this.ctx, this.backend, reading, told, last)
+                await follow(this.ctx, this.backend, reading, told, last, anew=runs_back)
                 memory.readings[location] = reading
                 heard.append(told)
 

@@ -37,12 +37,14 @@ class Count:
     """Some SKUs of one location as its system says they are: (its number, sold there) by SKU.
 
     ``feed`` is the reading that it is part of; its watermark is the system's own. ``source`` is
-    what the system declares of its numbers.
+    what the system declares of its numbers. ``anew`` is a person's word that the reading holds
+    though its watermark runs back, as that of a system that was restored does.
     """
 
     feed: Feed
     levels: Mapping[str, tuple[int, int]]
     source: StockSource = BY_SEQUENCE
+    anew: bool = False
 
 
 def count(books: Books, told: Count) -> Change:
@@ -52,15 +54,17 @@ def count(books: Books, told: Count) -> Change:
     """
     feed, source = told.feed, told.source
     before = books.feeds.get(feed.key)
-    if before is not None and before.watermark > feed.watermark:
-        return Change()
-    if before is not None:
+    if told.anew:
+        feed = replace(feed, moved=0, doubt=0)
+    elif before is not None:
+        if before.watermark > feed.watermark:
+            return Change()
         feed = replace(feed, moved=before.moved, doubt=before.doubt)
     entries: list[StockEntry] = []
     seen: list[Unseen] = []
     for sku, (number, elsewhere) in told.levels.items():
-        stream = books.stream(sku)
-        seen += _restamped(stream, told)
+        stream, restamped = _restamped(books.stream(sku), told)
+        seen += restamped
         entry = counted(
             stream,
             feed.location,
@@ -79,25 +83,28 @@ def count(books: Books, told: Count) -> Change:
             and movement.acknowledged is not None
             and source.seen(movement.acknowledged, feed.watermark) is Seen.YES
         ]
-    later = before is None or before.watermark < feed.watermark
+    later = before is None or before.watermark < feed.watermark or told.anew
     return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())
 
 
-def _restamped(stream: Stream, told: Count) -> list[Unseen]:
-    """Movements whose stamps can be no number of this source's readings, as its declaration was
-    another when it took them: they were taken before this reading was counted, so the next one
-    holds them.
+def _restamped(stream: Stream, told: Count) -> tuple[Stream, Sequence[Unseen]]:
+    """Movements with stamps of another count than this reading's: of before the system was
+    restored, or declared what it declares now. They were taken before this reading was followed, so
+    the next one holds them; whether this one does is not known: what they add is left out.
     """
-    if told.source.watermark is not Watermark.NONE:
-        return []
+    if not told.anew and told.source.watermark is not Watermark.NONE:
+        return stream, ()
     watermark = told.feed.watermark
-    return [
-        replace(movement, acknowledged=watermark)
+    moved = [
+        replace(movement, on_hand=min(0, movement.on_hand))
         for movement in stream.unseen.values()
         if movement.location == told.feed.location
         and movement.acknowledged is not None
         and movement.acknowledged > watermark
     ]
+    unseen = {**stream.unseen, **{movement.id: movement for movement in moved}}
+    stamped = [replace(movement, acknowledged=watermark) for movement in moved]
+    return replace(stream, unseen=unseen), stamped
 
 
 @dataclass(frozen=True, slots=True)

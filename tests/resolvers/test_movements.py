@@ -45,11 +45,10 @@ class World:
         self.known = replace(self.known, streams=dict(books.streams), feeds=dict(books.feeds))
         return change
 
-    def count(self, number: int, watermark: int, elsewhere: int = 0) -> None:
-        told = facts.Count(
-            Feed(*FEED, watermark, NOON), {"A": (number, elsewhere)}, source=self.source
-        )
-        self.run(lambda books: facts.count(books, told))
+    def count(self, number: int, watermark: int, elsewhere: int = 0, **more) -> Change:
+        feed = Feed(*FEED, watermark, NOON)
+        told = facts.Count(feed, {"A": (number, elsewhere)}, source=self.source, **more)
+        return self.run(lambda books: facts.count(books, told))
 
     def correct(self, delta: int) -> Adjustment:
         told = facts.Correction(
@@ -174,6 +173,23 @@ def test_a_correction_that_was_refused_and_taken_all_the_same_is_not_brought_bac
     world.count(10, 11)
 
     assert world.on_hand == 7
+
+
+@pytest.mark.parametrize(("delta", "then"), [(3, 10), (-3, 7)])
+def test_what_a_restored_system_was_told_is_held_by_the_reading_after_the_accepted_one(delta, then):
+    """It may have lost it, or have taken it since: until then less is promised."""
+    world = World(watermark=50)
+    adjustment = world.correct(delta)
+    world.run(lambda books: facts.acknowledged(books, adjustment, 51))
+    world.tell(moved("7", 2, 52, after=50))
+
+    assert world.count(10, 20) == Change()
+    world.count(10, 20, anew=True)
+    feed = world.known.feeds[FEED]
+    assert (world.on_hand, feed.watermark, feed.moved, feed.doubt) == (then, 20, 0, 0)
+    assert world.count(99, 19) == Change()
+    world.count(10, 20)
+    assert (world.on_hand, world.unseen) == (10, {})
 
 
 def test_a_correction_that_we_do_not_know_is_a_movement_like_any_other():

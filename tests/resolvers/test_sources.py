@@ -95,6 +95,10 @@ class Followed:
     async def sync(self) -> bool:
         return await sync_backend(self.shop.context(OPERATOR), self.backend, self.memory)
 
+    async def sync_by_hand(self) -> bool:
+        ctx = self.shop.context(OPERATOR)
+        return await sync_backend(ctx, self.backend, Memory(), whole=True)
+
     async def on_hand(self, location: str = HERE) -> int:
         streams = await self.shop.store.stock.streams([SKU], self.shop.clock())
         return streams[SKU].position(location).on_hand if SKU in streams else 0
@@ -243,6 +247,34 @@ async def test_a_reading_from_the_future_without_a_time_or_out_of_turn_changes_n
     assert (await it.on_hand(HERE), await it.on_hand(THERE)) == (10, 7)
     [view] = await house_flows.backends(it.shop.context(OPERATOR))
     assert (view.status, view.last_error) == ("DEGRADED", after.error)
+
+
+async def test_a_person_accepts_the_readings_of_a_system_that_was_restored() -> None:
+    it = await followed()
+    it.erp.says(HERE, 15, 50)
+    await it.sync()
+    it.erp.moved = [receipt("1", 4, 51, after=50)]
+    await it.sync()
+    assert await it.on_hand() == 19
+    it.erp.moved = []
+    it.erp.says(HERE, 12, 20)
+    it.erp.says(THERE, 6, 20)
+
+    assert not await it.sync()
+    assert (await it.feed()).error.endswith("gateway sync CODE accepts it")
+    assert (await it.on_hand(HERE), await it.on_hand(THERE)) == (19, 6)
+    assert await it.sync_by_hand()
+
+    feed = await it.feed()
+    assert (await it.on_hand(HERE), await it.on_hand(THERE)) == (12, 6)
+    assert (feed.watermark, feed.moved, feed.error) == (20, 0, "")
+    assert await it.shop.store.stock.unseen(HERE) == []
+    it.erp.says(HERE, 99, 19)
+    assert not await it.sync()
+    it.erp.moved = [receipt("1", 2, 21, after=20)]
+    it.erp.says(HERE, 12, 20)
+    assert await it.sync()
+    assert (await it.on_hand(), it.erp.asked[-1]) == (14, 20)
 
 
 async def test_a_movement_from_the_future_changes_nothing_and_the_reading_is_believed() -> None:
