@@ -223,10 +223,13 @@ def sent(books: Books, adjustment: Adjustment) -> Change:
 def acknowledged(books: Books, adjustment: Adjustment, sequence: int | None) -> Change:
     """Notes at which of its own sequence a system has taken a correction of ours.
 
-    A system that says no sequence has it from now on: the correction is forgotten at once.
+    A system that says no sequence has it from now on: the correction is forgotten at once, unless
+    its own movement has come already and said where it stands.
     """
     movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
     if movement is None:
+        return Change()
+    if sequence is None and movement.acknowledged is not None:
         return Change()
     if sequence is None:
         return Change(unseen=(replace(movement, on_hand=0),))

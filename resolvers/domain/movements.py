@@ -22,7 +22,8 @@ class Movement:
     ``id`` is the system's, one for each SKU and location; ``cause`` is what people know it by.
     ``sequence`` is comparable with its watermarks, ``after`` that of the movement before it at the
     location, None if the system does not say. ``ours`` is the reference of the correction of ours
-    that it is. Goods of our sales that leave come without units: readings tell of them.
+    that it is: one that the books do not know adds nothing before a reading does. Goods of our
+    sales that leave come without units: readings tell of them.
     """
 
     id: str
@@ -78,7 +79,8 @@ def move(books: Books, told: Moved) -> Change:
         last = touched.get(fresh.id) or unseen.get(fresh.id)
         if last is None:
             booked = fresh.on_hand
-            if booked > 0 and (seen is Seen.PERHAPS or in_doubt(feed, told.source)):
+            counted_before = bool(ours) or seen is Seen.PERHAPS  # maybe
+            if booked > 0 and (counted_before or in_doubt(feed, told.source)):
                 continue
         elif last == fresh:
             continue

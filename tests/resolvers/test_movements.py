@@ -192,12 +192,37 @@ def test_what_a_restored_system_was_told_is_held_by_the_reading_after_the_accept
     assert (world.on_hand, world.unseen) == (10, {})
 
 
-def test_a_correction_that_we_do_not_know_is_a_movement_like_any_other():
+@pytest.mark.parametrize(("delta", "told"), [(2, 10), (-2, 8)])
+def test_a_correction_that_we_do_not_know_adds_nothing_before_a_reading(delta, told):
+    """It may be of an earlier store, or one that was taken without a stamp and is forgotten."""
     world = World()
 
-    world.tell(moved("7", 2, 11, ours="of an earlier store"))
+    world.tell(moved("7", delta, 11, ours="of an earlier store"))
+
+    assert world.on_hand == told
+    world.count(10 + delta, 11)
+    assert (world.on_hand, world.unseen) == (10 + delta, {})
+
+
+def test_a_correction_that_was_taken_without_a_stamp_and_then_told_is_booked_once():
+    world = World()
+    adjustment = world.correct(2)
+    world.run(lambda books: facts.acknowledged(books, adjustment, None))
+
+    world.tell(moved("7", 2, 11, ours="C1"))
 
     assert world.on_hand == 12
+
+
+def test_an_answer_without_a_stamp_leaves_the_stamp_of_the_movement_alone():
+    world = World()
+    adjustment = world.correct(-3)
+    world.tell(moved("7", -3, 12, ours="C1"))
+
+    world.run(lambda books: facts.acknowledged(books, adjustment, None))
+    world.count(10, 11)
+
+    assert world.on_hand == 7
 
 
 def test_what_the_source_sold_and_keeps_is_off_the_promise_however_late_a_reading_comes():
