@@ -152,6 +152,21 @@ def test_of_two_things_said_of_one_movement_the_worse_is_believed(first, then, l
     assert (world.on_hand, world.in_doubt, world.unseen) == (10 + then, False, {})
 
 
+@pytest.mark.parametrize(("units", "then"), [(-3, 7), (3, 10)])
+@pytest.mark.parametrize("sequences", [(11, 14), (14, 11)])
+def test_a_movement_that_comes_again_with_another_sequence_adds_nothing_to_a_reading_between(
+    units, then, sequences
+):
+    world = World()
+    for sequence in sequences:
+        world.tell(moved("7", units, sequence))
+
+    world.count(10, 12)
+    assert (world.on_hand, world.in_doubt) == (then, True)
+    world.count(10 + units, 14)
+    assert (world.on_hand, world.in_doubt, world.unseen) == (10 + units, False, {})
+
+
 def test_a_correction_of_ours_that_comes_back_is_its_receipt_and_is_not_booked_again():
     world = World()
     world.correct(2)
