@@ -89,7 +89,11 @@ async def follow(
         _count(reading, chunk, facts.Count(feed, {}, source, anew), await easing(ctx, chunk))
         for chunk in chunks
     ]
-    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+    runs = (ctx.engine.run(command) for command in commands)
+    results = await asyncio.gather(*runs, return_exceptions=True)  # the feed stands still after it
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:

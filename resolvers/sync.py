@@ -101,14 +101,19 @@ class _Pass:
             yield self.feed(entity, location)
         except CommerceError as error:
             self.good = False
-            await self.save(replace(self.feed(entity, location), error=str(error)[:_ERROR_CHARS]))
+            await self._note(entity, location, str(error)[:_ERROR_CHARS])
             if isinstance(error, BackendUnavailable | BackendTimedOut):
                 raise
         except Exception:
             self.good = False
             log.exception("reading %s of %s failed in our own code", entity, self.backend.code)
-            failed = replace(self.feed(entity, location), error="internal error; see the log")
-            await self.save(failed)
+            await self._note(entity, location, "internal error; see the log")
+
+    async def _note(self, entity: str, location: str, error: str) -> None:
+        """Writes an error on a feed as it stands now: what failed may have moved it."""
+        stored = {feed.key: feed for feed in await self.ctx.store.house.feeds()}
+        feed = self.feed(entity, location)
+        await self.save(replace(stored.get(feed.key, feed), error=error))
 
 
 async def sync_backend(

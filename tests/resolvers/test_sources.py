@@ -13,14 +13,14 @@ from connectors.sandbox import chain
 from resolvers import house as house_flows
 from resolvers import reservations, stock
 from resolvers.domain.books import Change, Scope
-from resolvers.domain.errors import BackendRefused
+from resolvers.domain.errors import BackendRefused, Contended
 from resolvers.domain.feeds import Feed
 from resolvers.domain.movements import Movement
 from resolvers.domain.outbox import Adjustment
 from resolvers.domain.reservation import Line
 from resolvers.domain.sources import BY_SEQUENCE, Granularity, Meaning, StockSource, Watermark
 from resolvers.domain.stock import EntryKind, Unseen
-from resolvers.engine import Command
+from resolvers.engine import Command, Outcome, StockEngine
 from resolvers.oversells import browse_oversells
 from resolvers.ports import (
     Backend,
@@ -112,6 +112,15 @@ async def followed(declared: StockSource = BY_SEQUENCE) -> Followed:
     it = Followed(declared)
     await it.opens()
     return it
+
+
+class OtherwiseBusy(StockEngine):
+    """An engine that never comes to the SKU Z."""
+
+    async def run(self, command: Command) -> Outcome:
+        if "Z" in command.scope.skus:
+            raise Contended("others write it")
+        return await super().run(command)
 
 
 def receipt(id: str, units: int, sequence: int, after: int | None = None) -> Movement:
@@ -287,6 +296,18 @@ async def test_a_movement_from_the_future_changes_nothing_and_the_reading_is_bel
     feed = await it.feed()
     assert (await it.on_hand(), feed.watermark, feed.moved) == (9, 12, 0)
     assert feed.error.startswith("it is stamped 3600 s in the future")
+
+
+async def test_a_reading_that_was_followed_in_part_says_so_on_its_feed() -> None:
+    it = await followed()
+    levels = {f"A-{at:03}": Level(1) for at in range(200)} | {"Z": Level(1)}
+    it.erp.told[HERE] = StockReading(HERE, levels, 11)
+    it.shop.engine = OtherwiseBusy(it.shop.store.stock, it.shop.clock)
+
+    assert not await it.sync()
+
+    feed = await it.feed()
+    assert (feed.watermark, feed.error) == (11, "others write it")
 
 
 # ---- what is declared ---------------------------------------------------------------------------
