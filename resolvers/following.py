@@ -11,12 +11,13 @@ from dataclasses import replace
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Scope
+from resolvers.domain.errors import ReadingRefused
 from resolvers.domain.feeds import Feed
 from resolvers.domain.movements import Moved, Movement, move
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import WriteAction
 from resolvers.domain.sales import number_of
-from resolvers.domain.sources import StockSource
+from resolvers.domain.sources import StockSource, Watermark
 from resolvers.domain.stock import Position
 from resolvers.engine import Command
 from resolvers.filters import LevelFilter
@@ -73,6 +74,9 @@ async def follow(
 
     ``last`` is the reading that they have followed before, None if that is not known; ``anew`` as
     in a ``Count``.
+
+    Raises:
+        ReadingRefused: another process's reading has the number of this one; it was let go.
     """
     source = source_of(backend)
     if last is None or last.departed != reading.departed:
@@ -91,9 +95,13 @@ async def follow(
     ]
     runs = (ctx.engine.run(command) for command in commands)
     results = await asyncio.gather(*runs, return_exceptions=True)  # the feed stands still after it
+    outcomes = [result for result in results if not isinstance(result, BaseException)]
     for result in results:
         if isinstance(result, BaseException):
             raise result
+    believed = any(outcome.change is not None and outcome.change.feeds for outcome in outcomes)
+    if source.watermark is Watermark.NONE and not believed:
+        raise ReadingRefused("another process has followed a reading of its own meanwhile")
 
 
 def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:

@@ -57,7 +57,7 @@ def count(books: Books, told: Count) -> Change:
     if told.anew:
         feed = replace(feed, moved=0, doubt=0)
     elif before is not None:
-        if before.watermark > feed.watermark:
+        if before.watermark > feed.watermark or _is_anothers(before, told):
             return Change()
         feed = replace(feed, moved=before.moved, doubt=before.doubt)
     entries: list[StockEntry] = []
@@ -85,6 +85,15 @@ def count(books: Books, told: Count) -> Change:
         ]
     later = before is None or before.watermark < feed.watermark or told.anew
     return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())
+
+
+def _is_anothers(before: Feed, told: Count) -> bool:
+    """Says whether another reading has this one's number, as both were counted on from the same:
+    which of the two is the later cannot be known.
+    """
+    same = before.watermark == told.feed.watermark
+    unmarked = told.source.watermark is Watermark.NONE
+    return unmarked and same and before.observed_at != told.feed.observed_at
 
 
 def _restamped(stream: Stream, told: Count) -> tuple[Stream, Sequence[Unseen]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -45,8 +45,10 @@ class World:
         self.known = replace(self.known, streams=dict(books.streams), feeds=dict(books.feeds))
         return change
 
-    def count(self, number: int, watermark: int, elsewhere: int = 0, **more) -> Change:
-        feed = Feed(*FEED, watermark, NOON)
+    def count(
+        self, number: int, watermark: int, elsewhere: int = 0, at: datetime = NOON, **more
+    ) -> Change:
+        feed = Feed(*FEED, watermark, at)
         told = facts.Count(feed, {"A": (number, elsewhere)}, source=self.source, **more)
         return self.run(lambda books: facts.count(books, told))
 
@@ -329,6 +331,16 @@ def test_without_watermarks_a_correction_is_in_doubt_until_a_reading_began_after
     assert world.on_hand == in_doubt
     world.count(10 + delta, 3)
     assert (world.on_hand, world.unseen) == (10 + delta, {})
+
+
+@pytest.mark.parametrize(("source", "then"), [(NO_WATERMARK, 9), (BY_SEQUENCE, 8)])
+def test_without_watermarks_the_same_number_of_two_readings_is_the_firsts(source, then):
+    world = World(source)
+
+    world.count(9, 11)
+    world.count(8, 11, at=NOON + timedelta(seconds=1))
+
+    assert (world.on_hand, world.known.feeds[FEED].observed_at) == (then, NOON)
 
 
 def test_a_feed_whose_watermark_was_a_clocks_goes_on_without_watermarks():

@@ -3,7 +3,7 @@
 The source is played here: what it says at each place, and what it tells moved.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -51,6 +51,7 @@ class Erp:
         self.moved: list[Movement] = []
         self.refuses = False
         self.asked: list[int] = []
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
 
     def says(self, location: str, units: int, watermark: int | None, elsewhere: int = 0) -> None:
         levels = {SKU: Level(units, elsewhere)}
@@ -62,7 +63,11 @@ class Erp:
     async def read(self, location: str) -> StockReading:
         if self.refuses:
             raise BackendRefused("no numbers today", backend="erp", kind="AUTH")
-        return self.told[location]
+        told, meanwhile = self.told[location], self.meanwhile
+        if location == HERE and meanwhile is not None:
+            self.meanwhile = None
+            await meanwhile()
+        return told
 
     async def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
         self.asked += [after] if location == HERE else []
@@ -366,3 +371,23 @@ async def test_without_watermarks_and_before_the_first_reading_the_first_may_be_
 
     [unseen] = await it.shop.store.stock.unseen(HERE)
     assert (unseen.on_hand, unseen.acknowledged) == (5, 1)
+
+
+async def test_without_watermarks_a_reading_that_another_process_overtook_is_let_go() -> None:
+    it = await followed(StockSource(watermark=Watermark.NONE))
+    ctx = it.shop.context(OPERATOR)
+
+    async def another_process() -> None:
+        it.shop.clock.advance(seconds=1)
+        it.erp.says(HERE, 7, None)
+        await sync_backend(ctx, it.backend, Memory())
+        it.erp.says(HERE, 10, None)
+
+    it.erp.meanwhile = another_process
+
+    assert not await it.sync()
+    feed = await it.feed()
+    assert (await it.on_hand(), feed.watermark) == (7, 2)
+    assert feed.error == "another process has followed a reading of its own meanwhile"
+    assert await it.sync()
+    assert (await it.on_hand(), (await it.feed()).error) == (10, "")
