@@ -25,6 +25,7 @@ from resolvers.ground import Ease, easing
 from resolvers.ports import Backend, Departed, Level, StockReading
 
 _SKUS_PER_COMMAND = 200
+_MOVEMENTS_PER_COMMAND = 200
 _LEVELS_PER_READ = 2000
 
 
@@ -37,8 +38,9 @@ def source_of(backend: Backend) -> StockSource:
 
 async def follow_movements(
     ctx: Context, backend: Backend, feed: Feed, movements: Sequence[Movement]
-) -> Feed:
-    """Books movements that no reading holds yet; the location's feed as it is then.
+) -> tuple[Feed, int]:
+    """Books movements that no reading holds yet; the location's feed as it is then, and how many
+    of them are to be remembered.
 
     Raises:
         ReadingRefused: one of them is from the future; none was booked.
@@ -46,19 +48,23 @@ async def follow_movements(
     source = source_of(backend)
     for movement in movements:
         source.believed(movement.sequence, 0, ctx.now)
-    told = Moved(feed.key, movements, source)
-    skus = frozenset(movement.sku for movement in movements)
+    remembered = 0
+    for at in range(0, len(movements), _MOVEMENTS_PER_COMMAND):
+        some = movements[at : at + _MOVEMENTS_PER_COMMAND]
+        outcome = await ctx.engine.run(await _moving(ctx, Moved(feed.key, some, source)))
+        change = outcome.change
+        if change is not None:
+            feed = change.feeds[0] if change.feeds else feed
+            remembered += len(change.unseen)
+    return feed, remembered
+
+
+async def _moving(ctx: Context, told: Moved) -> Command:
+    skus = frozenset(movement.sku for movement in told.movements)
     ease = await easing(ctx, skus)
-    outcome = await ctx.engine.run(
-        Command(
-            None,
-            "",
-            Scope(skus=skus, feeds=frozenset([feed.key])),
-            lambda books: (ease(books, move(books, told)), feed.location),
-        )
-    )
-    changed = outcome.change.feeds if outcome.change is not None else ()
-    return changed[0] if changed else feed
+    _, _, location = told.feed
+    scope = Scope(skus=skus, feeds=frozenset([told.feed]))
+    return Command(None, "", scope, lambda books: (ease(books, move(books, told)), location))
 
 
 async def follow(

@@ -43,6 +43,9 @@ READS_AT_ONCE = 4
 REMEMBERED_MAX = 10_000
 """Most movements of a location that are remembered: then it is its readings' turn to come."""
 
+PAGES_MAX = 200
+"""Most pages of movements that are taken of a location in one pass; the rest is in its reading."""
+
 IN_DOUBT = "movements are missing; what would add units waits for a later reading"
 
 log = logging.getLogger(__name__)
@@ -236,12 +239,15 @@ async def _movements(this: _Pass, location: str) -> str:
     if source is None or feed.observed_at is None:
         return ""
     async with this.noting(STOCK, location):
+        waiting, pages = len(await this.ctx.store.stock.unseen(location)), 0
         async for page in source.movements(location, max(feed.moved, feed.watermark)):
-            waiting = len(await this.ctx.store.stock.unseen(location))
             if waiting >= REMEMBERED_MAX:
                 raise Overloaded(f"{waiting} movements wait for a reading that holds them")
-            feed = await follow_movements(this.ctx, this.backend, feed, page)
+            feed, booked = await follow_movements(this.ctx, this.backend, feed, page)
             this.heard(feed)
+            waiting, pages = waiting + booked, pages + 1
+            if pages == PAGES_MAX:
+                break
         this.heard(replace(feed, error=""))
     return this.feed(STOCK, location).error
 

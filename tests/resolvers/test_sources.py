@@ -1,9 +1,5 @@
-"""The house obeys what a source of stock declares, and believes nothing that cannot be so (S2).
+"""The house obeys what a source of stock declares, and believes nothing that cannot be so (S2)."""
 
-The source is played here: what it says at each place, and what it tells moved.
-"""
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,112 +7,16 @@ import pytest
 
 from connectors.sandbox import chain
 from resolvers import house as house_flows
-from resolvers import reservations, stock
-from resolvers.domain.books import Change, Scope
-from resolvers.domain.errors import BackendRefused, Contended
-from resolvers.domain.feeds import Feed
-from resolvers.domain.movements import Movement
-from resolvers.domain.outbox import Adjustment
-from resolvers.domain.reservation import Line
+from resolvers import stock
+from resolvers.domain.errors import Contended
 from resolvers.domain.sources import BY_SEQUENCE, Granularity, Meaning, StockSource, Watermark
-from resolvers.domain.stock import EntryKind, Unseen
 from resolvers.engine import Command, Outcome, StockEngine
-from resolvers.oversells import browse_oversells
-from resolvers.ports import (
-    Backend,
-    Capabilities,
-    Idempotency,
-    Level,
-    Probe,
-    Role,
-    StockReading,
-    WriteResult,
-)
+from resolvers.ports import Level, StockReading
 from resolvers.relay import push_due
-from resolvers.reservations import ReserveStock
 from resolvers.stock import AdjustStock
-from resolvers.sync import IN_DOUBT, REMEMBERED_MAX, Memory, sync_backend
-from tests.resolvers.conftest import House
-from tests.support import CHANNEL, NOON, OPERATOR, SHOPPER, SKU, Shop
-
-HERE, THERE = "WH-01", "ST-01"
-CLOCK = StockSource(watermark=Watermark.CLOCK)
-
-
-class Erp:
-    """A system that says what a test wants it to."""
-
-    def __init__(self) -> None:
-        self.told: dict[str, StockReading] = {}
-        self.moved: list[Movement] = []
-        self.refuses = False
-        self.asked: list[int] = []
-        self.meanwhile: Callable[[], Awaitable[object]] | None = None
-
-    def says(self, location: str, units: int, watermark: int | None, elsewhere: int = 0) -> None:
-        levels = {SKU: Level(units, elsewhere)}
-        self.told[location] = StockReading(location, levels, watermark)
-
-    async def probe(self) -> Probe:
-        return Probe(good=True, detail="it is there")
-
-    async def read(self, location: str) -> StockReading:
-        if self.refuses:
-            raise BackendRefused("no numbers today", backend="erp", kind="AUTH")
-        told, meanwhile = self.told[location], self.meanwhile
-        if location == HERE and meanwhile is not None:
-            self.meanwhile = None
-            await meanwhile()
-        return told
-
-    async def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
-        self.asked += [after] if location == HERE else []
-        yield [it for it in self.moved if location == HERE and it.sequence > after]
-
-    async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult:
-        return WriteResult(adjustment.reference, "1")
-
-
-class Followed:
-    """A shop with two places, and one pass after another over the system that owns them."""
-
-    def __init__(self, declared: StockSource) -> None:
-        self.erp = Erp()
-        can = Capabilities((Role.STOCK_FEED,), Idempotency.NONE, stock=declared)
-        moves = None if declared.watermark is Watermark.NONE else self.erp
-        self.backend = Backend(
-            "erp", "any", can, self.erp, stock=self.erp, movements=moves, stock_sink=self.erp
-        )
-        self.shop = Shop(backends=[self.backend])
-        self.memory = Memory()
-        self.erp.says(HERE, 10, 10)
-        self.erp.says(THERE, 5, 10)
-
-    async def opens(self) -> None:
-        places = [at for at in chain.LOCATIONS if at.code in (HERE, THERE)]
-        await self.shop.furnish(locations=places)
-        await self.sync()
-
-    async def sync(self) -> bool:
-        return await sync_backend(self.shop.context(OPERATOR), self.backend, self.memory)
-
-    async def sync_by_hand(self) -> bool:
-        ctx = self.shop.context(OPERATOR)
-        return await sync_backend(ctx, self.backend, Memory(), whole=True)
-
-    async def on_hand(self, location: str = HERE) -> int:
-        streams = await self.shop.store.stock.streams([SKU], self.shop.clock())
-        return streams[SKU].position(location).on_hand if SKU in streams else 0
-
-    async def feed(self, location: str = HERE) -> Feed:
-        feeds = {feed.key: feed for feed in await self.shop.store.house.feeds()}
-        return feeds["erp", "stock", location]
-
-
-async def followed(declared: StockSource = BY_SEQUENCE) -> Followed:
-    it = Followed(declared)
-    await it.opens()
-    return it
+from resolvers.sync import Memory, sync_backend
+from tests.resolvers.played import CLOCK, HERE, THERE, Followed, followed, micros, receipt
+from tests.support import OPERATOR, SKU
 
 
 class OtherwiseBusy(StockEngine):
@@ -126,111 +26,6 @@ class OtherwiseBusy(StockEngine):
         if "Z" in command.scope.skus:
             raise Contended("others write it")
         return await super().run(command)
-
-
-def receipt(id: str, units: int, sequence: int, after: int | None = None) -> Movement:
-    return Movement(id, SKU, units, sequence, EntryKind.RECEIPT, f"GR-{id}", after=after)
-
-
-def micros(later: timedelta) -> int:
-    return int((NOON + later).timestamp() * 1_000_000)
-
-
-# ---- what moved ---------------------------------------------------------------------------------
-
-
-async def test_the_ledger_says_what_moved_and_why_and_a_reading_adds_nothing(
-    house: House,
-) -> None:
-    before = len(await house.runtime.store.stock.entries(SKU))
-    number = await house.tills.sell("ST-05", SKU, 1)
-    await house.erp.receive("ST-05", SKU, 4)
-    await house.erp.write_off("ST-05", SKU, 2)
-
-    await house.sync("erp")
-    await house.sync("erp")
-
-    entries = (await house.runtime.store.stock.entries(SKU))[before:]
-    assert [(entry.kind, entry.cause, entry.on_hand) for entry in entries] == [
-        (EntryKind.SALE, number, -1),
-        (EntryKind.RECEIPT, "GR-000001", 4),
-        (EntryKind.ADJUSTMENT, "BR-000001", -2),
-    ]
-    assert await house.on_hand(SKU, "ST-05") == await house.erp.on_hand("ST-05", SKU)
-    assert await house.runtime.store.stock.unseen("ST-05") == []
-
-
-async def test_movements_are_followed_while_readings_fail(house: House) -> None:
-    """And nothing is told twice once they come again."""
-    it = await followed()
-    it.erp.refuses = True
-    it.erp.moved = [receipt("1", -4, 11, after=10)]
-
-    assert not await it.sync()
-    assert not await it.sync()
-    assert await it.on_hand() == 6
-    assert (await it.feed()).error == "no numbers today"
-
-    it.erp.refuses = False
-    it.erp.says(HERE, 6, 11)
-    assert await it.sync()
-    assert await it.on_hand() == 6
-    assert (await it.feed()).error == ""
-    assert it.erp.asked == [10, 11, 11]
-
-
-async def test_a_movement_that_leaves_less_than_was_promised_is_listed() -> None:
-    it = await followed()
-    asked = ReserveStock("k", CHANNEL, (Line(SKU, 9),), location=HERE)
-    await reservations.reserve_stock(it.shop.context(SHOPPER), asked)
-    it.erp.refuses = True
-    it.erp.moved = [receipt("1", -4, 11, after=10)]
-
-    await it.sync()
-
-    page = await browse_oversells(it.shop.context(OPERATOR), 5, None)
-    owing = [row.level.position for row in page.nodes]
-    assert [(at.location, at.unpromised) for at in owing] == [(HERE, -3)]
-
-
-async def test_a_movement_that_leaves_a_place_short_moves_what_may_lie_elsewhere() -> None:
-    it = await followed()
-    asked = ReserveStock("k", CHANNEL, (Line(SKU, 9),))
-    held, _ = await reservations.reserve_stock(it.shop.context(SHOPPER), asked)
-    assert [(pin.location, pin.quantity) for pin in held.pins] == [(HERE, 9)]
-    it.erp.refuses = True
-    it.erp.moved = [receipt("1", -4, 11, after=10)]
-
-    await it.sync()
-
-    [(_, pins)] = (await it.shop.store.stock.reservations([held.reservation.id])).values()
-    assert [(pin.location, pin.quantity) for pin in pins] == [(THERE, 3), (HERE, 6)]
-
-
-async def test_a_gap_is_seen_until_a_reading_holds_what_is_missing() -> None:
-    it = await followed()
-    it.erp.moved = [receipt("2", 3, 12, after=11)]
-
-    await it.sync()
-    assert (await it.on_hand(), (await it.feed()).error) == (10, IN_DOUBT)
-    it.erp.says(HERE, 15, 12)
-    await it.sync()
-    assert (await it.on_hand(), (await it.feed()).error) == (15, "")
-
-
-async def test_no_more_movements_are_taken_than_can_be_remembered() -> None:
-    it = await followed()
-    many = tuple(
-        Unseen(f"erp/{HERE}/{SKU}/{at}", SKU, HERE, 1, 11 + at) for at in range(REMEMBERED_MAX)
-    )
-    scope = Scope(skus=frozenset([SKU]))
-    await it.shop.engine.run(Command(None, "", scope, lambda _: (Change(unseen=many), SKU)))
-    it.erp.refuses = True
-    it.erp.moved = [receipt("x", -4, 99_999)]
-
-    await it.sync()
-
-    assert await it.on_hand() == 10
 
 
 # ---- what cannot be so --------------------------------------------------------------------------
