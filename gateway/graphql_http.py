@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,7 +20,9 @@ from gateway.wire import (
     TurnedAway,
     decoded,
     encoded,
+    malformed,
     operation_of,
+    require_said_once,
 )
 from schema.operations import Answer, Kind, Operation
 
@@ -90,6 +93,8 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 def _asked(request: Request) -> Operation:
     """The operation in a query string; variables and extensions are JSON in it."""
     given = request.query_params
+    if len(given.multi_items()) > len(given):
+        raise malformed("the query string says a parameter twice")
     body: dict[str, object] = {name: given.get(name) for name in ("query", "operationName")}
     for name in ("variables", "extensions"):
         if given.get(name):
@@ -99,11 +104,32 @@ def _asked(request: Request) -> Operation:
 
 async def _sent(request: Request) -> Operation:
     """The operation in a body."""
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = _parameter(parameters, "charset") or "utf-8"
-    if media.strip().lower() != JSON or charset.lower() not in _UTF8:
+    _require_plain_json(request.headers)
+    text = await _body(request)
+    body = decoded(text, "the body")
+    operation = operation_of(body)
+    require_said_once(text)
+    return operation
+
+
+def _require_plain_json(headers: Headers) -> None:
+    if not _is_json(headers):
         raise TurnedAway(415, "UNSUPPORTED_MEDIA_TYPE", f"send {JSON} in UTF-8")
-    return operation_of(decoded(await _body(request), "the body"))
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise TurnedAway(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body as it is, not compressed",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _is_json(headers: Headers) -> bool:
+    """Says whether the one content type of a request is JSON in UTF-8."""
+    given = headers.getlist("content-type")
+    media, _, parameters = given[0].partition(";") if len(given) == 1 else ("", "", "")
+    charset = _parameter(parameters, "charset") or "utf-8"
+    return media.strip().lower() == JSON and charset.lower() in _UTF8
 
 
 async def _body(request: Request) -> bytes:

@@ -3,6 +3,7 @@
 Pure: what carries the bytes stands in ``gateway.graphql_http`` and ``gateway.graphql_ws``.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from schema.operations import Operation
 
 BYTES_MAX = 1_048_576
 """Longest request: a hundred lines with every field filled take a tenth of it."""
+
+_MEMBERS = (b'"query"', b'"variables"', b'"operationName"', b'"extensions"')
 
 
 class TurnedAway(Exception):
@@ -66,6 +69,31 @@ def decoded(text: bytes | str, what: str) -> object:
         return orjson.loads(text)
     except orjson.JSONDecodeError as wrong:
         raise malformed(f"{what} is not JSON: {wrong.msg}") from wrong
+
+
+def require_said_once(text: bytes, what: str = "the body") -> None:
+    """Looks whether a request's own members stand there once each, in JSON that was decoded before.
+
+    A proxy that heeds the first of two queries and a gateway that runs the last would let pass what
+    neither means to.
+
+    Raises:
+        TurnedAway: one of them is there twice.
+    """
+    if b"\\u" not in text and all(text.count(name) < 2 for name in _MEMBERS):
+        return  # nearly every request: no second look
+    try:
+        said = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    except RecursionError as deep:
+        raise malformed(f"{what} is nested too deeply") from deep
+    for pairs in [said] if isinstance(said, _Pairs) else said:
+        names = [name for name, _ in pairs] if isinstance(pairs, _Pairs) else []
+        if len(names) > len(set(names)):
+            raise malformed(f"{what} says a member twice")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand there."""
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
