@@ -29,6 +29,15 @@ from schema.operations import Answer, Kind, Operation
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 
+PROOFS = (
+    "authorization",
+    "graphql-require-preflight",
+    "apollo-require-preflight",
+    "x-apollo-operation-name",
+    "x-requested-with",
+)
+"""Headers that a page of another site cannot send unless its browser has asked us before."""
+
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UTF8 = ("utf-8", "utf8")
 
@@ -92,6 +101,7 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 
 def _asked(request: Request) -> Operation:
     """The operation in a query string; variables and extensions are JSON in it."""
+    _require_deliberate(request.headers)
     given = request.query_params
     if len(given.multi_items()) > len(given):
         raise malformed("the query string says a parameter twice")
@@ -100,6 +110,20 @@ def _asked(request: Request) -> Operation:
         if given.get(name):
             body[name] = decoded(given[name], f'"{name}"')
     return operation_of(body, "the query string")
+
+
+def _require_deliberate(headers: Headers) -> None:
+    """Refuses what a link, a picture or a form on any page may have made a browser send.
+
+    A body needs no such look: it is JSON, of which a browser asks before it sends it elsewhere.
+    """
+    if not _is_json(headers) and not any(headers.get(name) for name in PROOFS):
+        raise TurnedAway(
+            400,
+            "PREFLIGHT_REQUIRED",
+            f"a GET needs a header that no form can send: Content-Type: {JSON},"
+            " or GraphQL-Require-Preflight with any value",
+        )
 
 
 async def _sent(request: Request) -> Operation:

@@ -40,7 +40,8 @@ Made by `python -m tests.conformance.audited > docs/http-audit.md`; do not edit 
 the audit against a gateway with the defaults and fails when the outcome is another one.
 
 The audits are those of [graphql-http](https://github.com/graphql/graphql-http) {version}, at every
-level: MUST, SHOULD and MAY.
+level: MUST, SHOULD and MAY. Each GET carries the header `GraphQL-Require-Preflight`, as
+[the gateway wants it](http.md#who-may-ask-by-get); nothing else is added.
 """
 
 

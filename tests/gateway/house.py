@@ -81,8 +81,10 @@ class House:
             return await client.post("/graphql", content=content, headers=raw)
 
     async def get(self, path: str = "/graphql", **params: str) -> httpx2.Response:
+        """Asks as a program does, which says that no page of a stranger sent it."""
         async with self.client() as client:
-            return await client.get(path, params=params)
+            asking = {"GraphQL-Require-Preflight": "1"}
+            return await client.get(path, params=params, headers=asking)
 
     async def stocked(self, location: str, units: int, observed_at: datetime = NOON) -> None:
         """Counts the example's SKU at a location, which nobody's system is heard of again."""
