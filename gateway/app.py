@@ -19,6 +19,7 @@ from gateway.desk import Desk
 from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_ws import GraphqlSockets
+from gateway.http_layers import layers
 from gateway.limits import Allowance
 from gateway.telemetry import Metrics, Telemetry
 from schema.root import build_schema
@@ -50,7 +51,7 @@ def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", GraphqlHttp(desk)),
+            Route("/graphql", GraphqlHttp(desk), middleware=layers(runtime.settings.server)),
             WebSocketRoute("/graphql", GraphqlSockets(desk)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
             *health.routes(runtime, telemetry.metrics),

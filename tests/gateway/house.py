@@ -95,10 +95,11 @@ class House:
         )
 
 
-async def opened(data: Path, *, mutations_per_second: int = 0) -> House:
+async def opened(data: Path, *, mutations_per_second: int = 0, **server: Any) -> House:
     """A gateway of the sandbox's catalogue at noon, with empty shelves."""
     settings = Settings(
-        server=Server(mutations_per_second=mutations_per_second), store=Storage("memory")
+        server=Server(mutations_per_second=mutations_per_second, **server),
+        store=Storage("memory"),
     )
     runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)
