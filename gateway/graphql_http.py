@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.batches import answered
 from gateway.desk import Desk
 from gateway.wire import (
     BYTES_MAX,
@@ -22,6 +23,7 @@ from gateway.wire import (
     encoded,
     malformed,
     operation_of,
+    operations_of,
     require_said_once,
 )
 from schema.operations import Answer, Kind, Operation
@@ -43,10 +45,14 @@ _UTF8 = ("utf-8", "utf8")
 
 
 class GraphqlHttp:
-    """The endpoint, as an ASGI app for every method."""
+    """The endpoint, as an ASGI app for every method.
 
-    def __init__(self, desk: Desk) -> None:
+    ``batch_max`` is how many operations one body may hold as a list; with 0 a list is refused.
+    """
+
+    def __init__(self, desk: Desk, batch_max: int = 0) -> None:
         self._desk = desk
+        self._batch_max = batch_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -60,10 +66,13 @@ class GraphqlHttp:
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
             caller = self._desk.caller(request.headers.get("authorization"))
-            operation = _asked(request) if request.method == "GET" else await _sent(request)
-            kind = self._desk.admit(operation, caller)
+            asked = await asked_in(request, self._batch_max)
+            if not isinstance(asked, Operation):
+                answers = await answered(self._desk, asked, caller, request_id)
+                return _response(answers, 200, media, {})
+            kind = self._desk.admit(asked, caller)
             _require_fitting(request.method, kind)
-            answer = await self._desk.answer(operation, kind, caller, request_id)
+            answer = await self._desk.answer(asked, kind, caller, request_id)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
             structlog.contextvars.bind_contextvars(codes=[refusal.code])
@@ -99,6 +108,17 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 # ---- what is asked -----------------------------------------------------------------------------
 
 
+async def asked_in(request: Request, batch_max: int = 0) -> Operation | list[Operation]:
+    """What a request asks for: by GET in its query string, by POST in its body.
+
+    A list if the body is one, of at most ``batch_max`` operations.
+
+    Raises:
+        TurnedAway: nothing that can be read, or more than is allowed.
+    """
+    return _asked(request) if request.method == "GET" else await _sent(request, batch_max)
+
+
 def _asked(request: Request) -> Operation:
     """The operation in a query string; variables and extensions are JSON in it."""
     _require_deliberate(request.headers)
@@ -126,14 +146,14 @@ def _require_deliberate(headers: Headers) -> None:
         )
 
 
-async def _sent(request: Request) -> Operation:
-    """The operation in a body."""
+async def _sent(request: Request, batch_max: int) -> Operation | list[Operation]:
+    """The operation in a body, or its list of them."""
     _require_plain_json(request.headers)
     text = await _body(request)
     body = decoded(text, "the body")
-    operation = operation_of(body)
+    asked = operation_of(body) if batch_max == 0 else operations_of(body, batch_max)
     require_said_once(text)
-    return operation
+    return asked
 
 
 def _require_plain_json(headers: Headers) -> None:

@@ -76,6 +76,14 @@ class Server:
             fits=is_origin,
         ),
     )
+    batch_max: int = field(
+        default=0,
+        metadata=about(
+            "Most operations that one request may send as a list; 0: a list is refused.",
+            low=0,
+            high=10,
+        ),
+    )
     shutdown_seconds: int = field(
         default=10,
         metadata=about("How long a stop waits for requests under way.", low=0, high=300),
