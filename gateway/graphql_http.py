@@ -255,12 +255,13 @@ def _ranges(header: str) -> list[_Range]:
         if not media.strip():
             continue
         charset = _parameter(parameters, "charset") or "utf-8"
-        weight = _weight(parameters) if charset.lower() in _UTF8 else 0.0
+        weight = weight_of(parameters) if charset.lower() in _UTF8 else 0.0
         ranges.append(_Range(media.strip().lower(), weight, place))
     return ranges
 
 
-def _weight(parameters: str) -> float:
+def weight_of(parameters: str) -> float:
+    """How much an entry of an Accept header is wanted: 0 to 1, and 1 if it does not say."""
     try:
         weight = float(_parameter(parameters, "q") or 1)
     except ValueError:

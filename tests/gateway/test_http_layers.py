@@ -1,11 +1,15 @@
-"""What stands around the endpoint: pages of other origins."""
+"""What stands around the endpoint: pages of other origins, and compression."""
 
+import gzip
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response, StreamingResponse
 
+from gateway.http_layers import LONG_BYTES, Compression
 from gateway.settings import Server
 from gateway.settings_process import is_origin
+from tests.conformance.asking import POSTED, Sent, ask
 from tests.gateway.house import House, opened
 
 SHOP = "https://shop.example"
@@ -100,3 +104,72 @@ async def test_any_page_is_let_in_without_its_cookies(tmp_path: Path) -> None:
 )
 def test_an_origin_is_written_as_browsers_send_it(text: str, *, fits: bool) -> None:
     assert is_origin(text) is fits
+
+
+LONG = {"query": "{ __schema { types { name description } } }"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "gzip"),
+        ("br;q=1.0, gzip;q=0.1", "gzip"),
+        ("", None),
+        ("identity", None),
+        ("br", None),
+        ("gzip;q=0", None),
+        ("identity, gzip; q=0.0", None),
+        ("xgzip", None),
+    ],
+)
+async def test_a_long_answer_is_compressed_for_who_takes_it(
+    house: House, accepted: str, encoding: str | None
+) -> None:
+    heard = await ask(house.app, Sent.body(LONG, ("accept-encoding", accepted)))
+    plain = await ask(house.app, Sent.body(LONG))
+
+    assert heard.headers.get("content-encoding") == encoding
+    assert heard.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert int(heard.headers["content-length"]) == len(heard.content)
+    content = gzip.decompress(heard.content) if encoding else heard.content
+    assert content == plain.content
+    assert len(plain.content) > 10 * LONG_BYTES
+
+
+async def test_a_short_answer_is_sent_as_it_is(house: House) -> None:
+    heard = await ask(house.app, Sent.body(ASKED, ("accept-encoding", "gzip")))
+
+    assert "content-encoding" not in heard.headers
+    assert len(heard.codes) == 0 and len(heard.content) < LONG_BYTES
+
+
+async def test_an_answer_is_compressed_and_open_to_another_page(tmp_path: Path) -> None:
+    house = await opened(tmp_path, allowed_origins=(SHOP,))
+
+    heard = await ask(house.app, Sent.body(LONG, ("accept-encoding", "gzip"), ("origin", SHOP)))
+
+    assert heard.headers["vary"] == "Accept-Encoding, Origin"
+    assert (heard.headers["content-encoding"], allowing(heard.headers)["allow-origin"]) == (
+        "gzip",
+        SHOP,
+    )
+
+
+@pytest.mark.parametrize("size", [LONG_BYTES - 1, LONG_BYTES])
+async def test_what_is_long_begins_at_one_kibibyte(size: int) -> None:
+    app = Compression(Response("a" * size, media_type="text/plain"))
+
+    heard = await ask(app, Sent(headers=[*POSTED, ("accept-encoding", "gzip")]))
+
+    assert ("content-encoding" in heard.headers) is (size == LONG_BYTES)
+
+
+async def test_a_stream_of_events_is_never_compressed() -> None:
+    events = [f"event: next\ndata: {'a' * 2000}\n\n", "event: complete\n\n"]
+    app = Compression(StreamingResponse(iter(events), media_type="text/event-stream"))
+
+    heard = await ask(app, Sent(headers=[*POSTED, ("accept-encoding", "gzip")]))
+
+    assert "content-encoding" not in heard.headers
+    assert heard.content.decode() == "".join(events)
