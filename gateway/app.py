@@ -19,6 +19,7 @@ from gateway.desk import Desk
 from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_ws import GraphqlSockets
+from gateway.http_layers import layers
 from gateway.limits import Allowance
 from gateway.telemetry import Metrics, Telemetry
 from schema.root import build_schema
@@ -40,7 +41,7 @@ def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
     """The application of a runtime. Its lifespan runs the workers; the runtime is not closed."""
     if desk is None:
         desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
-    telemetry = desk.telemetry
+    telemetry, server = desk.telemetry, runtime.settings.server
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -50,7 +51,7 @@ def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", GraphqlHttp(desk)),
+            Route("/graphql", GraphqlHttp(desk, server.batch_max), middleware=layers(server)),
             WebSocketRoute("/graphql", GraphqlSockets(desk)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
             *health.routes(runtime, telemetry.metrics),

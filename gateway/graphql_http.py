@@ -9,32 +9,50 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.batches import answered
 from gateway.desk import Desk
 from gateway.wire import (
     BYTES_MAX,
     TurnedAway,
     decoded,
     encoded,
+    malformed,
     operation_of,
+    operations_of,
+    require_said_once,
 )
 from schema.operations import Answer, Kind, Operation
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 
+PROOFS = (
+    "authorization",
+    "graphql-require-preflight",
+    "apollo-require-preflight",
+    "x-apollo-operation-name",
+    "x-requested-with",
+)
+"""Headers that a page of another site cannot send unless its browser has asked us before."""
+
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UTF8 = ("utf-8", "utf8")
 
 
 class GraphqlHttp:
-    """The endpoint, as an ASGI app for every method."""
+    """The endpoint, as an ASGI app for every method.
 
-    def __init__(self, desk: Desk) -> None:
+    ``batch_max`` is how many operations one body may hold as a list; with 0 a list is refused.
+    """
+
+    def __init__(self, desk: Desk, batch_max: int = 0) -> None:
         self._desk = desk
+        self._batch_max = batch_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -48,10 +66,13 @@ class GraphqlHttp:
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
             caller = self._desk.caller(request.headers.get("authorization"))
-            operation = _asked(request) if request.method == "GET" else await _sent(request)
-            kind = self._desk.admit(operation, caller)
+            asked = await asked_in(request, self._batch_max)
+            if not isinstance(asked, Operation):
+                answers = await answered(self._desk, asked, caller, request_id)
+                return _response(answers, 200, media, {})
+            kind = self._desk.admit(asked, caller)
             _require_fitting(request.method, kind)
-            answer = await self._desk.answer(operation, kind, caller, request_id)
+            answer = await self._desk.answer(asked, kind, caller, request_id)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
             structlog.contextvars.bind_contextvars(codes=[refusal.code])
@@ -87,9 +108,23 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 # ---- what is asked -----------------------------------------------------------------------------
 
 
+async def asked_in(request: Request, batch_max: int = 0) -> Operation | list[Operation]:
+    """What a request asks for: by GET in its query string, by POST in its body.
+
+    A list if the body is one, of at most ``batch_max`` operations.
+
+    Raises:
+        TurnedAway: nothing that can be read, or more than is allowed.
+    """
+    return _asked(request) if request.method == "GET" else await _sent(request, batch_max)
+
+
 def _asked(request: Request) -> Operation:
     """The operation in a query string; variables and extensions are JSON in it."""
+    _require_deliberate(request.headers)
     given = request.query_params
+    if len(given.multi_items()) > len(given):
+        raise malformed("the query string says a parameter twice")
     body: dict[str, object] = {name: given.get(name) for name in ("query", "operationName")}
     for name in ("variables", "extensions"):
         if given.get(name):
@@ -97,13 +132,48 @@ def _asked(request: Request) -> Operation:
     return operation_of(body, "the query string")
 
 
-async def _sent(request: Request) -> Operation:
-    """The operation in a body."""
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = _parameter(parameters, "charset") or "utf-8"
-    if media.strip().lower() != JSON or charset.lower() not in _UTF8:
+def _require_deliberate(headers: Headers) -> None:
+    """Refuses what a link, a picture or a form on any page may have made a browser send.
+
+    A body needs no such look: it is JSON, of which a browser asks before it sends it elsewhere.
+    """
+    if not _is_json(headers) and not any(headers.get(name) for name in PROOFS):
+        raise TurnedAway(
+            400,
+            "PREFLIGHT_REQUIRED",
+            f"a GET needs a header that no form can send: Content-Type: {JSON},"
+            " or GraphQL-Require-Preflight with any value",
+        )
+
+
+async def _sent(request: Request, batch_max: int) -> Operation | list[Operation]:
+    """The operation in a body, or its list of them."""
+    _require_plain_json(request.headers)
+    text = await _body(request)
+    body = decoded(text, "the body")
+    asked = operation_of(body) if batch_max == 0 else operations_of(body, batch_max)
+    require_said_once(text)
+    return asked
+
+
+def _require_plain_json(headers: Headers) -> None:
+    if not _is_json(headers):
         raise TurnedAway(415, "UNSUPPORTED_MEDIA_TYPE", f"send {JSON} in UTF-8")
-    return operation_of(decoded(await _body(request), "the body"))
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise TurnedAway(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body as it is, not compressed",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _is_json(headers: Headers) -> bool:
+    """Says whether the one content type of a request is JSON in UTF-8."""
+    given = headers.getlist("content-type")
+    media, _, parameters = given[0].partition(";") if len(given) == 1 else ("", "", "")
+    charset = _parameter(parameters, "charset") or "utf-8"
+    return media.strip().lower() == JSON and charset.lower() in _UTF8
 
 
 async def _body(request: Request) -> bytes:
@@ -185,12 +255,13 @@ def _ranges(header: str) -> list[_Range]:
         if not media.strip():
             continue
         charset = _parameter(parameters, "charset") or "utf-8"
-        weight = _weight(parameters) if charset.lower() in _UTF8 else 0.0
+        weight = weight_of(parameters) if charset.lower() in _UTF8 else 0.0
         ranges.append(_Range(media.strip().lower(), weight, place))
     return ranges
 
 
-def _weight(parameters: str) -> float:
+def weight_of(parameters: str) -> float:
+    """How much an entry of an Accept header is wanted: 0 to 1, and 1 if it does not say."""
     try:
         weight = float(_parameter(parameters, "q") or 1)
     except ValueError:

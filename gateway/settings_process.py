@@ -23,6 +23,15 @@ def _is_mongo(text: str) -> bool:
     return known and bool(found and hosts) and "@" not in rest and not secret
 
 
+_DEFAULT_PORT = re.compile(r"https://.*:443|http://.*:80")
+
+
+def is_origin(text: str) -> bool:
+    """Says whether a browser would name a page's origin so: a scheme and a host, no more."""
+    named = re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9.\-\[\]:]+", text) is not None
+    return text == "*" or (named and _DEFAULT_PORT.fullmatch(text) is None)
+
+
 class Secret:
     """A password that was read at start. It is never printed: its repr is ``***``."""
 
@@ -56,6 +65,23 @@ class Server:
             "Most mutations a second that one caller may send; 0 is no limit.",
             low=0,
             high=1_000_000,
+        ),
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Origins of web pages elsewhere whose scripts may ask at `/graphql`; `*` alone lets any"
+            " page. None unless you say so.",
+            kind="a list of origins in small letters such as https://shop.example, or *",
+            fits=is_origin,
+        ),
+    )
+    batch_max: int = field(
+        default=0,
+        metadata=about(
+            "Most operations that one request may send as a list; 0: a list is refused.",
+            low=0,
+            high=10,
         ),
     )
     shutdown_seconds: int = field(

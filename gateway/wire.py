@@ -3,15 +3,18 @@
 Pure: what carries the bytes stands in ``gateway.graphql_http`` and ``gateway.graphql_ws``.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from schema.operations import Operation
+from schema.operations import SOURCE_CHARS_MAX, Operation
 
 BYTES_MAX = 1_048_576
 """Longest request: a hundred lines with every field filled take a tenth of it."""
+
+_MEMBERS = (b'"query"', b'"variables"', b'"operationName"', b'"extensions"')
 
 
 class TurnedAway(Exception):
@@ -68,7 +71,32 @@ def decoded(text: bytes | str, what: str) -> object:
         raise malformed(f"{what} is not JSON: {wrong.msg}") from wrong
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
+def require_said_once(text: bytes, what: str = "the body") -> None:
+    """Looks whether a request's own members stand there once each, in JSON that was decoded before.
+
+    A proxy that heeds the first of two queries and a gateway that runs the last would let pass what
+    neither means to.
+
+    Raises:
+        TurnedAway: one of them is there twice.
+    """
+    if b"\\u" not in text and all(text.count(name) < 2 for name in _MEMBERS):
+        return  # nearly every request: no second look
+    try:
+        said = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    except RecursionError as deep:
+        raise malformed(f"{what} is nested too deeply") from deep
+    for pairs in [said] if isinstance(said, _Pairs) else said:
+        names = [name for name, _ in pairs] if isinstance(pairs, _Pairs) else []
+        if len(names) > len(set(names)):
+            raise malformed(f"{what} says a member twice")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand there."""
+
+
+def encoded(body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
     """Plain values as JSON."""
     return orjson.dumps(body)
 
@@ -93,3 +121,22 @@ def operation_of(body: object, what: str = "the body") -> Operation:
     if not isinstance(body.get("extensions"), dict | None):
         raise malformed('"extensions" is not a JSON object')
     return Operation(query, variables, name or None)
+
+
+def operations_of(body: object, most: int) -> Operation | list[Operation]:
+    """The operation in a decoded body, or those in a list of 1 to ``most``.
+
+    Together their documents are no longer than one may be: what a document costs to read grows with
+    it, and a list is no way around that.
+
+    Raises:
+        TurnedAway: it is neither.
+    """
+    if not isinstance(body, list):
+        return operation_of(body)
+    if not 1 <= len(body) <= most:
+        raise malformed(f"the list has {len(body)} operations; send 1 to {most}")
+    operations = [operation_of(each, f"operation {at}") for at, each in enumerate(body, start=1)]
+    if sum(len(operation.document) for operation in operations) > SOURCE_CHARS_MAX:
+        raise malformed(f"the documents of a list have at most {SOURCE_CHARS_MAX} characters")
+    return operations

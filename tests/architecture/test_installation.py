@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.architecture.sources import ROOMS, ROOT, files, modules, shown
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: *;.*)?")
@@ -67,8 +69,9 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert len(links) > 10
 
 
-def test_the_page_is_locked_by_version_and_content_without_addresses() -> None:
-    lock = json.loads(read(ROOT / "gateway" / "page" / "package-lock.json"))
+@pytest.mark.parametrize("recipe", ["gateway/page", "tests/conformance/audit"])
+def test_what_npm_installs_is_locked_by_version_and_content_without_addresses(recipe: str) -> None:
+    lock = json.loads(read(ROOT / recipe / "package-lock.json"))
     locked = {name: entry for name, entry in lock["packages"].items() if name}
 
     assert [name for name, entry in locked.items() if "resolved" in entry] == []

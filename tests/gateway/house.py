@@ -81,8 +81,10 @@ class House:
             return await client.post("/graphql", content=content, headers=raw)
 
     async def get(self, path: str = "/graphql", **params: str) -> httpx2.Response:
+        """Asks as a program does, which says that no page of a stranger sent it."""
         async with self.client() as client:
-            return await client.get(path, params=params)
+            asking = {"GraphQL-Require-Preflight": "1"}
+            return await client.get(path, params=params, headers=asking)
 
     async def stocked(self, location: str, units: int, observed_at: datetime = NOON) -> None:
         """Counts the example's SKU at a location, which nobody's system is heard of again."""
@@ -93,10 +95,11 @@ class House:
         )
 
 
-async def opened(data: Path, *, mutations_per_second: int = 0) -> House:
+async def opened(data: Path, *, mutations_per_second: int = 0, **server: Any) -> House:
     """A gateway of the sandbox's catalogue at noon, with empty shelves."""
     settings = Settings(
-        server=Server(mutations_per_second=mutations_per_second), store=Storage("memory")
+        server=Server(mutations_per_second=mutations_per_second, **server),
+        store=Storage("memory"),
     )
     runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)

@@ -188,6 +188,38 @@ async def test_get_asks_and_never_changes(house: House) -> None:
     ] * 2
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 400),
+        ({"Accept": "application/json"}, 400),
+        ({"Accept": GRAPHQL, "Accept-Language": "zh", "Range": "bytes=0-"}, 400),
+        ({"Content-Type": "text/plain"}, 400),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 400),
+        ({"Content-Type": "text/plain; application/json"}, 400),
+        ({"GraphQL-Require-Preflight": ""}, 400),
+        ({"Cookie": "a=b", "Origin": "https://stranger.test", "Sec-Fetch-Mode": "no-cors"}, 400),
+        ({"Content-Type": "application/json"}, 200),
+        ({"GraphQL-Require-Preflight": "1"}, 200),
+        ({"Apollo-Require-Preflight": "true"}, 200),
+        ({"X-Apollo-Operation-Name": "Named"}, 200),
+        ({"X-Requested-With": "XMLHttpRequest"}, 200),
+    ],
+)
+async def test_a_get_must_carry_what_a_page_of_a_stranger_cannot_send(
+    house: House, headers: dict[str, str], status: int
+) -> None:
+    async with house.client() as client:
+        url = "/graphql?query={channels{code}}"
+        answer = await client.get(url, headers=headers)
+        with_token = await client.get(url, headers={**headers, **house.token()})
+
+    assert (answer.status_code, with_token.status_code) == (status, 200)
+    if status == 400:
+        assert code(answer) == "PREFLIGHT_REQUIRED"
+
+
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_other_methods_are_told_which_there_are(house: House, method: str) -> None:
     async with house.client() as client:
