@@ -30,8 +30,8 @@ demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DAT
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
-test-quick: install ## Prove everything but the live backends
-	$(BIN)/pytest -m "not live"
+test-quick: install ## Prove everything but the live backends and what composers of others say
+	$(BIN)/pytest -m "not live and not composition"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
@@ -65,7 +65,7 @@ docs: install ## Write docs/settings.md from the code
 	@mv .venv/written docs/settings.md
 
 clean: ## Remove what the other targets made; data under var/ stays
-	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist
+	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
