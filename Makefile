@@ -39,11 +39,12 @@ chaos: install ## Kill a working process two hundred times and look for what is 
 mutants: install ## Plant small bugs, one at a time, and see each caught
 	$(BIN)/python -m tests.chaos.mutants
 
-check: install ## Look at format, lint, types and the arrows between rooms
+check: install ## Look at format, lint, types, the arrows between rooms, and what breaks clients
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.schema.changes
 
 bench: install ## Measure the stock engine, availability, one hot SKU and the README's query over HTTP
 	$(BIN)/python -m bench.stock_engine
