@@ -11,7 +11,13 @@ from functools import lru_cache
 from typing import Annotated, NewType
 
 import strawberry
-from graphql import ObjectTypeDefinitionNode, TypeDefinitionNode, parse, print_ast
+from graphql import (
+    GraphQLError,
+    ObjectTypeDefinitionNode,
+    TypeDefinitionNode,
+    parse,
+    print_ast,
+)
 from strawberry.schema.base import BaseSchema
 from strawberry.types.scalar import ScalarDefinition
 
@@ -218,8 +224,15 @@ async def found_behind(info: Info, representations: Sequence[object]) -> list[ob
     )
     for places, batch in zip(asked.values(), batches, strict=True):
         for turn, at in enumerate(places):
-            answers[at] = batch if isinstance(batch, BaseException) else batch[turn]
+            answers[at] = _failed(batch) if isinstance(batch, BaseException) else batch[turn]
     return answers
+
+
+def _failed(error: BaseException) -> GraphQLError:
+    """What kept a whole batch from being read, as one place's own error."""
+    if not isinstance(error, Exception):
+        raise error
+    return GraphQLError(str(error), original_error=error)
 
 
 def _admit(info: Info, kind: str) -> None:

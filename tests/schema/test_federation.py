@@ -1,21 +1,31 @@
 """The gateway as a part of a partner's graph: entities by their keys, the text for composers."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from graphql import GraphQLInterfaceType, build_schema
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.schema_text import federated_sdl, sdl
 from resolvers.access import NOBODY, Principal
+from resolvers.domain.catalog import Variant
+from resolvers.domain.errors import BackendUnavailable
+from resolvers.ports import CatalogStore
 from schema.federation import KEYS
 from schema.ids import seal
+from schema.info import RequestContext
 from schema.nodes import LOOK_UPS
-from tests.schema.asking import Answered, ask, hold, place
+from schema.operations import Operation, run
+from tests.schema.asking import Answered, ask, hold, place, schema_of
 from tests.support import (
     ASSOCIATE,
     GUEST,
     MANAGER,
+    OPERATOR,
     OTHER_SHOPPER,
     SHOPPER,
     SKU,
@@ -169,6 +179,57 @@ async def test_a_field_of_an_entity_asks_for_its_scope_as_elsewhere(shop: Shop) 
     hidden = (await entities(shop, of, caller=ASSOCIATE)).data["_entities"]
 
     assert (shown[0]["unitCost"], hidden[0]["unitCost"]) == ({"amount": "220.40"}, None)
+
+
+class Broken:
+    """A catalogue that cannot read variants."""
+
+    def __init__(self, behind: CatalogStore) -> None:
+        self._behind = behind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._behind, name)
+
+    async def variants(self, skus: Sequence[str]) -> Mapping[str, Variant]:
+        raise BackendUnavailable("the disk is gone")
+
+
+async def test_what_could_not_be_read_is_an_error_for_each_and_spoils_no_other_type(
+    shop: Shop,
+) -> None:
+    shop.store = replace(shop.store, catalog=Broken(shop.store.catalog))
+    variant = {"__typename": "Variant", "sku": SKU}
+
+    answer = await entities(shop, variant, {"__typename": "Location", "code": "ST-01"}, variant)
+
+    assert answer.data["_entities"] == [None, {"__typename": "Location", "code": "ST-01"}, None]
+    code = "BACKEND_UNAVAILABLE"
+    assert told(answer) == [(["_entities", 0], code), (["_entities", 2], code)]
+
+
+TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
+    [SKU, "", "\ud800", "\x00", "\x1f", "__proto__", seal("Variant", SKU), "Variant"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+REPRESENTATIONS = VALUES.filter(lambda value: value is not None) | st.fixed_dictionaries(
+    {"__typename": st.sampled_from(sorted(KEYS)) | VALUES},
+    optional=dict.fromkeys(("id", "sku", "code", "handle", "number"), VALUES | TEXTS),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(REPRESENTATIONS, max_size=6))
+async def test_whatever_is_sent_each_place_has_its_own_answer(shop: Shop, of: list[object]) -> None:
+    context = RequestContext(shop.context(OPERATOR), [], "r-1")
+
+    answer = await run(schema_of(), Operation(ENTITIES, {"of": of}), context)
+
+    assert len(answer.body["data"]["_entities"]) == len(of)
+    assert set(answer.codes) <= {"INVALID_INPUT"}
 
 
 async def test_a_hundred_entities_of_a_type_are_read_together() -> None:
