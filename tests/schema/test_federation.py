@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,6 +303,15 @@ def test_whatever_node_finds_is_an_entity_by_its_id() -> None:
 
     assert types == KEYS.keys() == LOOK_UPS.keys()
     assert [kind for kind, keys in KEYS.items() if "id" not in keys] == []
+
+
+def test_the_page_for_partners_says_each_entitys_keys_and_what_it_asks_for() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "federation.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| `(\w+)` \| (`.+`) \| `(Query\.\w+)` \|$", page, re.MULTILINE)
+
+    said = {kind: (re.findall(r"\w+", keys), field) for kind, keys, field in rows}
+    assert said == {kind: (list(keys), LOOK_UPS[kind][0]) for kind, keys in KEYS.items()}
 
 
 def test_the_text_for_composers_says_what_is_an_entity_and_what_is_shared() -> None:
