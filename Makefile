@@ -30,8 +30,8 @@ demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DAT
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
-test-quick: install ## Prove everything but the live backends
-	$(BIN)/pytest -m "not live"
+test-quick: install ## Prove everything but the live backends and what composers of others say
+	$(BIN)/pytest -m "not live and not composition"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
@@ -39,11 +39,12 @@ chaos: install ## Kill a working process two hundred times and look for what is 
 mutants: install ## Plant small bugs, one at a time, and see each caught
 	$(BIN)/python -m tests.chaos.mutants
 
-check: install ## Look at format, lint, types and the arrows between rooms
+check: install ## Look at format, lint, types, the arrows between rooms, and what breaks clients
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.schema.changes
 
 bench: install ## Measure the stock engine, availability, one hot SKU and the README's query over HTTP
 	$(BIN)/python -m bench.stock_engine
@@ -65,7 +66,7 @@ docs: install ## Write docs/settings.md from the code
 	@mv .venv/written docs/settings.md
 
 clean: ## Remove what the other targets made; data under var/ stays
-	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist
+	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -74,9 +74,15 @@ def serve(
 
 
 @app.command(epilog="Example: gateway schema > schema.graphql")
-def schema() -> None:
+def schema(
+    *,
+    federation: Annotated[
+        bool, typer.Option("--federation", help="With keys, as composers of Federation 2 read it.")
+    ] = False,
+) -> None:
     """Print the GraphQL schema."""
-    sys.stdout.write(schema_text.sdl().rstrip("\n") + "\n")
+    text = schema_text.federated_sdl() if federation else schema_text.sdl()
+    sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 @app.command(epilog="Example: gateway token --role associate --location ST-01 --associate A-007")

@@ -225,7 +225,14 @@ async def order_by_id(ctx: Context, id: str) -> Order | None:
 
 async def order_by_number(ctx: Context, number: str) -> Order | None:
     """One order that this caller may see, by our number."""
-    return visible(ctx, (await ctx.store.stock.orders_by_number([number])).get(number))
+    [found] = await orders_by_number(ctx, [number])
+    return found
+
+
+async def orders_by_number(ctx: Context, numbers: Sequence[str]) -> list[Order | None]:
+    """Orders in the order asked, None where there is none that this caller may see."""
+    found = await ctx.store.stock.orders_by_number(numbers)
+    return [visible(ctx, found.get(number)) for number in numbers]
 
 
 async def order_by_external(ctx: Context, system: str, id: str) -> Order | None:

@@ -22,6 +22,8 @@ Ask = Scope | Literal["open"]
 ACCESS: Mapping[str, Ask] = {
     "Query.node": OPEN,
     "Query.nodes": OPEN,
+    "Query._service": OPEN,
+    "Query._entities": OPEN,
     "Query.product": Scope.BROWSE,
     "Query.products": Scope.BROWSE,
     "Query.variant": Scope.BROWSE,

@@ -11,6 +11,7 @@ from schema.access import guard
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
+from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Limits
@@ -58,6 +59,7 @@ def build_schema() -> strawberry.Schema:
             ReservationsQuery,
             OrdersQuery,
             HouseQuery,
+            FederationQuery,
         ),
         mutation=_root(
             "Mutation",
@@ -81,7 +83,7 @@ def build_schema() -> strawberry.Schema:
             lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
         ],
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map={**SCALARS, **FEDERATION_SCALARS}),
     )
     guard(schema._schema)  # noqa: SLF001  # the library has no other door to it
     return schema

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from gateway import doctor
 from gateway.__main__ import app
+from gateway.schema_text import federated_sdl, sdl
 from gateway.settings import BackendSettings, Settings
 from gateway.tokens import SigningKey, Tokens
 from resolvers.access import Principal, Role
@@ -137,6 +138,13 @@ def test_the_doctor_says_of_each_backend_what_is_wrong_and_what_to_do(tmp_path: 
         ),
     ]
     assert doctor.table(findings).row_count == 2
+
+
+def test_the_schema_is_printed_for_people_or_for_composers() -> None:
+    plain, federated = RUN.invoke(app, ["schema"]), RUN.invoke(app, ["schema", "--federation"])
+
+    assert (plain.exit_code, plain.stdout) == (0, sdl())
+    assert (federated.exit_code, federated.stdout) == (0, federated_sdl())
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "schema", "token", "sync", "doctor"])

@@ -15,6 +15,7 @@ from graphql import (
     build_schema,
     parse,
     print_ast,
+    specified_directives,
     specified_scalar_types,
 )
 from graphql.language import (
@@ -51,6 +52,12 @@ def own_types() -> Iterator[GraphQLNamedType]:
 
 def described() -> Iterator[tuple[str, str | None]]:
     """Everything that GraphiQL shows, with its description."""
+    the_languages_own = {directive.name for directive in specified_directives}
+    for directive in published().directives:
+        if directive.name not in the_languages_own:
+            yield f"@{directive.name}", directive.description
+            for argument, of in directive.args.items():
+                yield f"@{directive.name}({argument})", of.description
     for type_ in own_types():
         yield type_.name, type_.description
         if isinstance(type_, GraphQLEnumType):
