@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.desk import Desk
-from gateway.wire import TurnedAway, decoded, encoded, error, internal, operation_of
+from gateway.wire import BYTES_MAX, TurnedAway, decoded, encoded, error, internal, operation_of
 from resolvers.access import NOBODY, Principal
 from schema.operations import Answer, Kind, Operation
 
@@ -123,6 +123,8 @@ class _Connection:
         text = event.get("text")
         if text is None:
             raise _invalid("Messages are text")
+        if len(text) > BYTES_MAX:  # our own server has counted the bytes before
+            raise _Closing(1009, "The message is too big")
         try:
             message = decoded(text, "the message")
         except TurnedAway as wrong:
@@ -139,7 +141,7 @@ class _Connection:
                 raise _Closing(4401, "Unauthorized")
             await self._take(message)
             message = await self._message()
-        self.authorization = self._authorization(message.get("payload"))
+        self.authorization = self._authorization(_require_object(message))
         self._recognize()
         await self._send({"type": "connection_ack"})
 
@@ -151,15 +153,13 @@ class _Connection:
             self.desk.turned_away(refusal)
             raise _Closing(4403, "Forbidden") from refusal
 
-    def _authorization(self, payload: object) -> str | None:
+    def _authorization(self, payload: dict[str, Any]) -> str | None:
         """The token that came with the introduction, else the one of the handshake.
 
         Browsers cannot put a header on the handshake, so the first is what a page uses.
         """
-        if not isinstance(payload, dict | None):
-            raise _invalid("The payload is not an object")
         for name in ("Authorization", "authorization", "token"):
-            given = (payload or {}).get(name)
+            given = payload.get(name)
             if given is None:
                 continue
             if not isinstance(given, str):
@@ -171,9 +171,10 @@ class _Connection:
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "ping":
+                _require_object(message)
                 await self._send({"type": "pong"})  # without the payload: who knows how deep it is
             case "pong":
-                pass  # it answers no ping of ours: the transport looks after dead clients
+                _require_object(message)  # that is all: the transport looks after dead clients
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
@@ -270,6 +271,14 @@ def _id_of(message: dict[str, Any]) -> str:
     if not isinstance(id, str) or not 0 < len(id) <= ID_CHARS_MAX:
         raise _invalid(f"An id is 1 to {ID_CHARS_MAX} characters")
     return id
+
+
+def _require_object(message: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a message that may have one; none is an empty one."""
+    payload = message.get("payload")
+    if not isinstance(payload, dict | None):
+        raise _invalid("The payload is not an object")
+    return payload or {}
 
 
 def _refusal(id: str, *errors: dict[str, Any]) -> dict[str, Any]:
