@@ -9,24 +9,21 @@ import logging
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.desk import Desk
+from gateway.listeners import Ending, Full, Listeners, Seat
+from gateway.origins import may_connect
+from gateway.settings_process import Sockets
+from gateway.timers import Later, Timers, later
 from gateway.wire import BYTES_MAX, TurnedAway, decoded, encoded, error, internal, operation_of
 from resolvers.access import NOBODY, Principal
 from schema.operations import Answer, Kind, Operation
 
 PROTOCOL = "graphql-transport-ws"
-
-INIT_SECONDS = 10.0
-"""How long a client may take to introduce itself."""
-
-OPERATIONS_MAX = 100
-"""Most operations under way on one connection."""
 
 ID_CHARS_MAX = 128
 
@@ -36,14 +33,16 @@ log = logging.getLogger(__name__)
 class GraphqlSockets:
     """The endpoint, as an ASGI app."""
 
-    def __init__(self, desk: Desk, init_seconds: float = INIT_SECONDS) -> None:
+    def __init__(self, desk: Desk, listeners: Listeners, after: Later = later) -> None:
         self._desk = desk
-        self._init_seconds = init_seconds
+        self._listeners = listeners
+        self._later = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Talks with one client until either hangs up."""
         websocket = WebSocket(scope, receive, send)
-        if not of_same_host(websocket.headers.get("origin"), websocket.headers.get("host", "")):
+        origin, host = websocket.headers.get("origin"), websocket.headers.get("host", "")
+        if not may_connect(origin, host, self._listeners.bounds.origins):
             await websocket.close()  # before accepting, this is 403
             return
         offered = PROTOCOL in websocket.scope["subprotocols"]
@@ -51,18 +50,9 @@ class GraphqlSockets:
         if not offered:
             await websocket.close(4406, "Subprotocol not acceptable")
             return
+        timers = Timers(self._desk.runtime.clock, self._later)
         with self._desk.telemetry.metrics.sockets.track_inprogress():
-            await _Connection(websocket, self._desk).talk(self._init_seconds)
-
-
-def of_same_host(origin: str | None, host: str) -> bool:
-    """Says whether a page of ``origin`` was served by ``host``; programs send no origin."""
-    if origin is None:
-        return True
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower() != ""
-    except ValueError:
-        return False
+            await _Connection(websocket, self._desk, self._listeners, timers).talk()
 
 
 class _Closing(Exception):
@@ -78,40 +68,98 @@ def _invalid(reason: str) -> _Closing:
     return _Closing(4400, reason)
 
 
-@dataclass(slots=True)
+def _forbidden() -> _Closing:
+    return _Closing(4403, "Forbidden")
+
+
+GOING_AWAY = 1001
+
+
+@dataclass(slots=True, eq=False)
 class _Connection:
     """One client: who it is, and what it has under way."""
 
     websocket: WebSocket
     desk: Desk
+    listeners: Listeners
+    timers: Timers
     caller: Principal = NOBODY
     authorization: str | None = None
+    ending: Ending[_Closing] = field(default_factory=Ending)
     operations: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    watching: set[asyncio.Task[None]] = field(default_factory=set)
+    quiet_seconds: float = 0.0
+    ping: asyncio.Task[None] | None = None
 
-    async def talk(self, init_seconds: float) -> None:
+    @property
+    def bounds(self) -> Sockets:
+        return self.listeners.bounds
+
+    async def talk(self) -> None:
         """Takes messages until the connection ends; what is under way ends with it."""
         closing: _Closing | None = None
         try:
-            try:
-                async with asyncio.timeout(init_seconds):
-                    await self._introduced()
-            except TimeoutError as late:
-                raise _Closing(4408, "Connection initialisation timeout") from late
-            while True:
-                await self._take(await self._message())
-        except _Closing as reason:
-            closing = reason
-        except WebSocketDisconnect:
-            pass
-        finally:
-            under_way = list(self.operations.values())
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            with self.listeners.seated(self._leave) as seat:
+                closing = await self._listen(seat)
+        except Full as full:
+            closing = _Closing(1013, str(full))
         if closing is not None:
             structlog.contextvars.bind_contextvars(closed=closing.code)
             with suppress(WebSocketDisconnect):
                 await self.websocket.close(closing.code, closing.reason)
+
+    async def _listen(self, seat: Seat) -> _Closing | None:
+        """Talks on a seat; how the connection is to be closed, if the client has not done it."""
+        late = _Closing(4408, "Connection initialisation timeout")
+        try:
+            async with self.ending:
+                self.timers.after("init", self.bounds.init_seconds, lambda: self.ending.now(late))
+                await self._introduced(seat)
+                self.timers.stop("init")
+                self.timers.every("beat", self.bounds.keep_alive_seconds, self._beat)
+                while True:
+                    await self._take(await self._message())
+        except _Closing as reason:
+            return reason
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.timers.close()
+            await self._wind_up()
+        return self.ending.reason
+
+    async def _wind_up(self) -> None:
+        """Ends what is under way. When we are the ones who leave, what is no subscription may be
+        answered first.
+        """
+        under_way = list(self.operations.values())
+        ends = self.watching if self._is_leaving() else under_way
+        for task in ends:
+            task.cancel()
+        if self.ping is not None:
+            self.ping.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _leave(self) -> None:
+        self.ending.now(_Closing(GOING_AWAY, "Going away"))
+
+    def _is_leaving(self) -> bool:
+        return self.ending.reason is not None and self.ending.reason.code == GOING_AWAY
+
+    def _beat(self) -> None:
+        """A sign of life; a client that has wanted nothing for long is hung up on instead."""
+        self.quiet_seconds += self.bounds.keep_alive_seconds
+        if self.operations:
+            self.quiet_seconds = 0.0
+        elif self.quiet_seconds >= self.bounds.idle_seconds:
+            self.ending.now(_Closing(1000, "Idle"))
+            return
+        if self.ping is None or self.ping.done():  # else it reads nothing: one waits already
+            self.ping = asyncio.create_task(self._ping(), name="ping")
+
+    async def _ping(self) -> None:
+        with suppress(WebSocketDisconnect):
+            await self._send({"type": "ping"})
 
     # ---- messages in ---------------------------------------------------------------------------
 
@@ -133,7 +181,7 @@ class _Connection:
             raise _invalid("A message is an object with a type")
         return message
 
-    async def _introduced(self) -> None:
+    async def _introduced(self, seat: Seat) -> None:
         """Waits until the client has said who it is."""
         message = await self._message()
         while message["type"] != "connection_init":
@@ -143,6 +191,12 @@ class _Connection:
             message = await self._message()
         self.authorization = self._authorization(_require_object(message))
         self._recognize()
+        try:
+            self.listeners.claim(seat, self.caller)
+        except Full as full:
+            raise _Closing(1013, str(full)) from full
+        if self.caller.good_until is not None:
+            self.timers.at("token", self.caller.good_until, lambda: self.ending.now(_forbidden()))
         await self._send({"type": "connection_ack"})
 
     def _recognize(self) -> None:
@@ -151,7 +205,7 @@ class _Connection:
             self.caller = self.desk.caller(self.authorization)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
-            raise _Closing(4403, "Forbidden") from refusal
+            raise _forbidden() from refusal
 
     def _authorization(self, payload: dict[str, Any]) -> str | None:
         """The token that came with the introduction, else the one of the handshake.
@@ -194,8 +248,9 @@ class _Connection:
         except TurnedAway as wrong:
             raise _invalid(wrong.message[:100]) from wrong
         self._recognize()
-        if len(self.operations) >= OPERATIONS_MAX:
-            told = f"{OPERATIONS_MAX} operations are under way on this connection"
+        self.quiet_seconds = 0.0
+        if len(self.operations) >= self.bounds.operations_max:
+            told = f"{self.bounds.operations_max} operations are under way on this connection"
             request_id = self.desk.runtime.new_id()
             await self._send(_refusal(id, error(told, "THROTTLED", request_id, retryable=True)))
             return
@@ -227,6 +282,7 @@ class _Connection:
         try:
             kind = self.desk.admit(operation, self.caller)
             if kind is Kind.SUBSCRIPTION:
+                self._watches()
                 async with aclosing(self.desk.states(operation, self.caller, request_id)) as states:
                     async for answer in states:
                         self._recognize()
@@ -240,13 +296,21 @@ class _Connection:
         except WebSocketDisconnect:
             raise
         except _Closing as reason:  # nothing more may be told on this connection
-            with suppress(WebSocketDisconnect, RuntimeError):
-                await self.websocket.close(reason.code, reason.reason)
+            self.ending.now(reason)
             return None
         except Exception:  # the outermost place of an operation: its connection goes on
             log.exception("an operation failed in our own code")
             return _refusal(id, internal(request_id))
         return None if refused else {"type": "complete", "id": id}
+
+    def _watches(self) -> None:
+        """Notes that the operation at hand is a subscription, which ends when we leave."""
+        task = asyncio.current_task()
+        assert task is not None, "an operation runs in a task of its own"
+        self.watching.add(task)
+        task.add_done_callback(self.watching.discard)
+        if self._is_leaving():
+            task.cancel()
 
     async def _tell(self, id: str, answer: Answer) -> bool:
         """Sends an answer; says whether it was a refusal, after which nothing follows."""
