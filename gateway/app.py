@@ -18,6 +18,7 @@ from gateway.bootstrap import Runtime
 from gateway.desk import Desk
 from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
+from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
 from gateway.limits import Allowance
 from gateway.listeners import Listeners
@@ -57,7 +58,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", GraphqlHttp(desk)),
+            Route("/graphql", GraphqlStreams(desk, listeners, GraphqlHttp(desk))),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
             *health.routes(runtime, telemetry.metrics, listeners),

@@ -48,7 +48,7 @@ class GraphqlHttp:
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
             caller = self._desk.caller(request.headers.get("authorization"))
-            operation = _asked(request) if request.method == "GET" else await _sent(request)
+            operation = await operation_in(request)
             kind = self._desk.admit(operation, caller)
             _require_fitting(request.method, kind)
             answer = await self._desk.answer(operation, kind, caller, request_id)
@@ -58,6 +58,15 @@ class GraphqlHttp:
             body = {"errors": [refusal.error(request_id)]}
             return _response(body, refusal.status, media, refusal.headers)
         return _response(answer.body, _status(answer, media), media, {})
+
+
+async def operation_in(request: Request) -> Operation:
+    """The operation of a request by GET, in its query string, or by POST, in its body.
+
+    Raises:
+        TurnedAway: there is none that can be read.
+    """
+    return _asked(request) if request.method == "GET" else await _sent(request)
 
 
 def _require_fitting(method: str, kind: Kind | None) -> None:

@@ -31,11 +31,14 @@ class Ending(Generic[Reason]):
     def __init__(self) -> None:
         self.reason: Reason | None = None
         self._scope = asyncio.timeout(None)
-        self._open = False
+        self._is_open = False
+        self._is_over = False
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self._open = True
+        self._is_open = True
+        if self.reason is not None:
+            self._interrupt()
         return self
 
     async def __aexit__(
@@ -44,7 +47,7 @@ class Ending(Generic[Reason]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self._open = False
+        self._is_open, self._is_over = False, True
         try:
             await self._scope.__aexit__(kind, error, trace)
         except TimeoutError:
@@ -52,11 +55,14 @@ class Ending(Generic[Reason]):
         return False
 
     def now(self, reason: Reason) -> None:
-        """Ends the block, unless it has ended or is ending."""
-        if self._open:
-            self._open = False
+        """Ends the block, unless it has ended or is ending; one that is yet to begin, at once."""
+        if self.reason is None and not self._is_over:
             self.reason = reason
-            self._scope.reschedule(asyncio.get_running_loop().time())
+            if self._is_open:
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._scope.reschedule(asyncio.get_running_loop().time())
 
 
 @dataclass(slots=True, eq=False)
