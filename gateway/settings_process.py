@@ -59,9 +59,19 @@ class Server:
             high=1_000_000,
         ),
     )
+    drain_seconds: int = field(
+        default=2,
+        metadata=about(
+            "How long a gateway that was told to stop (SIGTERM) still takes requests while"
+            " `/health/ready` says 503: longer than the pause between two looks of your load"
+            " balancer. Ctrl-C does not wait.",
+            low=0,
+            high=300,
+        ),
+    )
     shutdown_seconds: int = field(
         default=10,
-        metadata=about("How long a stop waits for requests under way.", low=0, high=300),
+        metadata=about("How long a stop then waits for what is under way.", low=0, high=300),
     )
 
 
