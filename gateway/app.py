@@ -18,9 +18,11 @@ from gateway.bootstrap import Runtime
 from gateway.desk import Desk
 from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
+from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import layers
 from gateway.limits import Allowance
+from gateway.listeners import Listeners
 from gateway.telemetry import Metrics, Telemetry
 from schema.root import build_schema
 
@@ -37,8 +39,14 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
     return Desk(runtime, build_schema(), telemetry, allowance)
 
 
-def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
-    """The application of a runtime. Its lifespan runs the workers; the runtime is not closed."""
+def create_app(
+    runtime: Runtime, desk: Desk | None = None, listeners: Listeners | None = None
+) -> Starlette:
+    """The application of a runtime. Its lifespan runs the workers; the runtime is not closed.
+
+    Whoever gives ``listeners`` can send them away before the server stops.
+    """
+    listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
         desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
     telemetry, server = desk.telemetry, runtime.settings.server
@@ -51,10 +59,14 @@ def create_app(runtime: Runtime, desk: Desk | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", GraphqlHttp(desk, server.batch_max), middleware=layers(server)),
-            WebSocketRoute("/graphql", GraphqlSockets(desk)),
+            Route(
+                "/graphql",
+                GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
+                middleware=layers(server),
+            ),
+            WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
-            *health.routes(runtime, telemetry.metrics),
+            *health.routes(runtime, telemetry.metrics, listeners),
         ],
         middleware=[Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id)],
         lifespan=lifespan,

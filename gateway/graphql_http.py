@@ -116,12 +116,26 @@ async def asked_in(request: Request, batch_max: int = 0) -> Operation | list[Ope
     Raises:
         TurnedAway: nothing that can be read, or more than is allowed.
     """
-    return _asked(request) if request.method == "GET" else await _sent(request, batch_max)
+    if request.method == "GET":
+        _require_deliberate(request.headers)
+        return _asked(request)
+    return await _sent(request, batch_max)
+
+
+async def operation_in(request: Request) -> Operation:
+    """The one operation that a stream is asked for. A browser's own reader of streams can send no
+    header of ours, so that by GET none is asked for: who may open one is seen by its origin.
+
+    Raises:
+        TurnedAway: nothing that can be read.
+    """
+    asked = _asked(request) if request.method == "GET" else await _sent(request, 0)
+    assert isinstance(asked, Operation), "a list is refused unless some are allowed"
+    return asked
 
 
 def _asked(request: Request) -> Operation:
     """The operation in a query string; variables and extensions are JSON in it."""
-    _require_deliberate(request.headers)
     given = request.query_params
     if len(given.multi_items()) > len(given):
         raise malformed("the query string says a parameter twice")

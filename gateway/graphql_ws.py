@@ -9,24 +9,21 @@ import logging
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.desk import Desk
-from gateway.wire import TurnedAway, decoded, encoded, error, internal, operation_of
+from gateway.listeners import Ending, Full, Listeners, Seat
+from gateway.origins import may_connect
+from gateway.settings_process import Sockets
+from gateway.timers import Later, Timers, later
+from gateway.wire import BYTES_MAX, TurnedAway, decoded, encoded, error, internal, operation_of
 from resolvers.access import NOBODY, Principal
 from schema.operations import Answer, Kind, Operation
 
 PROTOCOL = "graphql-transport-ws"
-
-INIT_SECONDS = 10.0
-"""How long a client may take to introduce itself."""
-
-OPERATIONS_MAX = 100
-"""Most operations under way on one connection."""
 
 ID_CHARS_MAX = 128
 
@@ -36,14 +33,16 @@ log = logging.getLogger(__name__)
 class GraphqlSockets:
     """The endpoint, as an ASGI app."""
 
-    def __init__(self, desk: Desk, init_seconds: float = INIT_SECONDS) -> None:
+    def __init__(self, desk: Desk, listeners: Listeners, after: Later = later) -> None:
         self._desk = desk
-        self._init_seconds = init_seconds
+        self._listeners = listeners
+        self._later = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Talks with one client until either hangs up."""
         websocket = WebSocket(scope, receive, send)
-        if not of_same_host(websocket.headers.get("origin"), websocket.headers.get("host", "")):
+        origin, host = websocket.headers.get("origin"), websocket.headers.get("host", "")
+        if not may_connect(origin, host, self._listeners.bounds.origins):
             await websocket.close()  # before accepting, this is 403
             return
         offered = PROTOCOL in websocket.scope["subprotocols"]
@@ -51,18 +50,9 @@ class GraphqlSockets:
         if not offered:
             await websocket.close(4406, "Subprotocol not acceptable")
             return
+        timers = Timers(self._desk.runtime.clock, self._later)
         with self._desk.telemetry.metrics.sockets.track_inprogress():
-            await _Connection(websocket, self._desk).talk(self._init_seconds)
-
-
-def of_same_host(origin: str | None, host: str) -> bool:
-    """Says whether a page of ``origin`` was served by ``host``; programs send no origin."""
-    if origin is None:
-        return True
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower() != ""
-    except ValueError:
-        return False
+            await _Connection(websocket, self._desk, self._listeners, timers).talk()
 
 
 class _Closing(Exception):
@@ -78,40 +68,98 @@ def _invalid(reason: str) -> _Closing:
     return _Closing(4400, reason)
 
 
-@dataclass(slots=True)
+def _forbidden() -> _Closing:
+    return _Closing(4403, "Forbidden")
+
+
+GOING_AWAY = 1001
+
+
+@dataclass(slots=True, eq=False)
 class _Connection:
     """One client: who it is, and what it has under way."""
 
     websocket: WebSocket
     desk: Desk
+    listeners: Listeners
+    timers: Timers
     caller: Principal = NOBODY
     authorization: str | None = None
+    ending: Ending[_Closing] = field(default_factory=Ending)
     operations: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    watching: set[asyncio.Task[None]] = field(default_factory=set)
+    quiet_seconds: float = 0.0
+    ping: asyncio.Task[None] | None = None
 
-    async def talk(self, init_seconds: float) -> None:
+    @property
+    def bounds(self) -> Sockets:
+        return self.listeners.bounds
+
+    async def talk(self) -> None:
         """Takes messages until the connection ends; what is under way ends with it."""
         closing: _Closing | None = None
         try:
-            try:
-                async with asyncio.timeout(init_seconds):
-                    await self._introduced()
-            except TimeoutError as late:
-                raise _Closing(4408, "Connection initialisation timeout") from late
-            while True:
-                await self._take(await self._message())
-        except _Closing as reason:
-            closing = reason
-        except WebSocketDisconnect:
-            pass
-        finally:
-            under_way = list(self.operations.values())
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            with self.listeners.seated(self._leave) as seat:
+                closing = await self._listen(seat)
+        except Full as full:
+            closing = _Closing(1013, str(full))
         if closing is not None:
             structlog.contextvars.bind_contextvars(closed=closing.code)
             with suppress(WebSocketDisconnect):
                 await self.websocket.close(closing.code, closing.reason)
+
+    async def _listen(self, seat: Seat) -> _Closing | None:
+        """Talks on a seat; how the connection is to be closed, if the client has not done it."""
+        late = _Closing(4408, "Connection initialisation timeout")
+        try:
+            async with self.ending:
+                self.timers.after("init", self.bounds.init_seconds, lambda: self.ending.now(late))
+                await self._introduced(seat)
+                self.timers.stop("init")
+                self.timers.every("beat", self.bounds.keep_alive_seconds, self._beat)
+                while True:
+                    await self._take(await self._message())
+        except _Closing as reason:
+            return reason
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.timers.close()
+            await self._wind_up()
+        return self.ending.reason
+
+    async def _wind_up(self) -> None:
+        """Ends what is under way. When we are the ones who leave, what is no subscription may be
+        answered first.
+        """
+        under_way = list(self.operations.values())
+        ends = self.watching if self._is_leaving() else under_way
+        for task in ends:
+            task.cancel()
+        if self.ping is not None:
+            self.ping.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _leave(self) -> None:
+        self.ending.now(_Closing(GOING_AWAY, "Going away"))
+
+    def _is_leaving(self) -> bool:
+        return self.ending.reason is not None and self.ending.reason.code == GOING_AWAY
+
+    def _beat(self) -> None:
+        """A sign of life; a client that has wanted nothing for long is hung up on instead."""
+        self.quiet_seconds += self.bounds.keep_alive_seconds
+        if self.operations:
+            self.quiet_seconds = 0.0
+        elif self.quiet_seconds >= self.bounds.idle_seconds:
+            self.ending.now(_Closing(1000, "Idle"))
+            return
+        if self.ping is None or self.ping.done():  # else it reads nothing: one waits already
+            self.ping = asyncio.create_task(self._ping(), name="ping")
+
+    async def _ping(self) -> None:
+        with suppress(WebSocketDisconnect):
+            await self._send({"type": "ping"})
 
     # ---- messages in ---------------------------------------------------------------------------
 
@@ -123,6 +171,8 @@ class _Connection:
         text = event.get("text")
         if text is None:
             raise _invalid("Messages are text")
+        if len(text) > BYTES_MAX:  # our own server has counted the bytes before
+            raise _Closing(1009, "The message is too big")
         try:
             message = decoded(text, "the message")
         except TurnedAway as wrong:
@@ -131,7 +181,7 @@ class _Connection:
             raise _invalid("A message is an object with a type")
         return message
 
-    async def _introduced(self) -> None:
+    async def _introduced(self, seat: Seat) -> None:
         """Waits until the client has said who it is."""
         message = await self._message()
         while message["type"] != "connection_init":
@@ -139,8 +189,14 @@ class _Connection:
                 raise _Closing(4401, "Unauthorized")
             await self._take(message)
             message = await self._message()
-        self.authorization = self._authorization(message.get("payload"))
+        self.authorization = self._authorization(_require_object(message))
         self._recognize()
+        try:
+            self.listeners.claim(seat, self.caller)
+        except Full as full:
+            raise _Closing(1013, str(full)) from full
+        if self.caller.good_until is not None:
+            self.timers.at("token", self.caller.good_until, lambda: self.ending.now(_forbidden()))
         await self._send({"type": "connection_ack"})
 
     def _recognize(self) -> None:
@@ -149,17 +205,15 @@ class _Connection:
             self.caller = self.desk.caller(self.authorization)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
-            raise _Closing(4403, "Forbidden") from refusal
+            raise _forbidden() from refusal
 
-    def _authorization(self, payload: object) -> str | None:
+    def _authorization(self, payload: dict[str, Any]) -> str | None:
         """The token that came with the introduction, else the one of the handshake.
 
         Browsers cannot put a header on the handshake, so the first is what a page uses.
         """
-        if not isinstance(payload, dict | None):
-            raise _invalid("The payload is not an object")
         for name in ("Authorization", "authorization", "token"):
-            given = (payload or {}).get(name)
+            given = payload.get(name)
             if given is None:
                 continue
             if not isinstance(given, str):
@@ -171,9 +225,10 @@ class _Connection:
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "ping":
+                _require_object(message)
                 await self._send({"type": "pong"})  # without the payload: who knows how deep it is
             case "pong":
-                pass  # it answers no ping of ours: the transport looks after dead clients
+                _require_object(message)  # that is all: the transport looks after dead clients
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
@@ -193,8 +248,9 @@ class _Connection:
         except TurnedAway as wrong:
             raise _invalid(wrong.message[:100]) from wrong
         self._recognize()
-        if len(self.operations) >= OPERATIONS_MAX:
-            told = f"{OPERATIONS_MAX} operations are under way on this connection"
+        self.quiet_seconds = 0.0
+        if len(self.operations) >= self.bounds.operations_max:
+            told = f"{self.bounds.operations_max} operations are under way on this connection"
             request_id = self.desk.runtime.new_id()
             await self._send(_refusal(id, error(told, "THROTTLED", request_id, retryable=True)))
             return
@@ -226,6 +282,7 @@ class _Connection:
         try:
             kind = self.desk.admit(operation, self.caller)
             if kind is Kind.SUBSCRIPTION:
+                self._watches()
                 async with aclosing(self.desk.states(operation, self.caller, request_id)) as states:
                     async for answer in states:
                         self._recognize()
@@ -239,13 +296,21 @@ class _Connection:
         except WebSocketDisconnect:
             raise
         except _Closing as reason:  # nothing more may be told on this connection
-            with suppress(WebSocketDisconnect, RuntimeError):
-                await self.websocket.close(reason.code, reason.reason)
+            self.ending.now(reason)
             return None
         except Exception:  # the outermost place of an operation: its connection goes on
             log.exception("an operation failed in our own code")
             return _refusal(id, internal(request_id))
         return None if refused else {"type": "complete", "id": id}
+
+    def _watches(self) -> None:
+        """Notes that the operation at hand is a subscription, which ends when we leave."""
+        task = asyncio.current_task()
+        assert task is not None, "an operation runs in a task of its own"
+        self.watching.add(task)
+        task.add_done_callback(self.watching.discard)
+        if self._is_leaving():
+            task.cancel()
 
     async def _tell(self, id: str, answer: Answer) -> bool:
         """Sends an answer; says whether it was a refusal, after which nothing follows."""
@@ -270,6 +335,14 @@ def _id_of(message: dict[str, Any]) -> str:
     if not isinstance(id, str) or not 0 < len(id) <= ID_CHARS_MAX:
         raise _invalid(f"An id is 1 to {ID_CHARS_MAX} characters")
     return id
+
+
+def _require_object(message: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a message that may have one; none is an empty one."""
+    payload = message.get("payload")
+    if not isinstance(payload, dict | None):
+        raise _invalid("The payload is not an object")
+    return payload or {}
 
 
 def _refusal(id: str, *errors: dict[str, Any]) -> dict[str, Any]:

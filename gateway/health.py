@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.bootstrap import Runtime
+from gateway.listeners import Listeners
 from gateway.telemetry import Metrics
 from resolvers.domain.errors import CommerceError
 from resolvers.house import missing
@@ -18,17 +19,18 @@ from resolvers.house import missing
 READY_SECONDS = 2.0
 """Longest look at the store: a supervisor asks again anyway."""
 
+_STOPPING = "the gateway is stopping"
 _FRESH = {"Cache-Control": "no-store"}
 
 
-def routes(runtime: Runtime, metrics: Metrics) -> list[Route]:
-    """``/health/live``, ``/health/ready`` and ``/metrics``."""
+def routes(runtime: Runtime, metrics: Metrics, listeners: Listeners) -> list[Route]:
+    """``/health/live``, ``/health/ready`` and ``/metrics``. Who is stopping is not ready."""
 
     async def live(_: Request) -> Response:
         return JSONResponse({"live": True}, headers=_FRESH)
 
     async def ready(_: Request) -> Response:
-        lacking = await lacks(runtime)
+        lacking = [_STOPPING] if listeners.stopping else await lacks(runtime)
         body = {"ready": not lacking, "missing": lacking}
         return JSONResponse(body, 503 if lacking else 200, headers=_FRESH)
 

@@ -1,12 +1,15 @@
 """The server around the app: its socket, its event loop, its signals, and how it stops.
 
-SIGTERM or SIGINT ends it: no new connections, what is under way gets ``shutdown_seconds``, then the
-workers and the store are closed and the process ends with 0.
+SIGTERM ends it in steps: readiness fails, and nothing else for ``drain_seconds``; then there are no
+new connections, sockets and streams are sent away, and what is under way gets ``shutdown_seconds``;
+then the workers and the store are closed and the process ends with 0. SIGINT and a second signal
+skip the first step.
 """
 
 import asyncio
 import gc
 import logging
+import math
 import os
 import signal
 import socket
@@ -25,6 +28,7 @@ from gateway.app import create_app
 from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
 from gateway.health import lacks
 from gateway.http_protocol import BoundedHttp
+from gateway.listeners import Listeners
 from gateway.settings import Retailer, Server, Settings
 from gateway.telemetry import configure_logging
 from gateway.welcome import welcome
@@ -46,6 +50,9 @@ READY_LOOK_SECONDS = 0.1
 CLOSE_SECONDS = 10
 """How long workers and the store may take to close, after the last request."""
 
+FAREWELL_SECONDS = 1.0
+"""How long sockets and streams have for a last word, however little there is for requests."""
+
 COLLECT_AFTER = 10_000
 """New objects after which Python looks for cycles of garbage. A batch of holds makes as many, which
 live until it is written; at Python's own 700 looking took 9 of the 112 us of CPU that a hold took.
@@ -61,7 +68,7 @@ class CannotListen(OSError):
 def serve_demo(port: int, data: Path, host: str) -> None:
     """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop."""
     settings = Settings(
-        server=Server(host=host, port=port, mutations_per_second=100_000),
+        server=Server(host=host, port=port, mutations_per_second=100_000, drain_seconds=0),
         retailer=Retailer(name="the sandbox retailer"),
     )
     _serve(host, port, lambda: bootstrap_demo(settings, data), greet=True)
@@ -108,8 +115,10 @@ def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: boo
 
 async def _served(runtime: Runtime, listener: socket.socket, address: str, *, greet: bool) -> None:
     settings = runtime.settings
-    app = create_app(runtime)
-    server = _Server(_config(app, settings.server.shutdown_seconds))
+    listeners = Listeners(settings.sockets)
+    app = create_app(runtime, listeners=listeners)
+    config = _config(app, settings.server.shutdown_seconds)
+    server = _Server(config, listeners, settings.server.drain_seconds)
     server.heed_signals()
     try:
         async with app.router.lifespan_context(app), _greeting(runtime, address, greet=greet):
@@ -121,7 +130,14 @@ async def _served(runtime: Runtime, listener: socket.socket, address: str, *, gr
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server with a clean end: its own would die of the signal that stopped it."""
+    """Uvicorn's server with a clean end: its own would die of the signal that stopped it, cut off
+    whoever listens, and refuse connections before anybody could know.
+    """
+
+    def __init__(self, config: uvicorn.Config, listeners: Listeners, drain_seconds: int) -> None:
+        super().__init__(config)
+        self._listeners = listeners
+        self._drain_seconds = drain_seconds
 
     def heed_signals(self) -> None:
         """Stops at a signal from now on, also at one that comes before or after it serves."""
@@ -134,13 +150,40 @@ class _Server(uvicorn.Server):
         """Leaves the signals as they are."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets nobody in any more, sends away whoever listens, and waits for the other requests."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        patience = self.config.timeout_graceful_shutdown or 0
+        until = loop.time() + patience
+        await self._listeners.dismiss(max(patience, FAREWELL_SECONDS))
+        self.config.timeout_graceful_shutdown = math.ceil(max(until - loop.time(), 0.0))
+        await super().shutdown(sockets)
+
     def _stop(self, number: int) -> None:
+        """Fails readiness at the first signal, and ends when that has been heard of."""
+        again = self._listeners.stopping
+        self._listeners.stopping = True
+        drains = self.started and number == signal.SIGTERM and not again
+        wait = self._drain_seconds if drains else 0
+        if not again:
+            self._watch_over(self._drain_seconds)
+        if wait:
+            asyncio.get_running_loop().call_later(wait, self._end, number)
+        else:
+            self.handle_exit(number, None)
+
+    def _end(self, number: int) -> None:
         if not self.should_exit:
-            patience = (self.config.timeout_graceful_shutdown or 0) + CLOSE_SECONDS
-            watchdog = threading.Timer(patience, _give_up)
-            watchdog.daemon = True
-            watchdog.start()
-        self.handle_exit(number, None)
+            self.handle_exit(number, None)
+
+    def _watch_over(self, drain_seconds: float) -> None:
+        """Ends the process hard if it has not ended when every patience is over."""
+        shutdown = max(self.config.timeout_graceful_shutdown or 0, FAREWELL_SECONDS)
+        watchdog = threading.Timer(drain_seconds + shutdown + CLOSE_SECONDS, _give_up)
+        watchdog.daemon = True
+        watchdog.start()
 
 
 def _give_up() -> None:

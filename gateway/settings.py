@@ -18,7 +18,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
-from gateway.settings_process import Auth, Secret, Server, Storage
+from gateway.settings_process import Auth, Secret, Server, Sockets, Storage
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -63,6 +63,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Signals",
+    "Sockets",
     "StockRuleSettings",
     "Storage",
     "Sync",
@@ -78,6 +79,7 @@ class Settings:
     """The whole configuration, checked. Safe to print: it shows no secret."""
 
     server: Server = field(default_factory=Server)
+    sockets: Sockets = field(default_factory=Sockets)
     store: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
     retailer: Retailer = field(default_factory=Retailer)
@@ -153,6 +155,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     reader.sections(tuple(SECTIONS), tuple(LISTS))
     settings = Settings(
         server=reader.single("server", Server),
+        sockets=reader.single("sockets", Sockets),
         store=reader.single("store", Storage),
         auth=reader.single("auth", Auth),
         retailer=reader.single("retailer", Retailer),

@@ -6,6 +6,7 @@ Those of the house that it serves stand in ``gateway/settings_sections.py``.
 import re
 from dataclasses import dataclass, field
 
+from gateway.origins import ORIGIN_KIND, is_origin
 from gateway.settings_file import about
 
 _DAY = 86_400
@@ -26,7 +27,7 @@ def _is_mongo(text: str) -> bool:
 _DEFAULT_PORT = re.compile(r"https://.*:443|http://.*:80")
 
 
-def is_origin(text: str) -> bool:
+def is_web_origin(text: str) -> bool:
     """Says whether a browser would name a page's origin so: a scheme and a host, no more."""
     named = re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9.\-\[\]:]+", text) is not None
     return text == "*" or (named and _DEFAULT_PORT.fullmatch(text) is None)
@@ -73,7 +74,7 @@ class Server:
             "Origins of web pages elsewhere whose scripts may ask at `/graphql`; `*` alone lets any"
             " page. None unless you say so.",
             kind="a list of origins in small letters such as https://shop.example, or *",
-            fits=is_origin,
+            fits=is_web_origin,
         ),
     )
     batch_max: int = field(
@@ -84,9 +85,69 @@ class Server:
             high=10,
         ),
     )
+    drain_seconds: int = field(
+        default=2,
+        metadata=about(
+            "How long a gateway that was told to stop (SIGTERM) still takes requests while"
+            " `/health/ready` says 503: longer than the pause between two looks of your load"
+            " balancer. Ctrl-C does not wait.",
+            low=0,
+            high=300,
+        ),
+    )
     shutdown_seconds: int = field(
         default=10,
-        metadata=about("How long a stop waits for requests under way.", low=0, high=300),
+        metadata=about("How long a stop then waits for what is under way.", low=0, high=300),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Connections that stay open, by WebSocket or as a stream of events (`docs/websocket.md`)."""
+
+    origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Pages of other hosts that may connect; `weapp://*` stands for every page of a scheme"
+            " that is not the web's, `null` for pages without an origin, which anybody can make.",
+            kind=f"a list, each {ORIGIN_KIND}",
+            fits=is_origin,
+        ),
+    )
+    connections_max: int = field(
+        default=2000, metadata=about("Most connections of one process.", low=1, high=4096)
+    )
+    guest_connections_max: int = field(
+        default=1000,
+        metadata=about("Most of them that all guests may have together.", low=0, high=4096),
+    )
+    caller_connections_max: int = field(
+        default=32,
+        metadata=about("Most of them that one caller with a token may have.", low=1, high=4096),
+    )
+    operations_max: int = field(
+        default=100,
+        metadata=about("Most operations under way on one WebSocket.", low=1, high=10_000),
+    )
+    init_seconds: float = field(
+        default=10.0,
+        metadata=about("How long a client may take to introduce itself.", low=1, high=300),
+    )
+    keep_alive_seconds: float = field(
+        default=30.0,
+        metadata=about(
+            "Pause between two signs of life to a client: shorter than any proxy's patience.",
+            low=1,
+            high=3600,
+        ),
+    )
+    idle_seconds: float = field(
+        default=600.0,
+        metadata=about(
+            "A WebSocket without an operation for so long is closed, at the next sign of life.",
+            low=1,
+            high=86_400,
+        ),
     )
 
 

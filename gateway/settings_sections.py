@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.settings_file import about
-from gateway.settings_process import FROM_FILE, FROM_VARIABLE, Auth, Secret, Server, Storage
+from gateway.settings_process import (
+    FROM_FILE,
+    FROM_VARIABLE,
+    Auth,
+    Secret,
+    Server,
+    Sockets,
+    Storage,
+)
 from gateway.settings_rules import (
     CODE_KIND,
     MONTH,
@@ -259,6 +267,7 @@ class BackendSettings:
 
 SECTIONS: Mapping[str, type] = {
     "server": Server,
+    "sockets": Sockets,
     "store": Storage,
     "auth": Auth,
     "retailer": Retailer,

@@ -54,6 +54,9 @@ class Metrics:
         self.sockets = Gauge(
             "gateway_open_sockets", "WebSocket connections that are open.", registry=self.registry
         )
+        self.streams = Gauge(
+            "gateway_open_streams", "Streams of events that are open.", registry=self.registry
+        )
         waiting = Gauge(
             "gateway_stock_queue",
             "Commands that wait for the stock engine.",

@@ -7,7 +7,8 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,11 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Unauthenticated("this is not a token; make one with: gateway token") from error
 
-        self._require_time(claims)
-        return _principal(claims)
+        good_until = self._good_until(claims)
+        return replace(_principal(claims), good_until=good_until)
 
-    def _require_time(self, claims: Mapping[str, Any]) -> None:
+    def _good_until(self, claims: Mapping[str, Any]) -> datetime | None:
+        """The first instant at which the token is refused; None: later than there are dates."""
         issued, expires = claims.get("iat"), claims.get("exp")
         if type(issued) is not int or type(expires) is not int:
             raise Unauthenticated("the token does not say when it was made and when it ends")
@@ -159,6 +161,10 @@ class Tokens:
             raise Unauthenticated("the token was made in the future: compare the clocks")
         if now >= expires + self.skew_seconds:
             raise Unauthenticated("the token has expired; ask for a new one")
+        try:
+            return datetime.fromtimestamp(expires + self.skew_seconds, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal:

@@ -5,7 +5,8 @@ stands in ``schema/access.py``; object rules (own orders, own location, own chan
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from resolvers.domain.errors import Forbidden, Unauthenticated
@@ -68,6 +69,7 @@ class Principal:
     """One authenticated caller, the same over all of its tokens.
 
     ``subject`` scopes idempotency keys. An empty ``locations`` or ``channels`` means: not bound.
+    ``good_until`` is when the token that said so ends; None: it does not.
     """
 
     role: Role
@@ -76,6 +78,7 @@ class Principal:
     associate_code: str | None = None
     locations: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    good_until: datetime | None = field(default=None, compare=False)
 
     def may(self, scope: Scope) -> bool:
         """Says whether this caller's role has the scope."""

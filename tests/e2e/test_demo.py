@@ -233,7 +233,7 @@ async def test_it_stops_with_0_while_clients_are_connected(
             with pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
         assert closed.value.rcvd is not None
-        assert (code, closed.value.rcvd.code) == (0, 1012)
+        assert (code, closed.value.rcvd.code) == (0, 1001)
         assert "Traceback" not in child.log()
 
 

@@ -178,8 +178,12 @@ async def talking(
     app: Any,
     headers: dict[str, str] | None = None,
     subprotocols: tuple[str, ...] = ("graphql-transport-ws",),
+    room: int = 0,
 ) -> AsyncIterator[Talk]:
-    """A connection to an app; at the end the client goes away and the server must notice."""
+    """A connection to an app; at the end the client goes away and the server must notice.
+
+    The server waits when so many messages as there is ``room`` for are unread; 0: never.
+    """
     scope = {
         "type": "websocket",
         "path": "/graphql",
@@ -194,7 +198,7 @@ async def talking(
         "subprotocols": list(subprotocols),
     }
     sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue(room)
     await sent.put({"type": "websocket.connect"})
     task = asyncio.create_task(app(scope, sent.get, heard.put))
     talk = Talk(sent, heard, task)

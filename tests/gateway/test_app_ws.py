@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.graphql_ws import OPERATIONS_MAX, GraphqlSockets, of_same_host
+from gateway.settings import Sockets
 from tests.gateway.house import HOLD, NOON, PROMISE, SKU, House, house_of, opened, promised, talking
 
 WATCH = (
@@ -237,13 +237,6 @@ async def test_who_has_not_introduced_itself_may_only_ping(house: House) -> None
         assert await talk.closed() == (4401, "Unauthorized")
 
 
-async def test_who_never_introduces_itself_is_hung_up_on(house: House) -> None:
-    async with talking(GraphqlSockets(house.desk, init_seconds=0.0)) as talk:
-        assert (await talk.event())["type"] == "websocket.accept"
-
-        assert await talk.closed() == (4408, "Connection initialisation timeout")
-
-
 async def test_one_introduction_is_enough(house: House) -> None:
     async with talking(house.app) as talk:
         await talk.event()
@@ -291,32 +284,7 @@ async def test_a_ping_is_answered_however_deep_it_is(house: House) -> None:
         assert await talk.message() == {"type": "pong"}
 
 
-@pytest.mark.parametrize(
-    ("origin", "same"),
-    [
-        (None, True),
-        ("http://shop.test", True),
-        ("https://SHOP.test", True),
-        ("https://shop.test:444", False),
-        ("https://evil.test", False),
-        ("https://shop.test.evil.test", False),
-        ("https://shop.test@evil.test", False),
-        ("null", False),
-        ("", False),
-        ("http://[", False),
-    ],
-)
-async def test_a_page_of_another_host_is_kept_out(
-    house: House, origin: str | None, *, same: bool
-) -> None:
-    async with talking(house.app, {} if origin is None else {"origin": origin}) as talk:
-        event = await talk.event()
-
-    assert event["type"] == ("websocket.accept" if same else "websocket.close")
-
-
-def test_no_host_is_the_same_as_no_origin() -> None:
-    assert not of_same_host("", "")
+OPERATIONS_MAX = Sockets().operations_max
 
 
 async def test_operations_of_one_connection_have_a_bound(house: House) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, SettingsError, load
+from gateway.settings import Settings, SettingsError, Sockets, load
 from gateway.settings_page import page
 from resolvers.domain.locations import Capability, Channel, ChannelKind, Location, LocationKind
 
@@ -69,6 +69,16 @@ def test_an_overlay_adds_only_what_it_says(tmp_path: Path) -> None:
     laid = read(tmp_path, text).locations[0].over(bare)
 
     assert (laid.region, laid.capabilities, laid.phone) == ("East", (Capability.PICKUP,), "021")
+
+
+def test_pages_that_may_connect_are_named_one_by_one(tmp_path: Path) -> None:
+    text = '[sockets]\norigins = ["weapp://*", "https://partner.example"]\nidle_seconds = 60\n'
+
+    sockets = read(tmp_path, text).sockets
+
+    assert sockets == Sockets(("weapp://*", "https://partner.example"), idle_seconds=60.0)
+    with pytest.raises(SettingsError, match=r"sockets.origins: expected a list, each an origin"):
+        read(tmp_path, '[sockets]\norigins = ["https://*"]\n')
 
 
 def test_secrets_are_read_at_start_and_never_shown(tmp_path: Path) -> None:
@@ -169,8 +179,8 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
         ),
         (
             "\n[orderz]\n",
-            "shop.toml:2: orderz: expected one of [server], [store], [auth], [retailer], "
-            "[reservations], [orders], [sync], [signals], [[channels]], [[locations]], "
+            "shop.toml:2: orderz: expected one of [server], [sockets], [store], [auth], "
+            "[retailer], [reservations], [orders], [sync], [signals], [[channels]], [[locations]], "
             "[[backends]], [[presets]], [[stock_rules]], [[low_stock]], found an unknown section",
         ),
         ("sync = 2\n", "shop.toml:1: sync: expected a section [sync], found 2"),

@@ -49,6 +49,13 @@ def test_a_token_is_good_until_its_end_and_the_skew_are_over() -> None:
         at(NOON + timedelta(seconds=90)).verify(token)
 
 
+def test_a_caller_knows_when_its_token_ends() -> None:
+    endless = signed(exp=10**18)
+
+    assert at(NOON).verify(signed()).good_until == NOON + timedelta(seconds=90)
+    assert at(NOON).verify(endless).good_until is None
+
+
 def test_a_token_from_the_future_is_refused_past_the_skew() -> None:
     assert at(NOON - timedelta(seconds=30)).verify(signed()) == SHOPPER
     with pytest.raises(Unauthenticated, match="made in the future"):
