@@ -20,7 +20,7 @@ from gateway.wire import TurnedAway
 from resolvers.access import NOBODY, Principal
 from resolvers.domain.errors import Unauthenticated
 from schema.info import RequestContext
-from schema.operations import Answer, Kind, Operation, Schema, outline, run, watch
+from schema.operations import Answer, Bounds, Kind, Operation, Schema, outline, run, watch
 
 DEADLINE_SECONDS = 10.0
 """Longest that a query or mutation may take: well under the 60 s at which mini-programs give up."""
@@ -60,7 +60,7 @@ class Desk:
         Raises:
             TurnedAway: the caller has sent too many mutations.
         """
-        asked = outline(operation)
+        asked = outline(self.schema, operation, Bounds())
         if asked is None:
             return None
         if asked.kind is Kind.MUTATION:

@@ -3,6 +3,7 @@
 Not a word of what went wrong inside. What a mutation refuses is no such error (``payloads``).
 
     GRAPHQL_PARSE_FAILED · GRAPHQL_VALIDATION_FAILED · BAD_USER_INPUT      the request itself
+    LIMIT_EXCEEDED                                                         it asks for too much
     NOT_FOUND · INVALID_INPUT · …                                          a query was refused
     UNAUTHENTICATED · FORBIDDEN                                            who calls may not
     CONTENDED · THROTTLED · BACKEND_UNAVAILABLE · BACKEND_TIMEOUT          retryable
@@ -12,7 +13,7 @@ Not a word of what went wrong inside. What a mutation refuses is no such error (
 import logging
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, ValueNode
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, Node, ValueNode
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
@@ -21,6 +22,7 @@ from resolvers.domain.errors import Denied, Refused, Several, Unready
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 INTERNAL = "INTERNAL"
 
 _OF_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -29,11 +31,26 @@ _OF_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperat
 log = logging.getLogger(__name__)
 
 
+class OverLimit(GraphQLError):
+    """A request asks for more than one is allowed: how much, and of what."""
+
+    def __init__(
+        self, message: str, limit: str, asked: int, allowed: int, node: Node | None = None
+    ) -> None:
+        told = {"name": limit, "asked": asked, "allowed": allowed}
+        super().__init__(message, node, extensions={"limit": told})
+
+
+def unclear() -> GraphQLError:
+    """The refusal of a document of several operations where nobody said which is meant."""
+    return GraphQLError("the document has several operations; say in operationName which is meant")
+
+
 def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error as it stands in an answer. A bug is logged here and nowhere else.
 
     ``extensions`` always has ``code``, ``retryable`` and ``requestId``; ``field`` where an argument
-    is to blame, ``backend`` where one is.
+    is to blame, ``backend`` where one is, ``limit`` where a document is over one.
     """
     message, extensions = _told(error, request_id)
     told: dict[str, Any] = {"message": message}
@@ -59,6 +76,8 @@ def _told(error: GraphQLError, request_id: str) -> Told:
     cause = _cause(error)
     if isinstance(cause, Refused | Denied | Unready):
         return _told_by_house(cause)
+    if isinstance(cause, OverLimit):
+        return cause.message, {"code": LIMIT_EXCEEDED, **(cause.extensions or {})}
     if isinstance(cause, GraphQLSyntaxError):
         return error.message, {"code": PARSE_FAILED}
     if (error.extensions or {}).get("code") == VALIDATION_FAILED:
