@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.settings_file import about
-from gateway.settings_process import FROM_FILE, FROM_VARIABLE, Auth, Secret, Server, Storage
+from gateway.settings_process import FROM_FILE, FROM_VARIABLE, Auth, Limits, Secret, Server, Storage
 from gateway.settings_rules import (
     CODE_KIND,
     MONTH,
@@ -261,6 +261,7 @@ SECTIONS: Mapping[str, type] = {
     "server": Server,
     "store": Storage,
     "auth": Auth,
+    "limits": Limits,
     "retailer": Retailer,
     "reservations": Reservations,
     "orders": Orders,

@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 from structlog.testing import CapturingLogger
 
 from connectors.sandbox import chain, goods
-from gateway.app import create_app, desk_of
+from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
-from gateway.desk import Desk
-from gateway.settings import Server, Settings, Storage
+from gateway.desk import Desk, desk_of
+from gateway.settings import Limits, Server, Settings, Storage
 from gateway.telemetry import Metrics, Telemetry
 from gateway.tokens import principal_of
 from resolvers.access import Role
@@ -93,10 +93,12 @@ class House:
         )
 
 
-async def opened(data: Path, *, mutations_per_second: int = 0) -> House:
-    """A gateway of the sandbox's catalogue at noon, with empty shelves."""
+async def opened(data: Path, *, mutations_per_second: int = 0, **limits: Any) -> House:
+    """A gateway of the sandbox's catalogue at noon, with empty shelves; ``limits`` are settings."""
     settings = Settings(
-        server=Server(mutations_per_second=mutations_per_second), store=Storage("memory")
+        server=Server(mutations_per_second=mutations_per_second),
+        store=Storage("memory"),
+        limits=Limits(**limits),
     )
     runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)
