@@ -144,7 +144,7 @@ class Desk:
         return replace(answer, body={**answer.body, "extensions": extensions})
 
     def _context(self, caller: Principal, request_id: str) -> RequestContext:
-        return RequestContext(self.runtime.context(caller), [], request_id)
+        return RequestContext(self.runtime.context(caller), [], request_id, self.bounds.telling)
 
     def _told(self, kind: Kind | None, answer: Answer, seconds: float | None) -> None:
         result = "refused" if answer.refused else "errors" if answer.codes else "ok"

@@ -24,7 +24,7 @@ from strawberry.extensions import SchemaExtension
 
 from schema.cost import SIZED, Lengths, Weights, is_page
 from schema.documents import TOKENS_MAX, Document, invalid, read
-from schema.errors import OverLimit, mark_invalid, unclear
+from schema.errors import OverLimit, Telling, mark_invalid, unclear
 from schema.overlaps import overlaps
 
 LEVELS_MAX = 200
@@ -71,6 +71,13 @@ class Bounds:
 
     introspection: bool = True
     suggestions: bool = False
+
+    @property
+    def telling(self) -> Telling:
+        """Which names an error may tell."""
+        if self.suggestions:
+            return Telling.ALL
+        return Telling.WRONG if self.introspection else Telling.SAID
 
 
 class Size(NamedTuple):

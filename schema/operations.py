@@ -16,7 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from schema.documents import read
-from schema.errors import formatted
+from schema.errors import Telling, formatted
 from schema.info import RequestContext
 from schema.limits import Bounds as Bounds
 from schema.limits import beyond, measured
@@ -90,7 +90,7 @@ async def run(schema: Schema, operation: Operation, context: RequestContext) -> 
         )
     except CannotGetOperationTypeError as error:
         result = _refusal(error.as_http_error_reason())
-    return _answer(result, context)
+    return _answer(result, operation, context)
 
 
 async def watch(
@@ -105,7 +105,7 @@ async def watch(
     )
     async with aclosing(results):
         async for result in results:
-            yield _answer(result, context)
+            yield _answer(result, operation, context)
             context.warnings.clear()
 
 
@@ -113,8 +113,11 @@ def _refusal(message: str) -> ExecutionResult:
     return PreExecutionError(None, [GraphQLError(message)])
 
 
-def _answer(result: ExecutionResult, context: RequestContext) -> Answer:
-    errors = [formatted(error, context.request_id) for error in result.errors or ()]
+def _answer(result: ExecutionResult, operation: Operation, context: RequestContext) -> Answer:
+    said = _text(operation) if result.errors and context.telling is Telling.SAID else ""
+    errors = [
+        formatted(error, context.request_id, context.telling, said) for error in result.errors or ()
+    ]
     ran = any(error.path for error in result.errors or ())
     refused = result.data is None and (isinstance(result, PreExecutionError) or not ran)
     body: dict[str, Any] = {} if refused else {"data": result.data}
@@ -126,3 +129,8 @@ def _answer(result: ExecutionResult, context: RequestContext) -> Answer:
     if extensions:
         body["extensions"] = extensions
     return Answer(body, refused, tuple(error["extensions"]["code"] for error in errors))
+
+
+def _text(operation: Operation) -> str:
+    """All that a request says."""
+    return f"{operation.document} {operation.variables} {operation.name}"
