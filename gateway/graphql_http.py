@@ -51,7 +51,8 @@ class GraphqlHttp:
             operation = _asked(request) if request.method == "GET" else await _sent(request)
             kind = self._desk.admit(operation, caller)
             _require_fitting(request.method, kind)
-            answer = await self._desk.answer(operation, kind, caller, request_id)
+            shown = request.headers.get("x-cost") == "1"
+            answer = await self._desk.answer(operation, kind, caller, request_id, show_cost=shown)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
             structlog.contextvars.bind_contextvars(codes=[refusal.code])

@@ -34,6 +34,14 @@ async def test_an_answer_says_what_it_cost(tmp_path: Path) -> None:
     assert wrong.json()["extensions"]["cost"]["requestedQueryCost"] == 1
 
 
+async def test_whoever_asks_by_header_is_told_what_an_answer_cost(house: House) -> None:
+    asked = await house.post({"query": PAGE}, X_Cost="1")
+    unasked = await house.post({"query": PAGE})
+
+    assert asked.json()["extensions"]["cost"]["requestedQueryCost"] == 15
+    assert "cost" not in unasked.json()["extensions"]
+
+
 async def test_nothing_is_said_of_a_limit_that_there_is_not(tmp_path: Path) -> None:
     house = await opened(tmp_path, show_cost=True, cost_per_second=0, cost_max=20)
 
