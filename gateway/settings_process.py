@@ -164,13 +164,13 @@ class Limits:
         default=50, metadata=about("Most operations of a document.", low=1, high=1000)
     )
     overlaps_max: int = field(
-        default=1000,
+        default=2000,
         metadata=about(
             "Most pairs of fields that stand under one name in one place.", low=0, high=100_000
         ),
     )
     variables_max: int = field(
-        default=10_000,
+        default=5000,
         metadata=about("Most values in the variables of a request.", low=1, high=1_000_000),
     )
     cost_max: int = field(

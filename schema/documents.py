@@ -12,8 +12,10 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    Source,
     parse,
     specified_rules,
     validate,
@@ -30,6 +32,8 @@ COMMENTS_MAX = 200
 SOURCE_CHARS_MAX = 32_768
 """Longest document: far above what the words allowed take up. Three times as long, white space in a
 text of several lines alone keeps the parser busy for a tenth of a second."""
+
+_SHOWN_CHARS = 64  # the parser would look for line ends in all of it
 
 ERRORS_MAX = 20
 """Most errors of one validation: nobody reads more, and each costs."""
@@ -59,7 +63,8 @@ def read(document: str, tokens_max: int = TOKENS_MAX) -> Document:
         GraphQLError: it is no GraphQL, or longer than is allowed.
     """
     if len(document) > SOURCE_CHARS_MAX:
-        return _parse(document, tokens_max)  # is refused at once, and not worth keeping
+        told = f"The document has more than {SOURCE_CHARS_MAX} characters."
+        raise GraphQLSyntaxError(Source(document[:_SHOWN_CHARS]), 0, told)
     found = _read(document, tokens_max)
     if isinstance(found, GraphQLError):
         raise found.with_traceback(None)
@@ -79,7 +84,6 @@ def _parse(document: str, tokens_max: int) -> Document:
         document,
         max_lexical_tokens=tokens_max,
         max_comments=COMMENTS_MAX,
-        max_source_length=SOURCE_CHARS_MAX,
     )
     return Document(tree)
 

@@ -33,6 +33,9 @@ LEVELS_MAX = 200
 MEASURES_MAX = 32
 """Measures of one document that are kept: one for each choice of page lengths."""
 
+NESTED_MAX = 32
+"""Deepest nesting of variables; no input goes deeper than five."""
+
 TOLD_MAX = 10**12
 """Largest number that is told of a document: fragments can be made to ask for any number."""
 
@@ -59,14 +62,14 @@ class Bounds:
     directives: int = 50
     operations: int = 50
 
-    overlaps: int = 1_000
+    overlaps: int = 2_000
     """Most pairs of fields that would stand under one name in one place, and are held against each
     other: the rule of the standard that makes a document of a thousand words cost 0.2 s."""
 
     cost: int = 50_000
     """Most points of an operation."""
 
-    variables: int = 10_000
+    variables: int = 5_000
     """Most values in the variables of a request, each entry and each key's value counted."""
 
     introspection: bool = True
@@ -273,20 +276,23 @@ def _of_size(bounds: Bounds, node: OperationDefinitionNode, size: Size) -> Itera
 
 
 def too_many_values(variables: Mapping[str, Any], allowed: int) -> OverLimit | None:
-    """The refusal of variables that hold too many values. It stops counting where it is sure."""
-    waiting: list[Any] = [variables]
+    """The refusal of variables that hold too many values, or nest them too deeply.
+
+    It looks no further than where it is sure.
+    """
+    level: list[Any] = [variables]
     counted = 0
-    while waiting and counted <= allowed:
-        value = waiting.pop()
-        inner = value.values() if isinstance(value, Mapping) else value
-        if isinstance(value, Mapping | list):
-            counted += len(value)
-            if counted <= allowed:
-                waiting.extend(at for at in inner if isinstance(at, Mapping | list))
-    if counted <= allowed:
-        return None
-    told = f"the variables hold more than {allowed:,} values"
-    return OverLimit(told, "variables", counted, allowed)
+    for _ in range(NESTED_MAX):
+        counted += sum(map(len, level))
+        if counted > allowed:
+            told = f"the variables hold more than {allowed:,} values"
+            return OverLimit(told, "variables", counted, allowed)
+        inner = (at for held in level for at in (held if type(held) is list else held.values()))
+        level = [at for at in inner if type(at) in (list, dict)]
+        if not level:
+            return None
+    told = f"the variables nest more than {NESTED_MAX} levels deep"
+    return OverLimit(told, "variablesDepth", NESTED_MAX + 1, NESTED_MAX)
 
 
 class Limits(SchemaExtension):

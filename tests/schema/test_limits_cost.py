@@ -140,17 +140,28 @@ def test_what_is_weighed_is_in_the_schema() -> None:
     assert set(LENGTHS) <= {name.partition(".")[2] for name in names}
 
 
+def nest(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
-    ("variables", "asked"),
+    ("variables", "limit", "asked"),
     [
-        ({}, None),
-        ({"a": [1] * 8}, None),
-        ({"a": [1] * 10}, 11),
-        ({"a": [[[[[[[[[[[]]]]]]]]]]]}, 11),
-        ({"a": {"b": {"c": [1] * 1_000_000}}}, 1_000_003),
+        ({}, None, None),
+        ({"a": [1] * 99}, None, None),
+        ({"a": [1] * 100}, "variables", 101),
+        ({"a": {"b": {"c": [1] * 1_000_000}}}, "variables", 1_000_003),
+        ({"a": nest(31)}, None, None),
+        ({"a": nest(32)}, "variablesDepth", 33),
     ],
 )
-def test_variables_hold_so_many_values(variables: dict[str, Any], asked: int | None) -> None:
-    refused = too_many_values(variables, 10)
+def test_variables_hold_so_many_values(
+    variables: dict[str, Any], limit: str | None, asked: int | None
+) -> None:
+    refused = too_many_values(variables, 100)
 
-    assert (refused and refused.extensions["limit"]["asked"]) == asked  # type: ignore[index]
+    told = {} if refused is None else (refused.extensions or {})["limit"]
+    assert (told.get("name"), told.get("asked")) == (limit, asked)
