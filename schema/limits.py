@@ -103,11 +103,15 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A document's operations with their sizes. ``visited`` counts the nodes looked at."""
+    """A document's operations with their sizes, and its pairs of fields of one name.
+
+    ``visited`` and ``compared`` count the nodes that were looked at to know the one and the other.
+    """
 
     sizes: tuple[tuple[OperationDefinitionNode, Size], ...]
     overlaps: int
     visited: int
+    compared: int
 
 
 def measured(
@@ -156,11 +160,10 @@ class _Pass:
     def over(self, bounds: Bounds) -> Measure:
         """The measure of the whole document."""
         sizes = tuple((node, self._of_operation(node)) for node in self._document.operations)
-        pairs = 0
+        pairs = compared = 0
         if all(size.fields <= bounds.fields for _, size in sizes):
-            pairs, visited = overlaps(self._document, bounds.overlaps)
-            self.visited += visited
-        return Measure(sizes, pairs, self.visited)
+            pairs, compared = overlaps(self._document, bounds.overlaps)
+        return Measure(sizes, pairs, self.visited, compared)
 
     def _of_operation(self, node: OperationDefinitionNode) -> Size:
         root = self._weights.schema.get_root_type(node.operation)
