@@ -21,7 +21,18 @@ from gateway.wire import TurnedAway
 from resolvers.access import NOBODY, Principal
 from resolvers.domain.errors import Unauthenticated
 from schema.info import RequestContext
-from schema.operations import Answer, Bounds, Kind, Operation, Schema, outline, run, watch
+from schema.operations import (
+    REFUSED_COST,
+    Answer,
+    Bounds,
+    Kind,
+    Operation,
+    Outline,
+    Schema,
+    outline,
+    run,
+    watch,
+)
 from schema.root import build_schema
 
 
@@ -71,17 +82,16 @@ class Desk:
         if self.crowd.full:
             raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
         asked = outline(self.schema, operation, self.bounds)
-        if asked is None:
-            return None
-        if asked.kind is Kind.MUTATION:
+        if asked is not None and asked.kind is Kind.MUTATION:
             wait = self.allowance.take(caller.subject, asked.fields)
             if wait > 0:
                 raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
-        wait = self.budget.take(caller.subject, asked.cost)
+        points = _points(asked)
+        wait = self.budget.take(caller.subject, points)
         if wait > 0:
-            told = f"this caller has not saved the {asked.cost:,} points that this costs"
+            told = f"this caller has not saved the {points:,} points that this costs"
             raise _later(429, "THROTTLED", told, wait)
-        return asked.kind
+        return None if asked is None else asked.kind
 
     async def answer(
         self,
@@ -130,7 +140,7 @@ class Desk:
         """An answer that says what it cost and what its caller has left."""
         asked = outline(self.schema, operation, self.bounds)
         cost = {
-            "requestedQueryCost": 0 if asked is None else asked.cost,
+            "requestedQueryCost": _points(asked),
             "maximumQueryCost": self.bounds.cost,
             "throttleStatus": {
                 "maximumAvailable": self.budget.saved_max,
@@ -188,6 +198,11 @@ def bounds_of(limits: Limits) -> Bounds:
         introspection=limits.introspection,
         suggestions=limits.suggestions,
     )
+
+
+def _points(asked: Outline | None) -> int:
+    """What an operation costs; one that cannot be read, as much as one that is refused."""
+    return REFUSED_COST if asked is None else asked.cost
 
 
 def _later(status: int, code: str, message: str, wait: float) -> TurnedAway:

@@ -36,6 +36,9 @@ MEASURES_MAX = 32
 NESTED_MAX = 32
 """Deepest nesting of variables; no input goes deeper than five."""
 
+REFUSED_COST = 500
+"""Points of a document that is not let through: reading it took what so many objects take."""
+
 TOLD_MAX = 10**12
 """Largest number that is told of a document: fragments can be made to ask for any number."""
 

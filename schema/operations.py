@@ -18,6 +18,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from schema.documents import read
 from schema.errors import Telling, formatted
 from schema.info import RequestContext
+from schema.limits import REFUSED_COST as REFUSED_COST
 from schema.limits import Bounds as Bounds
 from schema.limits import beyond, measured
 
@@ -43,12 +44,12 @@ class Operation:
 class Outline:
     """What an operation is before it runs: its kind, its root fields, and its points.
 
-    ``fields`` is at least 1. Those of an operation that is over a limit are none: it does not run.
+    Each is at least 1. What is over a limit costs ``REFUSED_COST``: it does not run.
     """
 
     kind: Kind
     fields: int = 1
-    cost: int = 0
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def outline(schema: Schema, operation: Operation, bounds: Bounds) -> Outline | N
     measure = measured(core, document, operation.variables or {}, bounds)
     for node, size in measure.sizes:
         if operation.name is None or (node.name and node.name.value == operation.name):
-            runs = not beyond(bounds, measure)
-            points = size.cost + size.sized if runs else 0
+            over = beyond(bounds, measure)
+            points = REFUSED_COST if over else max(1, size.cost + size.sized)
             return Outline(Kind(node.operation.value), max(1, size.roots), points)
     return None
 

@@ -68,20 +68,30 @@ async def test_a_caller_who_spent_its_points_waits_and_others_do_not(tmp_path: P
     assert second.headers["retry-after"] == "2"
 
 
-async def test_what_is_over_a_limit_is_refused_by_its_name_and_costs_nothing(
-    tmp_path: Path,
-) -> None:
-    house = await opened(tmp_path, cost_max=14, cost_per_second=1, cost_saved_max=20)
+async def test_what_is_over_a_limit_is_refused_by_its_name(tmp_path: Path) -> None:
+    house = await opened(tmp_path, cost_max=14)
 
-    answers = [await house.post({"query": PAGE}) for _ in range(3)]
+    answer = await house.post({"query": PAGE})
 
-    assert [code(answer) for answer in answers] == ["LIMIT_EXCEEDED"] * 3
-    [error] = answers[0].json()["errors"]
+    assert code(answer) == "LIMIT_EXCEEDED"
+    [error] = answer.json()["errors"]
     assert error["message"] == (
         "the operation costs 15 points; 14 are allowed: ask for shorter pages"
     )
     assert error["extensions"]["limit"] == {"name": "cost", "asked": 15, "allowed": 14}
     assert error["extensions"]["retryable"] is False
+
+
+@pytest.mark.parametrize("document", [PAGE, "{ unreadable"])
+async def test_whoever_sends_what_is_refused_pays_for_its_reading(
+    tmp_path: Path, document: str
+) -> None:
+    house = await opened(tmp_path, cost_max=14, cost_per_second=1, cost_saved_max=1200)
+
+    answers = [await house.post({"query": document}) for _ in range(3)]
+    other = await house.post({"query": CHANNELS})
+
+    assert [answer.status_code for answer in (*answers, other)] == [200, 200, 429, 200]
 
 
 @pytest.mark.parametrize(
