@@ -15,28 +15,20 @@ from starlette.routing import Route, WebSocketRoute
 
 from gateway import examples, graphiql, health, workers
 from gateway.bootstrap import Runtime
-from gateway.desk import Desk
+from gateway.desk import Desk, desk_of
 from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import layers
-from gateway.limits import Allowance
 from gateway.listeners import Listeners
 from gateway.telemetry import Metrics, Telemetry
-from schema.root import build_schema
 
 PAGE = Path(__file__).parent / "page" / "dist"
 """What the build of the GraphiQL page wrote, if it has run."""
 
 EXAMPLE_SKU, EXAMPLE_CHANNEL = "BT-0001-30ML", "mini-program"
 """What the examples ask for: the sandbox retailer's first SKU."""
-
-
-def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
-    """Where the operations of a runtime are taken in."""
-    allowance = Allowance(runtime.settings.server.mutations_per_second)
-    return Desk(runtime, build_schema(), telemetry, allowance)
 
 
 def create_app(

@@ -9,32 +9,50 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from gateway.bootstrap import Runtime
-from gateway.limits import Allowance
+from gateway.limits import Allowance, Crowd
+from gateway.settings import Limits
 from gateway.telemetry import Telemetry
 from gateway.wire import TurnedAway
 from resolvers.access import NOBODY, Principal
 from resolvers.domain.errors import Unauthenticated
 from schema.info import RequestContext
-from schema.operations import Answer, Kind, Operation, Schema, outline, run, watch
-
-DEADLINE_SECONDS = 10.0
-"""Longest that a query or mutation may take: well under the 60 s at which mini-programs give up."""
+from schema.operations import (
+    REFUSED_COST,
+    Answer,
+    Bounds,
+    Kind,
+    Operation,
+    Outline,
+    Schema,
+    outline,
+    run,
+    watch,
+)
+from schema.root import build_schema
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One app's desk. ``deadline_seconds`` bounds each query and mutation."""
+    """One app's desk.
+
+    ``allowance`` counts mutations, ``budget`` points, ``crowd`` what is under way;
+    ``deadline_seconds`` bounds each query and mutation.
+    """
 
     runtime: Runtime
     schema: Schema
     telemetry: Telemetry
     allowance: Allowance
-    deadline_seconds: float = DEADLINE_SECONDS
+    budget: Allowance
+    crowd: Crowd
+    bounds: Bounds
+    deadline_seconds: float
+    show_cost: bool
 
     def caller(self, authorization: str | None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none.
@@ -58,28 +76,33 @@ class Desk:
         None stands for a document that cannot be read; running it says what is wrong.
 
         Raises:
-            TurnedAway: the caller has sent too many mutations.
+            TurnedAway: the process is busy, or the caller has sent too many mutations or asked for
+                too much.
         """
-        asked = outline(operation)
-        if asked is None:
-            return None
-        if asked.kind is Kind.MUTATION:
+        if self.crowd.full:
+            raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
+        asked = outline(self.schema, operation, self.bounds)
+        if asked is not None and asked.kind is Kind.MUTATION:
             wait = self.allowance.take(caller.subject, asked.fields)
             if wait > 0:
-                seconds = math.ceil(wait)
-                raise TurnedAway(
-                    429,
-                    "THROTTLED",
-                    f"too many mutations from this caller; try again in {seconds} s",
-                    retryable=True,
-                    headers={"Retry-After": str(seconds)},
-                )
-        return asked.kind
+                raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
+        points = _points(asked)
+        wait = self.budget.take(caller.subject, points)
+        if wait > 0:
+            told = f"this caller has not saved the {points:,} points that this costs"
+            raise _later(429, "THROTTLED", told, wait)
+        return None if asked is None else asked.kind
 
     async def answer(
-        self, operation: Operation, kind: Kind | None, caller: Principal, request_id: str
+        self,
+        operation: Operation,
+        kind: Kind | None,
+        caller: Principal,
+        request_id: str,
+        *,
+        show_cost: bool = False,
     ) -> Answer:
-        """Runs a query or mutation and counts it.
+        """Runs a query or mutation and counts it; what it cost is told if asked, or configured.
 
         Raises:
             TurnedAway: it took too long; a mutation may be sent again with the same key.
@@ -87,18 +110,14 @@ class Desk:
         began = time.perf_counter()
         context = self._context(caller, request_id)
         try:
-            async with asyncio.timeout(self.deadline_seconds):
-                answer = await run(self.schema, operation, context)
+            with self.crowd.one_more():
+                async with asyncio.timeout(self.deadline_seconds):
+                    answer = await run(self.schema, operation, context)
         except TimeoutError as late:
-            raise TurnedAway(
-                503,
-                "DEADLINE_EXCEEDED",
-                f"no answer within {self.deadline_seconds:g} s; send a mutation again with its key",
-                retryable=True,
-                headers={"Retry-After": "1"},
-            ) from late
+            told = f"no answer within {self.deadline_seconds:g} s; a mutation keeps its key"
+            raise _later(503, "DEADLINE_EXCEEDED", told, 1) from late
         self._told(kind, answer, time.perf_counter() - began)
-        return answer
+        return self._with_cost(answer, operation, caller) if show_cost or self.show_cost else answer
 
     async def states(
         self, operation: Operation, caller: Principal, request_id: str
@@ -117,8 +136,25 @@ class Desk:
         """Counts a request that was refused before anything ran."""
         self.telemetry.metrics.ended(kind or "unknown", "refused", [refusal.code], None)
 
+    def _with_cost(self, answer: Answer, operation: Operation, caller: Principal) -> Answer:
+        """An answer that says what it cost and what its caller has left."""
+        asked = outline(self.schema, operation, self.bounds)
+        cost = {
+            "requestedQueryCost": _points(asked),
+            "maximumQueryCost": self.bounds.cost,
+            "throttleStatus": {
+                "maximumAvailable": self.budget.saved_max,
+                "currentlyAvailable": self.budget.left(caller.subject),
+                "restoreRate": self.budget.per_second,
+            }
+            if self.budget.per_second
+            else None,
+        }
+        extensions = {**answer.body.get("extensions", {}), "cost": cost}
+        return replace(answer, body={**answer.body, "extensions": extensions})
+
     def _context(self, caller: Principal, request_id: str) -> RequestContext:
-        return RequestContext(self.runtime.context(caller), [], request_id)
+        return RequestContext(self.runtime.context(caller), [], request_id, self.bounds.telling)
 
     def _told(self, kind: Kind | None, answer: Answer, seconds: float | None) -> None:
         result = "refused" if answer.refused else "errors" if answer.codes else "ok"
@@ -126,6 +162,54 @@ class Desk:
         structlog.contextvars.bind_contextvars(
             operation=kind or "unknown", result=result, **_named(answer.codes)
         )
+
+
+def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
+    """Where the operations of a runtime are taken in, within the limits of its settings."""
+    limits = runtime.settings.limits
+    bounds = bounds_of(limits)
+    return Desk(
+        runtime,
+        build_schema(bounds),
+        telemetry,
+        Allowance(runtime.settings.server.mutations_per_second),
+        Allowance(limits.cost_per_second, saved_max=limits.cost_saved_max),
+        Crowd(limits.concurrent_max),
+        bounds,
+        limits.deadline_seconds,
+        limits.show_cost,
+    )
+
+
+def bounds_of(limits: Limits) -> Bounds:
+    """What one document may ask for, by the settings."""
+    return Bounds(
+        tokens=limits.tokens_max,
+        depth=limits.depth_max,
+        fields=limits.fields_max,
+        answer_fields=limits.answer_fields_max,
+        aliases=limits.aliases_max,
+        root_fields=limits.root_fields_max,
+        directives=limits.directives_max,
+        operations=limits.operations_max,
+        overlaps=limits.overlaps_max,
+        cost=limits.cost_max,
+        variables=limits.variables_max,
+        introspection=limits.introspection,
+        suggestions=limits.suggestions,
+    )
+
+
+def _points(asked: Outline | None) -> int:
+    """What an operation costs; one that cannot be read, as much as one that is refused."""
+    return REFUSED_COST if asked is None else asked.cost
+
+
+def _later(status: int, code: str, message: str, wait: float) -> TurnedAway:
+    """The refusal of what may be sent again after so many seconds."""
+    seconds = math.ceil(wait)
+    told = f"{message}; try again in {seconds} s"
+    return TurnedAway(status, code, told, retryable=True, headers={"Retry-After": str(seconds)})
 
 
 def _untrusted(message: str) -> TurnedAway:

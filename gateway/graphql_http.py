@@ -72,7 +72,8 @@ class GraphqlHttp:
                 return _response(answers, 200, media, {})
             kind = self._desk.admit(asked, caller)
             _require_fitting(request.method, kind)
-            answer = await self._desk.answer(asked, kind, caller, request_id)
+            shown = request.headers.get("x-cost") == "1"
+            answer = await self._desk.answer(asked, kind, caller, request_id, show_cost=shown)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
             structlog.contextvars.bind_contextvars(codes=[refusal.code])

@@ -1,12 +1,13 @@
-"""How many mutations a caller may send: a bucket of a second's worth for each, refilled steadily.
+"""How much a caller may send, of mutations and of points: a bucket for each, refilled steadily.
 
-Callers are told apart by the subject of their token. Nothing is kept on disk: each process counts
-for itself.
+And how much a process takes on at a time. Callers are told apart by the subject of their token; all
+who have none are one caller. Nothing is kept on disk: each process counts for itself.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 CALLERS_MAX = 10_000
@@ -21,24 +22,47 @@ class _Bucket:
 
 
 class Allowance:
-    """What each caller has left. ``per_second`` of 0 is no limit; times are in seconds."""
+    """What each caller has left. ``per_second`` of 0 is no limit; times are in seconds.
 
-    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_second = per_second
+    ``saved_max`` is what a bucket holds: a second's worth, unless another number is said.
+    """
+
+    def __init__(
+        self,
+        per_second: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        saved_max: int | None = None,
+    ) -> None:
+        self.per_second = per_second
+        self.saved_max = per_second if saved_max is None else saved_max
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def take(self, caller: str, mutations: int) -> float:
-        """Takes some mutations out of a caller's bucket.
+    def take(self, caller: str, amount: int) -> float:
+        """Takes something out of a caller's bucket.
 
         A request of more than a bucket holds passes when it is full, and is paid off afterwards.
 
         Returns:
-            0.0 if they were taken, else the seconds after which it is worth trying again.
+            0.0 if it was taken, else the seconds after which it is worth trying again.
         """
-        if self._per_second == 0:
+        if self.per_second == 0:
             return 0.0
-        now, most = self._clock(), float(self._per_second)
+        bucket = self._bucket(caller)
+        wanted = min(amount, self.saved_max)
+        if bucket.level < wanted:
+            return (wanted - bucket.level) / self.per_second
+        bucket.level -= amount
+        return 0.0
+
+    def left(self, caller: str) -> int:
+        """What a caller may take now; 0 if something is still to be paid off."""
+        return max(0, int(self._bucket(caller).level))
+
+    def _bucket(self, caller: str) -> _Bucket:
+        """A caller's bucket, filled up to now."""
+        now, most = self._clock(), float(self.saved_max)
         bucket = self._buckets.get(caller)
         if bucket is None:
             bucket = self._buckets[caller] = _Bucket(most, now)
@@ -46,10 +70,28 @@ class Allowance:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(caller)
-        bucket.level = min(most, bucket.level + (now - bucket.at) * most)
+        bucket.level = min(most, bucket.level + (now - bucket.at) * self.per_second)
         bucket.at = now
-        wanted = min(float(mutations), most)
-        if bucket.level < wanted:
-            return (wanted - bucket.level) / most
-        bucket.level -= mutations
-        return 0.0
+        return bucket
+
+
+class Crowd:
+    """How many operations are under way in the process. ``most`` of 0 is no limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.under_way = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether one more would be too many."""
+        return 0 < self._most <= self.under_way
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Counts one operation for as long as it is under way."""
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1

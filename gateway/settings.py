@@ -18,7 +18,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
-from gateway.settings_process import Auth, Secret, Server, Sockets, Storage
+from gateway.settings_process import Auth, Limits, Secret, Server, Sockets, Storage
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -51,6 +51,7 @@ __all__ = [
     "Auth",
     "BackendSettings",
     "ChannelSettings",
+    "Limits",
     "LocationOverlay",
     "LowStock",
     "Orders",
@@ -82,6 +83,7 @@ class Settings:
     sockets: Sockets = field(default_factory=Sockets)
     store: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
+    limits: Limits = field(default_factory=Limits)
     retailer: Retailer = field(default_factory=Retailer)
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
@@ -158,6 +160,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         sockets=reader.single("sockets", Sockets),
         store=reader.single("store", Storage),
         auth=reader.single("auth", Auth),
+        limits=reader.single("limits", Limits),
         retailer=reader.single("retailer", Retailer),
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),

@@ -3,6 +3,7 @@
 Not a word of what went wrong inside. What a mutation refuses is no such error (``payloads``).
 
     GRAPHQL_PARSE_FAILED · GRAPHQL_VALIDATION_FAILED · BAD_USER_INPUT      the request itself
+    LIMIT_EXCEEDED                                                         it asks for too much
     NOT_FOUND · INVALID_INPUT · …                                          a query was refused
     UNAUTHENTICATED · FORBIDDEN                                            who calls may not
     CONTENDED · THROTTLED · BACKEND_UNAVAILABLE · BACKEND_TIMEOUT          retryable
@@ -10,9 +11,11 @@ Not a word of what went wrong inside. What a mutation refuses is no such error (
 """
 
 import logging
+import re
+from enum import Enum
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, ValueNode
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, Node, ValueNode
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
@@ -21,7 +24,14 @@ from resolvers.domain.errors import Denied, Refused, Several, Unready
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 INTERNAL = "INTERNAL"
+
+_OF_THE_LIBRARY = (PARSE_FAILED, VALIDATION_FAILED, BAD_USER_INPUT)
+_BUILT_IN = ("Int", "Float", "String", "Boolean", "ID")
+_MEANT = re.compile(r" ?Did you mean [^?]*\?")
+_QUOTED = re.compile("'[^']*'")
+_WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 _OF_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What the library raises when a request has no operation, or none that may run there."""
@@ -29,13 +39,46 @@ _OF_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperat
 log = logging.getLogger(__name__)
 
 
-def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+class OverLimit(GraphQLError):
+    """A request asks for more than one is allowed: how much, and of what."""
+
+    def __init__(
+        self, message: str, limit: str, asked: int, allowed: int, node: Node | None = None
+    ) -> None:
+        told = {"name": limit, "asked": asked, "allowed": allowed}
+        super().__init__(message, node, extensions={"limit": told})
+
+
+def unclear() -> GraphQLError:
+    """The refusal of a document of several operations where nobody said which is meant."""
+    return GraphQLError("the document has several operations; say in operationName which is meant")
+
+
+class Telling(Enum):
+    """Which names of the schema an error may tell."""
+
+    ALL = "all"
+    """Also what may have been meant instead."""
+
+    WRONG = "wrong"
+    """What is wrong, and what is missing."""
+
+    SAID = "said"
+    """None that the request did not say itself: for whom the schema is kept from."""
+
+
+def formatted(
+    error: GraphQLError, request_id: str, telling: Telling = Telling.WRONG, said: str = ""
+) -> dict[str, Any]:
     """An error as it stands in an answer. A bug is logged here and nowhere else.
 
     ``extensions`` always has ``code``, ``retryable`` and ``requestId``; ``field`` where an argument
-    is to blame, ``backend`` where one is.
+    is to blame, ``backend`` where one is, ``limit`` where a document is over one. ``said`` is the
+    text of the request.
     """
     message, extensions = _told(error, request_id)
+    if extensions["code"] in _OF_THE_LIBRARY:
+        message = kept_back(message, telling, said)
     told: dict[str, Any] = {"message": message}
     if error.locations:
         told["locations"] = [location.formatted for location in error.locations]
@@ -51,6 +94,21 @@ def mark_invalid(errors: list[GraphQLError] | None) -> None:
         error.extensions = {**(error.extensions or {}), "code": VALIDATION_FAILED}
 
 
+def kept_back(message: str, telling: Telling, said: str) -> str:
+    """A message of the library without the names that may not be told."""
+    if telling is Telling.ALL:
+        return message
+    message = _MEANT.sub("", message)
+    if telling is Telling.WRONG:
+        return message
+    known = {*_WORD.findall(said), *_BUILT_IN}
+
+    def repeated(quoted: re.Match[str]) -> str:
+        return quoted[0] if known.issuperset(_WORD.findall(quoted[0])) else "'…'"
+
+    return _QUOTED.sub(repeated, message)
+
+
 Told = tuple[str, dict[str, Any]]
 """A message and its extensions."""
 
@@ -59,6 +117,8 @@ def _told(error: GraphQLError, request_id: str) -> Told:
     cause = _cause(error)
     if isinstance(cause, Refused | Denied | Unready):
         return _told_by_house(cause)
+    if isinstance(cause, OverLimit):
+        return cause.message, {"code": LIMIT_EXCEEDED, **(cause.extensions or {})}
     if isinstance(cause, GraphQLSyntaxError):
         return error.message, {"code": PARSE_FAILED}
     if (error.extensions or {}).get("code") == VALIDATION_FAILED:

@@ -23,11 +23,12 @@ from strawberry.types.scalar import ScalarDefinition
 
 from resolvers import catalog, levels, orders, reservations
 from resolvers.context import Context
-from resolvers.domain.errors import Denied, InvalidInput
+from resolvers.domain.errors import Denied, Forbidden, InvalidInput
 from resolvers.paging import PAGE_MAX
 from schema.access import ACCESS, OPEN
 from schema.catalog import ProductType, VariantType
 from schema.catalog_queries import noted as noted_of_catalogue
+from schema.errors import Telling
 from schema.ids import BETWEEN, key_of
 from schema.info import Info
 from schema.locations import LocationType
@@ -176,7 +177,13 @@ class FederationQuery:
     )
     @staticmethod
     def service(info: Info) -> ServiceType:
-        """The text for composers."""
+        """The text for composers.
+
+        Raises:
+            Forbidden: introspection is shut, and this tells the same.
+        """
+        if info.context.telling is not Telling.WRONG:
+            raise Forbidden("the schema is not told here; compose what `gateway schema` prints")
         return ServiceType(sdl=federated(info.schema))
 
     @strawberry.field(

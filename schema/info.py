@@ -10,6 +10,7 @@ from typing import Any
 import strawberry
 
 from resolvers.context import Context
+from schema.errors import Telling
 
 WARNINGS_MAX = 100
 """Most warnings of one answer; more would say nothing new."""
@@ -20,12 +21,13 @@ class RequestContext:
     """One operation of one caller.
 
     ``warnings`` go into the answer's ``extensions.warnings``; ``request_id`` is what a caller
-    quotes when something went wrong in here.
+    quotes when something went wrong in here; ``telling`` which names its errors may tell.
     """
 
     ctx: Context
     warnings: list[dict[str, Any]]
     request_id: str
+    telling: Telling = Telling.WRONG
 
     def renew(self) -> None:
         """Forgets what was read: before each mutation, and each state of a subscription."""

@@ -4,45 +4,23 @@ It is here so that no other room needs a word of the GraphQL library. How operat
 send them and how often stands in ``gateway``.
 """
 
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    parse,
-)
+from graphql import GraphQLError
 from strawberry import Schema as Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from schema.errors import formatted
+from schema.documents import read
+from schema.errors import Telling, formatted
 from schema.info import RequestContext
-
-TOKENS_MAX = 1000
-"""Most words of a document, as when it runs: a longer one is refused there."""
-
-COMMENTS_MAX = 200
-"""Most comments of a document; they cost the parser as words do."""
-
-SOURCE_CHARS_MAX = 100_000
-"""Longest document: far above what the words allowed take up."""
-
-_CACHED_CHARS_MAX = 16_384  # with 256 documents: 4 MiB at most
-_NEITHER = ("mutation", "subscription")
-_OPENING = re.compile(r"\b(query|mutation|subscription)\b")
-_UNCLEAR = "the document has several operations; say in operationName which is meant"
+from schema.limits import REFUSED_COST as REFUSED_COST
+from schema.limits import Bounds as Bounds
+from schema.limits import beyond, measured
 
 
 class Kind(StrEnum):
@@ -64,13 +42,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What an operation is before it runs: its kind, and how many root fields it asks for.
+    """What an operation is before it runs: its kind, its root fields, and its points.
 
-    ``fields`` is counted for mutations only, and at least 1.
+    Each is at least 1. What is over a limit costs ``REFUSED_COST``: it does not run.
     """
 
     kind: Kind
     fields: int = 1
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,85 +64,24 @@ class Answer:
     codes: tuple[str, ...]
 
 
-def outline(operation: Operation) -> Outline | None:
+def outline(schema: Schema, operation: Operation, bounds: Bounds) -> Outline | None:
     """Looks at an operation without running it; None if it cannot be read: running says why."""
-    if not any(word in operation.document for word in _NEITHER):
-        return Outline(Kind.QUERY)  # no need to read it twice
     try:
-        document = _read(operation.document)
+        document = read(operation.document, bounds.tokens)
     except GraphQLError:
         return None
-    for node in _operations(document):
+    core = schema._schema  # noqa: SLF001  # the library has no other door to it
+    measure = measured(core, document, operation.variables or {}, bounds)
+    for node, size in measure.sizes:
         if operation.name is None or (node.name and node.name.value == operation.name):
-            kind = Kind(node.operation.value)
-            return Outline(kind, _root_fields(document, node) if kind is Kind.MUTATION else 1)
+            over = beyond(bounds, measure)
+            points = REFUSED_COST if over else max(1, size.cost + size.sized)
+            return Outline(Kind(node.operation.value), max(1, size.roots), points)
     return None
-
-
-def _ambiguous(operation: Operation) -> bool:
-    """Says whether a document has several operations and nobody said which is meant."""
-    if operation.name is not None or len(_OPENING.findall(operation.document)) < 2:
-        return False
-    try:
-        return len(_operations(_read(operation.document))) > 1
-    except GraphQLError:
-        return False
-
-
-def _read(document: str) -> DocumentNode:
-    return (_parsed if len(document) <= _CACHED_CHARS_MAX else _parse)(document)
-
-
-def _parse(document: str) -> DocumentNode:
-    return parse(
-        document,
-        no_location=True,
-        max_lexical_tokens=TOKENS_MAX,
-        max_comments=COMMENTS_MAX,
-        max_source_length=SOURCE_CHARS_MAX,
-    )
-
-
-_parsed = lru_cache(maxsize=256)(_parse)
-
-
-def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:
-    return [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-
-
-def _root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> int:
-    """Root fields of a mutation, each fragment counted as often as it is spread."""
-    fragments = {
-        node.name.value: node.selection_set
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
-    counted: dict[str, int] = {}
-
-    def count(selections: SelectionSetNode) -> int:
-        total = 0
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                total += 1
-            elif isinstance(node, FragmentSpreadNode):
-                total += spread(node.name.value)
-            elif isinstance(node, InlineFragmentNode):
-                total += count(node.selection_set)
-        return total
-
-    def spread(name: str) -> int:
-        if name not in counted:
-            counted[name] = 0  # a fragment in a circle is refused when it runs
-            counted[name] = count(fragments[name]) if name in fragments else 0
-        return counted[name]
-
-    return max(1, count(operation.selection_set))
 
 
 async def run(schema: Schema, operation: Operation, context: RequestContext) -> Answer:
     """Runs a query or a mutation to its end."""
-    if _ambiguous(operation):
-        return _answer(_refusal(_UNCLEAR), context)
     try:
         result = await schema.execute(
             operation.document,
@@ -173,16 +91,13 @@ async def run(schema: Schema, operation: Operation, context: RequestContext) -> 
         )
     except CannotGetOperationTypeError as error:
         result = _refusal(error.as_http_error_reason())
-    return _answer(result, context)
+    return _answer(result, operation, context)
 
 
 async def watch(
     schema: Schema, operation: Operation, context: RequestContext
 ) -> AsyncGenerator[Answer, None]:
     """Runs a subscription: one answer for each state that it tells of."""
-    if _ambiguous(operation):
-        yield _answer(_refusal(_UNCLEAR), context)
-        return
     results = await schema.subscribe(
         operation.document,
         variable_values=dict(operation.variables or {}),
@@ -191,7 +106,7 @@ async def watch(
     )
     async with aclosing(results):
         async for result in results:
-            yield _answer(result, context)
+            yield _answer(result, operation, context)
             context.warnings.clear()
 
 
@@ -199,8 +114,11 @@ def _refusal(message: str) -> ExecutionResult:
     return PreExecutionError(None, [GraphQLError(message)])
 
 
-def _answer(result: ExecutionResult, context: RequestContext) -> Answer:
-    errors = [formatted(error, context.request_id) for error in result.errors or ()]
+def _answer(result: ExecutionResult, operation: Operation, context: RequestContext) -> Answer:
+    said = _text(operation) if result.errors and context.telling is Telling.SAID else ""
+    errors = [
+        formatted(error, context.request_id, context.telling, said) for error in result.errors or ()
+    ]
     ran = any(error.path for error in result.errors or ())
     refused = result.data is None and (isinstance(result, PreExecutionError) or not ran)
     body: dict[str, Any] = {} if refused else {"data": result.data}
@@ -212,3 +130,8 @@ def _answer(result: ExecutionResult, context: RequestContext) -> Answer:
     if extensions:
         body["extensions"] = extensions
     return Answer(body, refused, tuple(error["extensions"]["code"] for error in errors))
+
+
+def _text(operation: Operation) -> str:
+    """All that a request says."""
+    return f"{operation.document} {operation.variables} {operation.name}"

@@ -2,7 +2,6 @@
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
@@ -14,7 +13,7 @@ from schema.checkout import OrdersMutation, OrdersQuery
 from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
-from schema.limits import Limits
+from schema.limits import Bounds, Limits
 from schema.locations import LocationsQuery
 from schema.nodes import NodesQuery
 from schema.oversells import OversellsQuery
@@ -29,8 +28,8 @@ from schema.scalars import SCALARS
 from schema.signals import SignalsSubscription
 from schema.stock import StockMutation, StockQuery, StockSubscription
 
-CACHED_DOCUMENTS = 256
-"""Documents that are read and validated once; each client has a few dozen."""
+BOUNDS = Bounds()
+"""The limits where nothing was configured."""
 
 
 class Schema(strawberry.Schema):
@@ -42,7 +41,7 @@ class Schema(strawberry.Schema):
         """Does nothing: whoever answers formats them."""
 
 
-def build_schema() -> strawberry.Schema:
+def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
     """The schema, guarded, ready to run operations with a ``RequestContext`` each."""
     schema = Schema(
         query=_root(
@@ -78,11 +77,7 @@ def build_schema() -> strawberry.Schema:
             SignalsSubscription,
         ),
         types=[InsufficientStockErrorType, RequestErrorType],
-        extensions=[
-            Limits,
-            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
-        ],
+        extensions=[lambda: Limits(bounds)],
         config=StrawberryConfig(scalar_map={**SCALARS, **FEDERATION_SCALARS}),
     )
     guard(schema._schema)  # noqa: SLF001  # the library has no other door to it

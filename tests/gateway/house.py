@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 from structlog.testing import CapturingLogger
 
 from connectors.sandbox import chain, goods
-from gateway.app import create_app, desk_of
+from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
-from gateway.desk import Desk
-from gateway.settings import Server, Settings, Storage
+from gateway.desk import Desk, desk_of
+from gateway.settings import Limits, Server, Settings, Storage
 from gateway.telemetry import Metrics, Telemetry
 from gateway.tokens import principal_of
 from resolvers.access import Role
@@ -95,11 +95,18 @@ class House:
         )
 
 
-async def opened(data: Path, *, mutations_per_second: int = 0, **server: Any) -> House:
-    """A gateway of the sandbox's catalogue at noon, with empty shelves."""
+async def opened(data: Path, *, mutations_per_second: int = 0, **given: Any) -> House:
+    """A gateway of the sandbox's catalogue at noon, with empty shelves; what is given are settings
+    of the server and of its limits.
+    """
+    of_limits = {it.name for it in fields(Limits)}
     settings = Settings(
-        server=Server(mutations_per_second=mutations_per_second, **server),
+        server=Server(
+            mutations_per_second=mutations_per_second,
+            **{name: value for name, value in given.items() if name not in of_limits},
+        ),
         store=Storage("memory"),
+        limits=Limits(**{name: value for name, value in given.items() if name in of_limits}),
     )
     runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)

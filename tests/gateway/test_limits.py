@@ -1,6 +1,6 @@
-"""How many mutations a caller may send."""
+"""How much a caller may send, and how much a process takes on at a time."""
 
-from gateway.limits import CALLERS_MAX, Allowance
+from gateway.limits import CALLERS_MAX, Allowance, Crowd
 
 
 class Watch:
@@ -68,3 +68,30 @@ def test_only_so_many_callers_are_remembered() -> None:
     assert allowance.take("first", 1) == 1.0
     allowance.take("one more", 1)
     assert allowance.take("0", 1) == 0.0
+
+
+def test_points_are_saved_up_to_the_brim_and_flow_back_steadily() -> None:
+    watch = Watch()
+    budget = Allowance(10, watch, saved_max=100)
+
+    assert (budget.left("a"), budget.take("a", 90), budget.left("a")) == (100, 0.0, 10)
+    assert budget.take("a", 30) == 2.0
+
+    watch.now += 2
+    assert (budget.take("a", 30), budget.left("a")) == (0.0, 0)
+
+    watch.now += 3600
+    assert budget.left("a") == 100
+    assert (budget.take("a", 150), budget.left("a")) == (0.0, 0)
+    assert budget.take("a", 1) == 5.1
+
+
+def test_a_process_knows_when_it_has_enough_to_do() -> None:
+    crowd, endless = Crowd(2), Crowd(0)
+
+    with crowd.one_more(), endless.one_more():
+        assert (crowd.full, endless.full) == (False, False)
+        with crowd.one_more():
+            full = crowd.full
+        assert (full, crowd.full) == (True, False)
+    assert crowd.under_way == 0
