@@ -4,6 +4,7 @@ Follows the working draft "GraphQL over HTTP": both media types, and 4xx for wha
 ``application/graphql-response+json``. Who may call and how often stands in ``gateway.desk``.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,9 @@ PROOFS = (
 )
 """Headers that a page of another site cannot send unless its browser has asked us before."""
 
+BODY_SECONDS = 30.0
+"""How long a body may take to come; then nobody waits for the rest."""
+
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UTF8 = ("utf-8", "utf8")
 
@@ -50,9 +54,10 @@ class GraphqlHttp:
     ``batch_max`` is how many operations one body may hold as a list; with 0 a list is refused.
     """
 
-    def __init__(self, desk: Desk, batch_max: int = 0) -> None:
+    def __init__(self, desk: Desk, batch_max: int = 0, body_seconds: float = BODY_SECONDS) -> None:
         self._desk = desk
         self._batch_max = batch_max
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -66,7 +71,7 @@ class GraphqlHttp:
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
             caller = self._desk.caller(request.headers.get("authorization"))
-            asked = await asked_in(request, self._batch_max)
+            asked = await asked_in(request, self._batch_max, self._body_seconds)
             if not isinstance(asked, Operation):
                 answers = await answered(self._desk, asked, caller, request_id)
                 return _response(answers, 200, media, {})
@@ -109,10 +114,12 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 # ---- what is asked -----------------------------------------------------------------------------
 
 
-async def asked_in(request: Request, batch_max: int = 0) -> Operation | list[Operation]:
+async def asked_in(
+    request: Request, batch_max: int = 0, seconds: float = BODY_SECONDS
+) -> Operation | list[Operation]:
     """What a request asks for: by GET in its query string, by POST in its body.
 
-    A list if the body is one, of at most ``batch_max`` operations.
+    A list if the body is one, of at most ``batch_max`` operations. A body has ``seconds`` to come.
 
     Raises:
         TurnedAway: nothing that can be read, or more than is allowed.
@@ -120,17 +127,17 @@ async def asked_in(request: Request, batch_max: int = 0) -> Operation | list[Ope
     if request.method == "GET":
         _require_deliberate(request.headers)
         return _asked(request)
-    return await _sent(request, batch_max)
+    return await _sent(request, batch_max, seconds)
 
 
-async def operation_in(request: Request) -> Operation:
+async def operation_in(request: Request, seconds: float = BODY_SECONDS) -> Operation:
     """The one operation that a stream is asked for. A browser's own reader of streams can send no
     header of ours, so that by GET none is asked for: who may open one is seen by its origin.
 
     Raises:
         TurnedAway: nothing that can be read.
     """
-    asked = _asked(request) if request.method == "GET" else await _sent(request, 0)
+    asked = _asked(request) if request.method == "GET" else await _sent(request, 0, seconds)
     assert isinstance(asked, Operation), "a list is refused unless some are allowed"
     return asked
 
@@ -161,10 +168,20 @@ def _require_deliberate(headers: Headers) -> None:
         )
 
 
-async def _sent(request: Request, batch_max: int) -> Operation | list[Operation]:
+async def _sent(request: Request, batch_max: int, seconds: float) -> Operation | list[Operation]:
     """The operation in a body, or its list of them."""
     _require_plain_json(request.headers)
-    text = await _body(request)
+    try:
+        async with asyncio.timeout(seconds):
+            text = await _body(request)
+    except TimeoutError as late:
+        raise TurnedAway(
+            408,
+            "REQUEST_TIMEOUT",
+            f"the body did not come within {seconds:g} s",
+            retryable=True,
+            headers={"Connection": "close"},
+        ) from late
     body = decoded(text, "the body")
     asked = operation_of(body) if batch_max == 0 else operations_of(body, batch_max)
     require_said_once(text)

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from schema.operations import SOURCE_CHARS_MAX, Operation
+from schema.documents import SOURCE_CHARS_MAX
+from schema.operations import Operation
 
 BYTES_MAX = 1_048_576
 """Longest request: a hundred lines with every field filled take a tenth of it."""

@@ -83,6 +83,9 @@ BODIES = {
     "a number with a leading zero": variables(b'{"n": 010}'),
     "lists 10,000 deep": variables(b'{"n": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"),
     "objects 10,000 deep": variables(b'{"n":' * 10_000 + b"1" + b"}" * 10_000),
+    "an escape and lists 1,000 deep": variables(
+        b'{"n": "\\u00e9", "m": ' + b"[" * 1000 + b"]" * 1000 + b"}"
+    ),
     "100,000 open lists": b"[" * 100_000,
     "100,000 open objects": b'{"query":' * 100_000,
     "gzip": gzip.compress(ASKED),
@@ -145,7 +148,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "a variable in a list": {"query": BY_CODE, "variables": {"code": ["ST-01"]}},
     "a variable in an object": {"query": BY_CODE, "variables": {"code": {"code": "ST-01"}}},
     "a variable in lists 120 deep": {
-        "query": "query ($skus: [String!]!) { availability(skus: $skus) { sku } }",
+        "query": 'query ($skus: [String!]!) { availability(skus: $skus, channel: "web") { sku } }',
         "variables": {"skus": deep(120)},
     },
 }

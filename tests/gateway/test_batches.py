@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schema.operations import SOURCE_CHARS_MAX
+from schema.documents import SOURCE_CHARS_MAX
 from tests.gateway.house import HOLD, PROMISE, House, house_of, opened, promised
 
 ASKED = {"query": "{ channels { code } }"}
