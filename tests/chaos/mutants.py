@@ -21,6 +21,7 @@ PROOFS = (
     "tests/contract/test_streams.py",
     "tests/contract/test_upkeep.py",
     "tests/contract/test_replays.py",
+    "tests/resolvers/test_holds.py",
     "tests/resolvers/test_making_room.py",
     "tests/resolvers/test_movements.py",
     "tests/resolvers/test_ruling.py",
