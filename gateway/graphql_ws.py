@@ -27,6 +27,9 @@ PROTOCOL = "graphql-transport-ws"
 
 ID_CHARS_MAX = 128
 
+GOING_AWAY = 1001
+"""The code with which the gateway leaves; every other one is about the client."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,9 +75,6 @@ def _forbidden() -> _Closing:
     return _Closing(4403, "Forbidden")
 
 
-GOING_AWAY = 1001
-
-
 @dataclass(slots=True, eq=False)
 class _Connection:
     """One client: who it is, and what it has under way."""
@@ -97,12 +97,14 @@ class _Connection:
 
     async def talk(self) -> None:
         """Takes messages until the connection ends; what is under way ends with it."""
-        closing: _Closing | None = None
         try:
             with self.listeners.seated(self._leave) as seat:
-                closing = await self._listen(seat)
+                await self._close(await self._listen(seat))
         except Full as full:
-            closing = _Closing(1013, str(full))
+            await self._close(_Closing(1013, str(full)))
+
+    async def _close(self, closing: _Closing | None) -> None:
+        """Says why the connection ends; None: the client has ended it."""
         if closing is not None:
             structlog.contextvars.bind_contextvars(closed=closing.code)
             with suppress(WebSocketDisconnect):

@@ -33,6 +33,7 @@ from gateway.settings import Retailer, Server, Settings
 from gateway.telemetry import configure_logging
 from gateway.welcome import welcome
 from gateway.wire import BYTES_MAX
+from gateway.ws_protocol import QuietSocket
 from resolvers.domain.errors import BackendUnavailable
 
 T = TypeVar("T")
@@ -196,7 +197,7 @@ def _config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
         app,
         lifespan="off",  # it is entered around the server, so that its errors reach the caller
         http=BoundedHttp,
-        ws="websockets-sansio",
+        ws=QuietSocket,
         ws_max_size=BYTES_MAX,
         ws_max_queue=32,
         log_config=None,

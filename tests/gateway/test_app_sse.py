@@ -100,8 +100,7 @@ async def streaming(
 
 
 def streams_of(hall: Hall) -> GraphqlStreams:
-    desk = hall.app._desk  # noqa: SLF001  # the one with the hall's clock
-    return GraphqlStreams(desk, hall.listeners, GraphqlHttp(desk), hall.bells)
+    return GraphqlStreams(hall.desk, hall.listeners, GraphqlHttp(hall.desk), hall.bells)
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

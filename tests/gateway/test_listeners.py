@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
+from gateway.app import create_app
+from gateway.desk import Desk
 from gateway.graphql_ws import GraphqlSockets
 from gateway.listeners import Full, Listeners
 from gateway.origins import is_origin, may_connect
@@ -15,7 +18,7 @@ from gateway.settings import Sockets
 from gateway.timers import LONGEST_SECONDS, Timers
 from gateway.tokens import principal_of
 from resolvers.access import NOBODY, Role
-from tests.gateway.house import NOON, PROMISE, House, Talk, talking
+from tests.gateway.house import NOON, PROMISE, House, Talk, house_of, talking
 
 WATCH = 'subscription { stockChanged(skus: ["BT-0001-30ML"]) { onHand } }'
 
@@ -56,7 +59,7 @@ class Bells:
 class Hall:
     """A house's sockets, with bounds, bells and a clock in a test's hands."""
 
-    house: House
+    desk: Desk
     listeners: Listeners
     bells: Bells
     now: list[Any]
@@ -69,7 +72,7 @@ def hall_of(house: House, **bounds: Any) -> Hall:
     tokens = replace(house.runtime.tokens, clock=clock)
     desk = replace(house.desk, runtime=replace(house.runtime, tokens=tokens, clock=clock))
     listeners = Listeners(Sockets(**bounds))
-    return Hall(house, listeners, bells, now, GraphqlSockets(desk, listeners, bells))
+    return Hall(desk, listeners, bells, now, GraphqlSockets(desk, listeners, bells))
 
 
 # ---- time ----------------------------------------------------------------------------------------
@@ -251,6 +254,85 @@ async def test_a_slow_client_is_told_what_it_was_to_hear_and_then_the_last(house
 
 async def on_hand(talk: Talk) -> int:
     return int((await talk.message())["payload"]["data"]["stockChanged"]["onHand"])
+
+
+# ---- the stop ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Held:
+    """A part of a store whose answers wait, from when it is held until it is let go."""
+
+    part: Any
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.let_go.set()
+
+    def hold(self) -> None:
+        self.asked.clear()
+        self.let_go.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        async def waiting(*given: Any, **more: Any) -> Any:
+            self.asked.set()
+            await self.let_go.wait()
+            return await getattr(self.part, name)(*given, **more)
+
+        return waiting
+
+
+async def test_at_a_stop_subscriptions_end_and_what_else_is_under_way_is_answered(
+    house: House,
+) -> None:
+    await house.stocked("WH-01", 7)
+    held = Held(house.runtime.store.house)
+    store = replace(house.runtime.store, house=held)
+    hall = hall_of(house_of(replace(house.runtime, store=store)))
+    async with talking(hall.app) as talk:
+        await talk.event()
+        await talk.introduce(house.token(Role.OPERATOR))
+        await talk.subscribe("w", WATCH)
+        assert (await talk.message())["id"] == "w"
+        held.hold()
+        await talk.subscribe("q", "{ backends { code } }")
+        await held.asked.wait()
+
+        stop = asyncio.create_task(hall.listeners.dismiss(5))
+        await settled()
+        assert not stop.done()
+        assert not any(task.get_name() == "operation w" for task in asyncio.all_tasks())
+        held.let_go.set()
+
+        assert await talk.message() == {"type": "next", "id": "q", "payload": NONE_CONFIGURED}
+        assert await talk.message() == {"type": "complete", "id": "q"}
+        assert await talk.closed() == (1001, "Going away")
+        await stop
+
+
+NONE_CONFIGURED: Any = {"data": {"backends": []}}
+
+
+async def test_a_stop_has_a_bound_and_lets_nobody_in_any_more() -> None:
+    listeners = Listeners(Sockets())
+    with listeners.seated(lambda: None):
+        await listeners.dismiss(0)
+
+    with pytest.raises(Full, match="the gateway is stopping"), listeners.seated(lambda: None):
+        pass
+
+
+async def test_who_is_about_to_stop_is_not_ready(house: House) -> None:
+    listeners = Listeners(Sockets())
+    app = create_app(house.runtime, house.desk, listeners)
+    listeners.stopping = True
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        answer = await client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "missing": ["the gateway is stopping"]}
 
 
 # ---- pages ---------------------------------------------------------------------------------------
