@@ -67,7 +67,7 @@ docs: install ## Write docs/settings.md from the code
 	@mv .venv/written docs/settings.md
 
 clean: ## Remove what the other targets made; data under var/ stays
-	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules*
+	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
