@@ -125,7 +125,7 @@ def sync(
     config: Config = _CONFIG,
     data: Data = _DATA,
 ) -> None:
-    """Read one backend now, whole."""
+    """Read one backend now, whole, in its turn; also one that was restored to an earlier state."""
     with _told():
         settings = load(config, os.environ)
         codes = [configured.code for configured in settings.backends]

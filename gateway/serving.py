@@ -73,10 +73,11 @@ def serve(settings: Settings, data: Path, host: str, port: int) -> None:
 
 
 def sync_now(settings: Settings, data: Path, backend: str) -> None:
-    """Reads one backend now, whole.
+    """Reads one backend now, whole, in the turn of whoever else reads it.
 
     Raises:
         BackendUnavailable: not all of it could be read; what could be is kept.
+        Contended: somebody else went on reading it for a minute.
     """
     configure_logging()
 

@@ -6,6 +6,7 @@ themselves stand in ``resolvers``. A worker that fails is logged, waits, and goe
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from gateway.tokens import principal_of
 from resolvers.access import Role
 from resolvers.context import Context
 from resolvers.copying import require_whole
-from resolvers.domain.errors import CommerceError
+from resolvers.domain.errors import CommerceError, Contended
 from resolvers.ports import Backend, Lease
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
@@ -28,6 +29,10 @@ LEASE_SECONDS = 6.0
 """Shortest lease: how long work rests at most after its process was killed."""
 
 TAKE_AGAIN_SECONDS = 0.5
+ASK_AGAIN_SECONDS = 0.1
+SYNC_WAIT_SECONDS = 60.0
+"""How long a person waits for those who read a backend: a pass over a large one takes a while."""
+
 PUSH_PAUSE_SECONDS = 0.1
 SWEEP_PAUSE_SECONDS = 1.0
 SWEEP_MAX = 200
@@ -49,19 +54,29 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Turn:
-    """One piece of work's lease, renewed behind it for as long as the work is at it."""
+    """One piece of work's lease, renewed behind it for as long as the work is at it.
+
+    ``wish`` is the lease that somebody takes who asks for this one, "" if nobody may.
+    """
 
     runtime: Runtime
     name: str
     owner: str
     seconds: float
+    wish: str = ""
     lease: Lease | None = None
+    keeper: asyncio.Task[None] | None = None
 
     async def renew(self) -> bool:
         """Takes or keeps the turn; False while somebody else has it."""
         house, now = self.runtime.store.house, self.runtime.clock()
         self.lease = await house.lease(self.name, self.owner, self.seconds, now)
         return self.lease is not None
+
+    async def is_asked_for(self) -> bool:
+        """Says whether somebody else waits for this turn."""
+        house, now = self.runtime.store.house, self.runtime.clock()
+        return bool(self.wish) and await house.lease(self.wish, self.owner, 0, now) is None
 
     def long_enough(self, call_seconds: float) -> Lease | None:
         """The lease, if it outlives one more call twice over."""
@@ -70,11 +85,24 @@ class _Turn:
         left = (self.lease.until - self.runtime.clock()).total_seconds()
         return self.lease if left > 2 * call_seconds else None
 
-    async def keep(self) -> None:
-        """Renews for ever, well before the lease ends."""
+    def keep(self) -> None:
+        """Renews it from now on, well before it ends."""
+        if self.keeper is None or self.keeper.done():
+            self.keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
+
+    async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self.seconds / 6)
             await self.renew()
+
+    async def give_back(self) -> None:
+        """Lets others have the turn at once."""
+        if self.keeper is not None:
+            self.keeper.cancel()
+            await asyncio.gather(self.keeper, return_exceptions=True)
+        lease, self.keeper, self.lease = self.lease, None, None
+        if lease is not None:
+            await self.runtime.store.house.release_lease(lease)
 
 
 Work = Callable[[_Turn], Awaitable[float]]
@@ -101,7 +129,8 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
                 max(LEASE_SECONDS, backend.timeout_seconds * 3),
             )
         for kind, (work, seconds) in works.items():
-            turn = _Turn(runtime, f"{kind}:{backend.code}", owner, seconds)
+            wish = _asking(backend.code) if kind == "sync" else ""
+            turn = _Turn(runtime, f"{kind}:{backend.code}", owner, seconds, wish)
             tasks.append(asyncio.create_task(_in_turn(turn, work), name=turn.name))
     turn = _Turn(runtime, "sweep", owner, LEASE_SECONDS)
     tasks.append(asyncio.create_task(_in_turn(turn, _sweep(runtime)), name=turn.name))
@@ -122,7 +151,6 @@ def _told(task: asyncio.Task[None]) -> None:
 
 async def _in_turn(turn: _Turn, work: Work) -> None:
     """Does some work again and again, whenever it is this process's turn."""
-    keeper: asyncio.Task[None] | None = None
     failures = 0
     try:
         while True:
@@ -130,8 +158,11 @@ async def _in_turn(turn: _Turn, work: Work) -> None:
                 if not await turn.renew():
                     await asyncio.sleep(TAKE_AGAIN_SECONDS)
                     continue
-                if keeper is None or keeper.done():
-                    keeper = asyncio.create_task(turn.keep(), name=f"keep {turn.name}")
+                if await turn.is_asked_for():
+                    await turn.give_back()
+                    await asyncio.sleep(TAKE_AGAIN_SECONDS)
+                    continue
+                turn.keep()
                 pause = await work(turn)
                 failures = 0
             except (CommerceError, OSError) as error:
@@ -144,10 +175,7 @@ async def _in_turn(turn: _Turn, work: Work) -> None:
                 pause = min(FAILED_PAUSE_MAX_SECONDS, TAKE_AGAIN_SECONDS * 2.0**failures)
             await asyncio.sleep(pause)
     finally:
-        if keeper is not None:
-            keeper.cancel()
-        if turn.lease is not None:
-            await turn.runtime.store.house.release_lease(turn.lease)
+        await turn.give_back()
 
 
 async def _tail(runtime: Runtime) -> None:
@@ -231,11 +259,49 @@ async def _fold(runtime: Runtime) -> None:
         await asyncio.sleep(FOLD_PAUSE_SECONDS)
 
 
-async def sync_once(runtime: Runtime, code: str) -> bool:
-    """Reads one backend now, whole; says whether all of it could be read.
+async def sync_once(
+    runtime: Runtime, code: str, *, wait_seconds: float = SYNC_WAIT_SECONDS
+) -> bool:
+    """Reads one backend now, whole; says whether all of it could be read. Whoever else reads it
+    gives way once its pass is over.
 
     Raises:
         NotCopied: the store is a copy that is not finished.
+        Contended: somebody else reads the backend, and went on for ``wait_seconds``.
     """
     await require_whole(runtime.store)
-    return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)
+    owner, until = runtime.new_id(), time.monotonic() + wait_seconds
+    wish = _Turn(runtime, _asking(code), owner, LEASE_SECONDS)
+    turn = _Turn(runtime, f"sync:{code}", owner, LEASE_SECONDS)
+    busy = (
+        f"another process reads {code} and has not given way for {wait_seconds:g} s; try again "
+        "when its pass is over"
+    )
+    async with (
+        _taken(wish, until, f"somebody else reads {code} by hand just now; try again after that"),
+        _taken(turn, until, busy),
+    ):
+        return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)
+
+
+def _asking(code: str) -> str:
+    """The lease of whoever asks those who read a backend for their turn."""
+    return f"sync-now:{code}"
+
+
+@asynccontextmanager
+async def _taken(turn: _Turn, until: float, otherwise: str) -> AsyncIterator[None]:
+    """Waits for a turn, and has it until the block ends.
+
+    Raises:
+        Contended: ``until``, of the monotonic clock, somebody else had it.
+    """
+    while not await turn.renew():
+        if time.monotonic() >= until:
+            raise Contended(otherwise)
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
+    turn.keep()
+    try:
+        yield
+    finally:
+        await turn.give_back()

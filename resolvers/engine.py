@@ -38,6 +38,8 @@ WAIT_SECONDS = 10.0
 LOOKS_MAX = 3
 """Most times that one decision may ask to see more."""
 
+_TOO_LONG = "it waited too long and nothing changed; send the same key again"
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,9 @@ class StockEngine:
             taken: list[_Waiting] = []
             while self._queue and len(taken) < self._batch_max:
                 waiting = self._queue.popleft()
-                if not waiting.future.done():  # a caller that has gone is skipped
+                if self._late(waiting):
+                    _answer(waiting, Contended(_TOO_LONG))
+                elif not waiting.future.done():  # a caller that has gone is skipped
                     taken.append(waiting)
             if taken:
                 await self._append(taken)
@@ -168,9 +172,11 @@ class StockEngine:
     def _decided(self, waiting: _Waiting, books: Books) -> Outcome | BaseException:
         if waiting.future.done():
             return Contended("nobody waits for it any more")
-        if self._timer() - waiting.since > self._wait_seconds:
-            return Contended("it waited too long and nothing changed; send the same key again")
-        return _decide(waiting.command, books)
+        return Contended(_TOO_LONG) if self._late(waiting) else _decide(waiting.command, books)
+
+    def _late(self, waiting: _Waiting) -> bool:
+        """Says whether a command has waited longer than it may."""
+        return self._timer() - waiting.since > self._wait_seconds
 
     def _watch(self, taken: Sequence[_Waiting]) -> None:
         """Sees to it that nobody waits for a store that does not finish."""
@@ -184,10 +190,9 @@ class StockEngine:
     def _let_go(self, taken: Sequence[_Waiting]) -> None:
         for waiting in taken:
             _answer(waiting, Contended("it is not known whether it was done; send the key again"))
-        now = self._timer()
         for waiting in self._queue:
-            if now - waiting.since > self._wait_seconds:
-                _answer(waiting, Contended("nothing changed; send the same key again"))
+            if self._late(waiting):
+                _answer(waiting, Contended(_TOO_LONG))
         self._watch(taken)
 
 

@@ -6,16 +6,18 @@ when, and what becomes of a failure, is ``sync``'s.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Scope
+from resolvers.domain.errors import ReadingRefused
 from resolvers.domain.feeds import Feed
 from resolvers.domain.movements import Moved, Movement, move
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import WriteAction
 from resolvers.domain.sales import number_of
-from resolvers.domain.sources import StockSource
+from resolvers.domain.sources import StockSource, Watermark
 from resolvers.domain.stock import Position
 from resolvers.engine import Command
 from resolvers.filters import LevelFilter
@@ -23,6 +25,7 @@ from resolvers.ground import Ease, easing
 from resolvers.ports import Backend, Departed, Level, StockReading
 
 _SKUS_PER_COMMAND = 200
+_MOVEMENTS_PER_COMMAND = 200
 _LEVELS_PER_READ = 2000
 
 
@@ -35,8 +38,9 @@ def source_of(backend: Backend) -> StockSource:
 
 async def follow_movements(
     ctx: Context, backend: Backend, feed: Feed, movements: Sequence[Movement]
-) -> Feed:
-    """Books movements that no reading holds yet; the location's feed as it is then.
+) -> tuple[Feed, int]:
+    """Books movements that no reading holds yet; the location's feed as it is then, and how many
+    of them are to be remembered.
 
     Raises:
         ReadingRefused: one of them is from the future; none was booked.
@@ -44,27 +48,41 @@ async def follow_movements(
     source = source_of(backend)
     for movement in movements:
         source.believed(movement.sequence, 0, ctx.now)
-    told = Moved(feed.key, movements, source)
-    skus = frozenset(movement.sku for movement in movements)
+    remembered = 0
+    for at in range(0, len(movements), _MOVEMENTS_PER_COMMAND):
+        some = movements[at : at + _MOVEMENTS_PER_COMMAND]
+        outcome = await ctx.engine.run(await _moving(ctx, Moved(feed.key, some, source)))
+        change = outcome.change
+        if change is not None:
+            feed = change.feeds[0] if change.feeds else feed
+            remembered += len(change.unseen)
+    return feed, remembered
+
+
+async def _moving(ctx: Context, told: Moved) -> Command:
+    skus = frozenset(movement.sku for movement in told.movements)
     ease = await easing(ctx, skus)
-    outcome = await ctx.engine.run(
-        Command(
-            None,
-            "",
-            Scope(skus=skus, feeds=frozenset([feed.key])),
-            lambda books: (ease(books, move(books, told)), feed.location),
-        )
-    )
-    changed = outcome.change.feeds if outcome.change is not None else ()
-    return changed[0] if changed else feed
+    _, _, location = told.feed
+    scope = Scope(skus=skus, feeds=frozenset([told.feed]))
+    return Command(None, "", scope, lambda books: (ease(books, move(books, told)), location))
 
 
 async def follow(
-    ctx: Context, backend: Backend, reading: StockReading, feed: Feed, last: StockReading | None
+    ctx: Context,
+    backend: Backend,
+    reading: StockReading,
+    feed: Feed,
+    last: StockReading | None,
+    *,
+    anew: bool = False,
 ) -> None:
     """Lets the books follow what one location's system says.
 
-    ``last`` is the reading that they have followed before, None if that is not known.
+    ``last`` is the reading that they have followed before, None if that is not known; ``anew`` as
+    in a ``Count``.
+
+    Raises:
+        ReadingRefused: another process's reading has the number of this one; it was let go.
     """
     source = source_of(backend)
     if last is None or last.departed != reading.departed:
@@ -77,23 +95,33 @@ async def follow(
     chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
     if not chunks and (last is None or last.watermark != reading.watermark):
         chunks = [[]]
-    commands = [_count(feed, reading, chunk, await easing(ctx, chunk), source) for chunk in chunks]
-    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+    commands = [
+        _count(reading, chunk, facts.Count(feed, {}, source, anew), await easing(ctx, chunk))
+        for chunk in chunks
+    ]
+    runs = (ctx.engine.run(command) for command in commands)
+    results = await asyncio.gather(*runs, return_exceptions=True)  # the feed stands still after it
+    outcomes = [result for result in results if not isinstance(result, BaseException)]
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    believed = any(outcome.change is not None and outcome.change.feeds for outcome in outcomes)
+    if source.watermark is Watermark.NONE and not believed:
+        raise ReadingRefused("another process has followed a reading of its own meanwhile")
 
 
-def _count(
-    feed: Feed, reading: StockReading, skus: Sequence[str], ease: Ease, source: StockSource
-) -> Command:
+def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:
+    """The command that counts some SKUs of a reading."""
     none = Level(0)
     levels = {
         sku: (level.on_hand, level.elsewhere)
         for sku in skus
         for level in (reading.levels.get(sku, none),)
     }
-    told = facts.Count(feed, levels, source)
-    scope = Scope(skus=frozenset(skus), feeds=frozenset([feed.key]))
+    told = replace(of, levels=levels)
+    scope = Scope(skus=frozenset(skus), feeds=frozenset([told.feed.key]))
     return Command(
-        None, "", scope, lambda books: (ease(books, facts.count(books, told)), feed.location)
+        None, "", scope, lambda books: (ease(books, facts.count(books, told)), reading.location)
     )
 
 

@@ -341,7 +341,10 @@ class StockFeed(Protocol):
 
 
 class StockMovements(Protocol):
-    """What moved at a location after a place in its sequence, in pages, the eldest first."""
+    """What moved at a location after a place in its sequence, in pages, the eldest first.
+
+    The sequence of a movement never changes: a source that stamps one anew leaves movements out.
+    """
 
     def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]: ...
 

@@ -157,9 +157,9 @@ def _stamp(
     """Where a correction stands among the readings of the system that has taken it."""
     source = backend.capabilities.stock
     feed = books.feeds.get((backend.code, STOCK, adjustment.location))
-    if source is None or feed is None:
+    if source is None:
         return result.acknowledged
-    return source.stamped(result.acknowledged, feed.watermark)
+    return source.stamped(result.acknowledged, feed.watermark if feed is not None else 0)
 
 
 async def _failed(

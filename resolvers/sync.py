@@ -43,6 +43,9 @@ READS_AT_ONCE = 4
 REMEMBERED_MAX = 10_000
 """Most movements of a location that are remembered: then it is its readings' turn to come."""
 
+PAGES_MAX = 200
+"""Most pages of movements that are taken of a location in one pass; the rest is in its reading."""
+
 IN_DOUBT = "movements are missing; what would add units waits for a later reading"
 
 log = logging.getLogger(__name__)
@@ -101,14 +104,19 @@ class _Pass:
             yield self.feed(entity, location)
         except CommerceError as error:
             self.good = False
-            await self.save(replace(self.feed(entity, location), error=str(error)[:_ERROR_CHARS]))
+            await self._note(entity, location, str(error)[:_ERROR_CHARS])
             if isinstance(error, BackendUnavailable | BackendTimedOut):
                 raise
         except Exception:
             self.good = False
             log.exception("reading %s of %s failed in our own code", entity, self.backend.code)
-            failed = replace(self.feed(entity, location), error="internal error; see the log")
-            await self.save(failed)
+            await self._note(entity, location, "internal error; see the log")
+
+    async def _note(self, entity: str, location: str, error: str) -> None:
+        """Writes an error on a feed as it stands now: what failed may have moved it."""
+        stored = {feed.key: feed for feed in await self.ctx.store.house.feeds()}
+        feed = self.feed(entity, location)
+        await self.save(replace(stored.get(feed.key, feed), error=error))
 
 
 async def sync_backend(
@@ -116,7 +124,8 @@ async def sync_backend(
 ) -> bool:
     """Reads everything that a backend is read for; says whether all of it could be read.
 
-    ``whole`` reads the catalogue and the orders from their beginning, not from where they stood.
+    ``whole`` is a person's wish: the catalogue and the orders are read from their beginning, not
+    from where they stood, and readings of stock hold even if their watermarks run back.
     """
     known = {feed.key: feed for feed in await ctx.store.house.feeds()}
     this = _Pass(ctx, backend, known)
@@ -126,7 +135,7 @@ async def sync_backend(
         if backend.catalog is not None:
             await _catalog(this, whole=whole)
         if backend.stock is not None:
-            await _stock(this, memory)
+            await _stock(this, memory, whole=whole)
         if backend.order_source is not None:
             await _orders(this, whole=whole)
         if not backend.capabilities.roles:
@@ -183,7 +192,7 @@ async def _catalog(this: _Pass, *, whole: bool) -> None:
 # ---- stock ------------------------------------------------------------------------------------
 
 
-async def _stock(this: _Pass, memory: Memory) -> None:
+async def _stock(this: _Pass, memory: Memory, *, whole: bool) -> None:
     """Reads every location of the backend, a few at a time: what moved, then what is there."""
     code = this.backend.code
     places = [at.code for at in await this.ctx.store.catalog.locations() if at.authority == code]
@@ -201,14 +210,19 @@ async def _stock(this: _Pass, memory: Memory) -> None:
                 before = this.ctx.now
                 read = await this.backend.stock.read(location)
                 watermark = source.believed(read.watermark, feed.watermark, this.ctx.now)
+                runs_back = watermark < feed.watermark
+                if not whole:
+                    source.require_order(watermark, feed.watermark)
                 reading = replace(read, watermark=watermark)
                 last = memory.readings.get(location)
                 if last is not None and last.watermark != feed.watermark:
                     last = None  # somebody else has followed this location since
                 told = replace(feed, watermark=watermark, observed_at=before, error=unmoved)
+                if runs_back:
+                    told = replace(told, moved=0, doubt=0)
                 if in_doubt(told, source):
                     told = replace(told, error=IN_DOUBT)
-                await follow(this.ctx, this.backend, reading, told, last)
+                await follow(this.ctx, this.backend, reading, told, last, anew=runs_back)
                 memory.readings[location] = reading
                 heard.append(told)
 
@@ -225,12 +239,15 @@ async def _movements(this: _Pass, location: str) -> str:
     if source is None or feed.observed_at is None:
         return ""
     async with this.noting(STOCK, location):
+        waiting, pages = len(await this.ctx.store.stock.unseen(location)), 0
         async for page in source.movements(location, max(feed.moved, feed.watermark)):
-            waiting = len(await this.ctx.store.stock.unseen(location))
             if waiting >= REMEMBERED_MAX:
                 raise Overloaded(f"{waiting} movements wait for a reading that holds them")
-            feed = await follow_movements(this.ctx, this.backend, feed, page)
+            feed, booked = await follow_movements(this.ctx, this.backend, feed, page)
             this.heard(feed)
+            waiting, pages = waiting + booked, pages + 1
+            if pages == PAGES_MAX:
+                break
         this.heard(replace(feed, error=""))
     return this.feed(STOCK, location).error
 

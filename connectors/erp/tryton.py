@@ -92,7 +92,7 @@ def backend(
                 Role.ORDER_SINK,
             ),
             idempotency=Idempotency.EXTERNAL_REFERENCE,
-            stock=StockSource(watermark=Watermark.CLOCK),
+            stock=StockSource(watermark=Watermark.NONE),
             delta="changed since, with an overlap; stock read whole",
             cancels=True,
             sales_per_call=1,

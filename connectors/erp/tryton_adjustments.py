@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.erp.tryton_changes import STAMP
 from connectors.erp.tryton_company import CompanyBooks
-from connectors.erp.tryton_translate import microseconds
 from connectors.erp.tryton_wire import Row
 from connectors.erp.tryton_writing import CannotBook, Writer
 from resolvers.domain.outbox import Adjustment
@@ -20,7 +18,7 @@ FOUND_MAX = 20
 """Most shipments of one reference that are looked at."""
 
 _MODEL = "stock.shipment.internal"
-_FIELDS = ("state", "number", f"moves.{STAMP}")
+_FIELDS = ("state", "number")
 _STEPS = (("wait", ("draft",)), ("assign_try", ("waiting",)), ("do", ("assigned",)))
 """Buttons in their order, with the states that each leads out of."""
 
@@ -61,8 +59,7 @@ class Adjustments:
             raise CannotBook(f"{self._client.code} has fewer than {-adjustment.delta} free there")
         if twice := [row["number"] for row in others if row["state"] == "done"]:
             raise CannotBook(f"it was booked more than once: take back {', '.join(twice)}")
-        stamp = max(move[STAMP] for move in first["moves."])
-        return WriteResult(adjustment.reference, first["number"], acknowledged=microseconds(stamp))
+        return WriteResult(adjustment.reference, first["number"])
 
     async def _found(self, adjustment: Adjustment) -> list[Row]:
         """Shipments of the reference that are not canceled, the eldest first."""

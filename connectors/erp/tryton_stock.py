@@ -1,7 +1,9 @@
 """What lies in a warehouse, what Tryton has sold of it, and what of our sales has left it.
 
 Everything is read in an order in which a movement between two questions makes us promise less,
-never more: what has left and what is sold, then what is there. No writing here.
+never more: what has left and what is sold, then what is there. A stamp of Tryton is the start of a
+transaction, so the newest one says nothing of what a reading holds: readings have no watermark. No
+writing here.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from connectors.erp.tryton_changes import OVERLAP, STAMP
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_rpc import PAGE, TrytonClient
 from connectors.erp.tryton_sale_terms import MARK, is_ours
-from connectors.erp.tryton_translate import Warehouse, microseconds, units
+from connectors.erp.tryton_translate import Warehouse, units
 from connectors.erp.tryton_wire import Row
 from resolvers.ports import Departed, Level, StockReading
 
@@ -30,7 +32,7 @@ REPORT_KEPT = timedelta(minutes=5)
 """How long the numbers of a warehouse in which nothing moves are kept: then they are read again,
 should somebody have moved a zone or renamed a SKU."""
 
-_MOVE = ("product.code", "internal_quantity", "state", "sale.reference", "sale.description", STAMP)
+_MOVE = ("product.code", "internal_quantity", "state", "sale.reference", "sale.description")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,7 +63,6 @@ class _Known:
     """What is remembered of one warehouse: losing it costs time, nothing else."""
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    watermark: int = 0
     since: datetime | None = None
     left: dict[int, _Left] = field(default_factory=dict)
     moved: _Moved | None = None
@@ -70,7 +71,7 @@ class _Known:
 
 
 class Stock:
-    """Reads warehouses, whole, each at its own watermark: microseconds of Tryton's own clock."""
+    """Reads warehouses, whole."""
 
     def __init__(
         self, client: TrytonClient, books: CompanyBooks, clock: Callable[[], datetime]
@@ -98,9 +99,6 @@ class Stock:
         moved = await self._moved(at)
         known.on_hand = await self._on_hand(at, known, moved)
         known.since = max(moved.newest, known.since or _EPOCH)
-        stamps = [moved.newest, *(row[STAMP] for row in open_moves)]
-        stamps += [row["sale."][STAMP] for row in tickets]
-        known.watermark = max(known.watermark, microseconds(max(stamps)))
         elsewhere: dict[str, int] = {}
         for row in open_moves:
             if not is_ours(row["sale."]):
@@ -109,7 +107,7 @@ class Stock:
             _add(elsewhere, row, max(0.0, row["quantity"]))
         skus = sorted(known.on_hand.keys() | elsewhere.keys())
         levels = {sku: Level(known.on_hand.get(sku, 0), elsewhere.get(sku, 0)) for sku in skus}
-        return StockReading(at.code, levels, known.watermark, departed)
+        return StockReading(at.code, levels, None, departed)
 
     async def _departed(self, at: Warehouse, known: _Known) -> tuple[Departed, ...]:
         """Units of our sales that left this warehouse: first those of a month, then what is new."""
@@ -167,7 +165,7 @@ class Stock:
         return await self._client.every(
             "sale.point.sale.line",
             [["sale.state", "=", "done"], ["sale.point.storage_location", *_within(at)]],
-            ["product.code", "quantity", f"sale.{STAMP}"],
+            ["product.code", "quantity"],
         )
 
     async def _moved(self, at: Warehouse) -> _Moved:

@@ -6,7 +6,7 @@ Orders are in ``tryton_orders_translate``; what becomes of our own sales in ``tr
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from math import floor
 
@@ -16,7 +16,6 @@ from resolvers.domain.locations import Capability, Location, LocationKind
 from resolvers.domain.values import MINOR_MAX, Money, digits_of
 
 _SIZE = re.compile(r"\d+([.,]\d+)?\s*\S.*|\d+|X{0,4}[SL]|M", re.IGNORECASE)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_IN_A_SLUG = re.compile(r"[^\w]+")
 
 
@@ -137,11 +136,6 @@ def money_of(amount: Decimal, currency: str) -> Money:
 def units(quantity: float) -> int:
     """Whole units of a quantity: what is cut from a bolt sells by the whole metre."""
     return floor(quantity + 1e-9)
-
-
-def microseconds(stamp: datetime) -> int:
-    """A stamp of Tryton as a number that grows with it."""
-    return (stamp - _EPOCH) // timedelta(microseconds=1)
 
 
 def _variant(

@@ -28,8 +28,8 @@ from resolvers.domain.reservation import (
     release_entries,
 )
 from resolvers.domain.sales import references_of, writes_of
-from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Taker, Unseen, counted
+from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource, Watermark
+from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker, Unseen, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class Count:
     """Some SKUs of one location as its system says they are: (its number, sold there) by SKU.
 
     ``feed`` is the reading that it is part of; its watermark is the system's own. ``source`` is
-    what the system declares of its numbers.
+    what the system declares of its numbers. ``anew`` is a person's word that the reading holds
+    though its watermark runs back, as that of a system that was restored does.
     """
 
     feed: Feed
     levels: Mapping[str, tuple[int, int]]
     source: StockSource = BY_SEQUENCE
+    anew: bool = False
 
 
 def count(books: Books, told: Count) -> Change:
@@ -52,14 +54,17 @@ def count(books: Books, told: Count) -> Change:
     """
     feed, source = told.feed, told.source
     before = books.feeds.get(feed.key)
-    if before is not None and before.watermark > feed.watermark:
-        return Change()
-    if before is not None:
+    if told.anew:
+        feed = replace(feed, moved=0, doubt=0)
+    elif before is not None:
+        if before.watermark > feed.watermark or _is_anothers(before, told):
+            return Change()
         feed = replace(feed, moved=before.moved, doubt=before.doubt)
     entries: list[StockEntry] = []
     seen: list[Unseen] = []
     for sku, (number, elsewhere) in told.levels.items():
-        stream = books.stream(sku)
+        stream, restamped = _restamped(books.stream(sku), told)
+        seen += restamped
         entry = counted(
             stream,
             feed.location,
@@ -78,8 +83,37 @@ def count(books: Books, told: Count) -> Change:
             and movement.acknowledged is not None
             and source.seen(movement.acknowledged, feed.watermark) is Seen.YES
         ]
-    later = before is None or before.watermark < feed.watermark
+    later = before is None or before.watermark < feed.watermark or told.anew
     return Change(tuple(entries), unseen=tuple(seen), feeds=(feed,) if later else ())
+
+
+def _is_anothers(before: Feed, told: Count) -> bool:
+    """Says whether another reading has this one's number, as both were counted on from the same:
+    which of the two is the later cannot be known.
+    """
+    same = before.watermark == told.feed.watermark
+    unmarked = told.source.watermark is Watermark.NONE
+    return unmarked and same and before.observed_at != told.feed.observed_at
+
+
+def _restamped(stream: Stream, told: Count) -> tuple[Stream, Sequence[Unseen]]:
+    """Movements with stamps of another count than this reading's: of before the system was
+    restored, or declared what it declares now. They were taken before this reading was followed, so
+    the next one holds them; whether this one does is not known: what they add is left out.
+    """
+    if not told.anew and told.source.watermark is not Watermark.NONE:
+        return stream, ()
+    watermark = told.feed.watermark
+    moved = [
+        replace(movement, on_hand=min(0, movement.on_hand))
+        for movement in stream.unseen.values()
+        if movement.location == told.feed.location
+        and movement.acknowledged is not None
+        and movement.acknowledged > watermark
+    ]
+    unseen = {**stream.unseen, **{movement.id: movement for movement in moved}}
+    stamped = [replace(movement, acknowledged=watermark) for movement in moved]
+    return replace(stream, unseen=unseen), stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +232,13 @@ def sent(books: Books, adjustment: Adjustment) -> Change:
 def acknowledged(books: Books, adjustment: Adjustment, sequence: int | None) -> Change:
     """Notes at which of its own sequence a system has taken a correction of ours.
 
-    A system that says no sequence has it from now on: the correction is forgotten at once.
+    A system that says no sequence has it from now on: the correction is forgotten at once, unless
+    its own movement has come already and said where it stands.
     """
     movement = books.stream(adjustment.sku).unseen.get(adjustment.reference)
     if movement is None:
+        return Change()
+    if sequence is None and movement.acknowledged is not None:
         return Change()
     if sequence is None:
         return Change(unseen=(replace(movement, on_hand=0),))

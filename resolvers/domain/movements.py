@@ -20,9 +20,11 @@ class Movement:
 
     ``units`` are signed and of the system's own number, ``elsewhere`` of what it has sold itself.
     ``id`` is the system's, one for each SKU and location; ``cause`` is what people know it by.
-    ``sequence`` is comparable with its watermarks, ``after`` that of the movement before it at the
-    location, None if the system does not say. ``ours`` is the reference of the correction of ours
-    that it is. Goods of our sales that leave come without units: readings tell of them.
+    ``sequence`` is comparable with its watermarks and an id's for good: what a system stamps anew
+    it leaves out. ``after`` is that of the movement before it at the location, None if the system
+    does not say. ``ours`` is the reference of the correction of ours that it is: one that the books
+    do not know adds nothing before a reading does. Goods of our sales that leave come without
+    units: readings tell of them.
     """
 
     id: str
@@ -78,14 +80,17 @@ def move(books: Books, told: Moved) -> Change:
         last = touched.get(fresh.id) or unseen.get(fresh.id)
         if last is None:
             booked = fresh.on_hand
-            if booked > 0 and (seen is Seen.PERHAPS or in_doubt(feed, told.source)):
+            counted_before = bool(ours) or seen is Seen.PERHAPS  # maybe
+            if booked > 0 and (counted_before or in_doubt(feed, told.source)):
                 continue
         elif last == fresh:
             continue
         else:  # it says two things of one movement: the worse is believed until a reading decides
             feed = replace(feed, doubt=max(feed.moved, movement.sequence))
             booked = min(0, fresh.on_hand - last.on_hand)
-            fresh = replace(fresh, on_hand=last.on_hand + booked)
+            fresh = _worse(last, fresh)
+            if fresh != last:
+                touched[fresh.id] = fresh
         if booked:
             entries.append(_entry(books, feed, movement, told.source, booked))
             touched[fresh.id] = fresh
@@ -118,6 +123,17 @@ def _unseen(feed: Feed, movement: Movement, source: StockSource) -> Unseen:
         on_hand - movement.elsewhere,
         acknowledged=movement.sequence,
     )
+
+
+def _worse(last: Unseen, fresh: Unseen) -> Unseen:
+    """Of two things said of one movement, that which adds less: units that were taken away stay so
+    until a reading holds the later stamp, and those that were added until one holds the earlier.
+    """
+    assert last.acknowledged is not None
+    assert fresh.acknowledged is not None
+    units = min(last.on_hand, fresh.on_hand)
+    stamps = (last.acknowledged, fresh.acknowledged)
+    return replace(fresh, on_hand=units, acknowledged=max(stamps) if units < 0 else min(stamps))
 
 
 def _entry(

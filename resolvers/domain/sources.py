@@ -97,8 +97,8 @@ class StockSource:
         """The watermark of a reading that was heard at ``now``, after one at ``before``.
 
         Raises:
-            ReadingRefused: it has none though the source declares one, it is later than any clock
-                may say by now, or the one before was later.
+            ReadingRefused: it has none though the source declares one, or it is later than any
+                clock may say by now.
         """
         if self.watermark is Watermark.NONE:
             return before + 1
@@ -109,9 +109,19 @@ class StockSource:
             if ahead > AHEAD_MAX // _MICROSECOND:
                 seconds = ahead // 1_000_000
                 raise ReadingRefused(f"it is stamped {seconds} s in the future; set its clock")
-        if told < before:
-            raise ReadingRefused("the reading was taken before the last one that was followed")
         return told
+
+    def require_order(self, watermark: int, before: int) -> None:
+        """Refuses a reading that was taken before the last one: late, or of a restored system.
+
+        Raises:
+            ReadingRefused: with what a person can do.
+        """
+        if watermark < before:
+            raise ReadingRefused(
+                "the reading was taken before the last one that was followed; if its system was "
+                "restored, gateway sync CODE accepts it"
+            )
 
     def require_places(self, places: Sequence[str]) -> None:
         """Refuses to deal one number out over several places.

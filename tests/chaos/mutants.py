@@ -218,7 +218,7 @@ def caught(mutant: Mutant, copy: Path) -> str | None:
         sys.exit(f"{mutant.file} has {mutant.old!r} {before.count(mutant.old)} times, not once")
     path.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not mongo"]
         words += ["--hypothesis-profile=unshrunk", *PROOFS]
         run = subprocess.run(
             [sys.executable, *words],

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.erp.tryton import backend
 from resolvers.domain.locations import Channel, ChannelKind
+from resolvers.domain.sources import StockSource, Watermark
 from resolvers.ports import Backend, Idempotency, Role
 from tests.connectors.tryton_scripted import Clock, Scripted, Status, recorded, search
 
@@ -75,6 +76,7 @@ async def test_a_backend_is_made_without_network_and_declares_what_it_can():
     assert set(made.capabilities.roles) == set(Role)
     assert made.capabilities.idempotency is Idempotency.EXTERNAL_REFERENCE
     assert (made.capabilities.cancels, made.capabilities.sales_per_call) == (True, 1)
+    assert made.capabilities.stock == StockSource(watermark=Watermark.NONE)
     assert (made.timeout_seconds, made.capabilities.write_seconds_max) == (30.0, 70.0)
     assert "good" not in repr(made)
 

@@ -9,7 +9,6 @@ import pytest
 from connectors.erp.tryton_changes import OVERLAP
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_stock import DEPARTED_WINDOW, REPORT_KEPT, Stock
-from connectors.erp.tryton_translate import microseconds
 from connectors.erp.tryton_wire import decoded
 from resolvers.domain.errors import BackendRefused
 from resolvers.ports import Departed, Level
@@ -124,20 +123,11 @@ _COMPANY = (
 )
 
 
-async def test_the_watermark_is_the_newest_stamp_and_never_runs_back():
-    shop = Warehouse("stock_shop")
-    newest = shop.told["tickets"][1]["sale."]["last_modified_at"]
+async def test_no_stamp_of_tryton_says_what_a_reading_holds():
+    """It is the start of a transaction: one that began earlier may end later."""
+    reading = await Warehouse("stock_shop").stock.read("SH01")
 
-    first = await shop.stock.read("SH01")
-    shop.told["tickets"] = []
-    second = await shop.stock.read("SH01")
-    shop.told["newest"] = [{"id": 9, "last_modified_at": stamp(0, minute=30)}]
-    third = await shop.stock.read("SH01")
-
-    assert first.watermark == microseconds(decoded(_text(newest)))
-    assert second.watermark == first.watermark
-    assert third.watermark == microseconds(decoded(_text(stamp(0, minute=30))))
-    assert third.watermark > second.watermark
+    assert reading.watermark is None
 
 
 async def test_a_warehouse_in_which_nothing_moves_is_not_counted_again():

@@ -10,8 +10,11 @@ import pytest
 from connectors.sandbox import chain
 from gateway import workers
 from gateway.bootstrap import Runtime, assemble
+from gateway.ids import wall_clock
 from gateway.settings import Settings, Storage
 from resolvers.copying import NotCopied
+from resolvers.domain.errors import Contended
+from resolvers.ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.upkeep_port import COPYING, Row
 from tests.contract.shop import Shop
 
@@ -63,3 +66,65 @@ async def test_nothing_is_done_on_a_copy_that_is_not_finished(house):
             pass
 
     assert await shop.store.house.lease("sweep", "somebody", 1, shop.now) is not None
+
+
+class Desk:
+    """The health of a system that is asked nothing else: how often, and by how many at a time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.at_once = 0
+        self.at_once_max = 0
+
+    async def probe(self) -> Probe:
+        self.asked += 1
+        self.at_once += 1
+        self.at_once_max = max(self.at_once_max, self.at_once)
+        await asyncio.sleep(0.01)
+        self.at_once -= 1
+        return Probe(good=True, detail="it is there")
+
+    async def until_asked(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            while self.asked < times:  # noqa: ASYNC110  # a worker does it
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def read(tmp_path: Path) -> AsyncIterator[tuple[Runtime, Desk]]:
+    """A gateway with one backend, ``crm``, that is looked at all the time."""
+    desk = Desk()
+    crm = Backend("crm", "any", Capabilities((), Idempotency.NONE), desk, poll_seconds=0.0)
+    runtime = assemble(
+        Settings(store=Storage("memory")), tmp_path, [crm], chain.CHANNELS, wall_clock
+    )
+    yield runtime, desk
+    await runtime.close()
+
+
+async def test_a_person_who_reads_a_backend_takes_its_turn_and_gives_it_back(read):
+    runtime, desk = read
+
+    async with workers.running(runtime):
+        await desk.until_asked(2)
+        assert await workers.sync_once(runtime, "crm")
+        await desk.until_asked(desk.asked + 2)
+
+    assert desk.at_once_max == 1
+
+
+@pytest.mark.parametrize(
+    ("lease", "told"),
+    [
+        ("sync:crm", "another process reads crm and has not given way for 0 s; try again"),
+        ("sync-now:crm", "somebody else reads crm by hand just now; try again"),
+    ],
+)
+async def test_a_person_waits_for_the_turn_no_longer_than_told(read, lease, told):
+    runtime, desk = read
+    await runtime.store.house.lease(lease, "somebody", 60, runtime.clock())
+
+    with pytest.raises(Contended, match=told):
+        await workers.sync_once(runtime, "crm", wait_seconds=0)
+
+    assert desk.asked == 0

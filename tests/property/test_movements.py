@@ -67,7 +67,10 @@ class World:
         self.entries: list[Any] = []
         self.readings: list[int] = []
         self.ours: dict[str, Adjustment] = {}
+        self.corrections = 0
+        self.refusable: list[str] = []
         self.unanswered: set[str] = set()
+        self.forgotten: set[str] = set()
         self.watermark = 0
         self.booked: set[int] = set()
         self.latest = 0
@@ -105,7 +108,8 @@ class World:
 
     def correct(self, sku: str, units: int) -> None:
         """A person here corrects what lies there; the source takes it at once, or later."""
-        id, delta = f"C{len(self.ours)}", units - 3
+        self.corrections += 1
+        id, delta = f"C{self.corrections}", units - 3
         told = facts.Correction(
             id, sku, "WH", EntryKind.ADJUSTMENT, "LOSS", delta, backend="erp", source="me"
         )
@@ -116,15 +120,60 @@ class World:
             self.expected[sku] += delta
 
     def send(self, _: str, which: int) -> None:
-        taken = {line.ours for line in self.source.lines}
-        waiting = [id for id in self.ours if id not in taken]
-        if waiting:
-            told = self.ours[waiting[which % len(waiting)]]
-            self.run(lambda books: facts.sent(books, told))
+        """The source takes a correction; its answer is on the way."""
+        if told := self.sent(which):
             self.source.lines.append(Line(told.sku, told.delta, 0, told.reference))
-            self.unanswered.add(told.reference)
+
+    def send_in_vain(self, _: str, which: int) -> None:
+        """The source takes no correction of that kind; its answer is on the way."""
+        if told := self.sent(which):
+            self.refusable.append(told.reference)
+
+    def sent(self, which: int) -> Adjustment | None:
+        begun = {*self.taken(), *self.refusable}
+        waiting = [id for id in self.ours if id not in begun]
+        if not waiting:
+            return None
+        told = self.ours[waiting[which % len(waiting)]]
+        self.run(lambda books: facts.sent(books, told))
+        self.unanswered.add(told.reference)
+        return told
+
+    def taken(self) -> dict[str, int]:
+        """Where in the ledger each correction stands."""
+        return {line.ours: at for at, line in enumerate(self.source.lines, start=1) if line.ours}
 
     # ---- what is delivered ----
+
+    def answer(self, _: str, which: int) -> None:
+        """The relay hears where a correction stands, maybe again or after its movement was told."""
+        if taken := self.taken():
+            id = sorted(taken)[which % len(taken)]
+            told, at = self.ours[id], taken[id]
+            self.run(lambda books: facts.acknowledged(books, told, at))
+            self.unanswered.discard(id)
+
+    def answer_without_a_stamp(self, _: str, which: int) -> None:
+        """The relay hears that a correction was taken; no reading is under way that lacks it."""
+        waiting = [id for id in sorted(self.taken()) if id in self.unanswered]
+        if waiting:
+            id = waiting[which % len(waiting)]
+            told, at = self.ours[id], self.taken()[id]
+            self.readings = [reading for reading in self.readings if reading >= at]
+            self.run(lambda books: facts.acknowledged(books, told, None))
+            self.unanswered.discard(id)
+            self.forgotten.add(id)
+
+    def refuse(self, _: str, which: int) -> None:
+        """The relay hears that a correction was refused."""
+        if self.refusable:
+            id = self.refusable.pop(which % len(self.refusable))
+            told = self.ours.pop(id)
+            before = self.left(told.sku)
+            self.run(lambda books: facts.undone(books, told, "erp"))
+            self.unanswered.discard(id)
+            self.expected[told.sku] -= max(0, told.delta)
+            assert self.left(told.sku) == before - max(0, told.delta)
 
     def read(self, _: str, __: int) -> None:
         self.readings.append(len(self.source.lines))
@@ -149,7 +198,7 @@ class World:
         """After a reading: the ledger up to it, what was told beyond it, and what it lacks of ours.
         What is in flight makes it less.
         """
-        taken = {line.ours: at for at, line in enumerate(self.source.lines, start=1) if line.ours}
+        taken = self.taken()
         for sku in SKUS:
             lies, sold = self.source.at(sku, self.watermark)
             beyond = [self.source.lines[at - 1] for at in self.booked if at > self.watermark]
@@ -212,7 +261,8 @@ class World:
             if self.in_doubt or (self.tells_order and one_is_missing):
                 self.doubt = at
             self.latest = at
-        if line.ours is None and (line.net < 0 or not self.in_doubt):
+        unknown = line.ours is None or line.ours in self.forgotten
+        if unknown and (line.net < 0 or (line.ours is None and not self.in_doubt)):
             self.expected[line.sku] += line.net
             self.booked.add(at)
 
@@ -222,7 +272,9 @@ class World:
 
     def settle(self) -> None:
         """Everything arrives, and the source is read once more."""
-        while len({line.ours for line in self.source.lines} - {None}) < len(self.ours):
+        while self.refusable:
+            self.refuse("A", 0)
+        while len(self.taken()) < len(self.ours):
             self.send("A", 0)
         self.deliver(range(1, len(self.source.lines) + 1))
         self.read("A", 0)
@@ -230,10 +282,11 @@ class World:
 
 
 DELIVERED = ("count", "tell", "tell", "tell_twice", "tell_rest")
+CORRECTED = ("correct", "send", "send_in_vain", "answer", "answer_without_a_stamp", "refuse")
 happenings = st.lists(
     st.tuples(
         st.sampled_from(
-            ["sell", "receive", "sell_ahead", "hand_over", "correct", "send", "read", *DELIVERED]
+            ["sell", "receive", "sell_ahead", "hand_over", "read", *CORRECTED, *DELIVERED]
         ),
         st.sampled_from(SKUS),
         st.integers(1, 6),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -45,11 +45,12 @@ class World:
         self.known = replace(self.known, streams=dict(books.streams), feeds=dict(books.feeds))
         return change
 
-    def count(self, number: int, watermark: int, elsewhere: int = 0) -> None:
-        told = facts.Count(
-            Feed(*FEED, watermark, NOON), {"A": (number, elsewhere)}, source=self.source
-        )
-        self.run(lambda books: facts.count(books, told))
+    def count(
+        self, number: int, watermark: int, elsewhere: int = 0, at: datetime = NOON, **more
+    ) -> Change:
+        feed = Feed(*FEED, watermark, at)
+        told = facts.Count(feed, {"A": (number, elsewhere)}, source=self.source, **more)
+        return self.run(lambda books: facts.count(books, told))
 
     def correct(self, delta: int) -> Adjustment:
         told = facts.Correction(
@@ -153,6 +154,21 @@ def test_of_two_things_said_of_one_movement_the_worse_is_believed(first, then, l
     assert (world.on_hand, world.in_doubt, world.unseen) == (10 + then, False, {})
 
 
+@pytest.mark.parametrize(("units", "then"), [(-3, 7), (3, 10)])
+@pytest.mark.parametrize("sequences", [(11, 14), (14, 11)])
+def test_a_movement_that_comes_again_with_another_sequence_adds_nothing_to_a_reading_between(
+    units, then, sequences
+):
+    world = World()
+    for sequence in sequences:
+        world.tell(moved("7", units, sequence))
+
+    world.count(10, 12)
+    assert (world.on_hand, world.in_doubt) == (then, True)
+    world.count(10 + units, 14)
+    assert (world.on_hand, world.in_doubt, world.unseen) == (10 + units, False, {})
+
+
 def test_a_correction_of_ours_that_comes_back_is_its_receipt_and_is_not_booked_again():
     world = World()
     world.correct(2)
@@ -176,12 +192,54 @@ def test_a_correction_that_was_refused_and_taken_all_the_same_is_not_brought_bac
     assert world.on_hand == 7
 
 
-def test_a_correction_that_we_do_not_know_is_a_movement_like_any_other():
+@pytest.mark.parametrize(("delta", "then"), [(3, 10), (-3, 7)])
+def test_what_a_restored_system_was_told_is_held_by_the_reading_after_the_accepted_one(delta, then):
+    """It may have lost it, or have taken it since: until then less is promised."""
+    world = World(watermark=50)
+    adjustment = world.correct(delta)
+    world.run(lambda books: facts.acknowledged(books, adjustment, 51))
+    world.tell(moved("7", 2, 52, after=50))
+
+    assert world.count(10, 20) == Change()
+    world.count(10, 20, anew=True)
+    feed = world.known.feeds[FEED]
+    assert (world.on_hand, feed.watermark, feed.moved, feed.doubt) == (then, 20, 0, 0)
+    assert world.count(99, 19) == Change()
+    world.count(10, 20)
+    assert (world.on_hand, world.unseen) == (10, {})
+
+
+@pytest.mark.parametrize(("delta", "told"), [(2, 10), (-2, 8)])
+def test_a_correction_that_we_do_not_know_adds_nothing_before_a_reading(delta, told):
+    """It may be of an earlier store, or one that was taken without a stamp and is forgotten."""
     world = World()
 
-    world.tell(moved("7", 2, 11, ours="of an earlier store"))
+    world.tell(moved("7", delta, 11, ours="of an earlier store"))
+
+    assert world.on_hand == told
+    world.count(10 + delta, 11)
+    assert (world.on_hand, world.unseen) == (10 + delta, {})
+
+
+def test_a_correction_that_was_taken_without_a_stamp_and_then_told_is_booked_once():
+    world = World()
+    adjustment = world.correct(2)
+    world.run(lambda books: facts.acknowledged(books, adjustment, None))
+
+    world.tell(moved("7", 2, 11, ours="C1"))
 
     assert world.on_hand == 12
+
+
+def test_an_answer_without_a_stamp_leaves_the_stamp_of_the_movement_alone():
+    world = World()
+    adjustment = world.correct(-3)
+    world.tell(moved("7", -3, 12, ours="C1"))
+
+    world.run(lambda books: facts.acknowledged(books, adjustment, None))
+    world.count(10, 11)
+
+    assert world.on_hand == 7
 
 
 def test_what_the_source_sold_and_keeps_is_off_the_promise_however_late_a_reading_comes():
@@ -272,4 +330,43 @@ def test_without_watermarks_a_correction_is_in_doubt_until_a_reading_began_after
     world.count(10, 2)  # was under way
     assert world.on_hand == in_doubt
     world.count(10 + delta, 3)
+    assert (world.on_hand, world.unseen) == (10 + delta, {})
+
+
+@pytest.mark.parametrize(("source", "then"), [(NO_WATERMARK, 9), (BY_SEQUENCE, 8)])
+def test_without_watermarks_the_same_number_of_two_readings_is_the_firsts(source, then):
+    world = World(source)
+
+    world.count(9, 11)
+    world.count(8, 11, at=NOON + timedelta(seconds=1))
+
+    assert (world.on_hand, world.known.feeds[FEED].observed_at) == (then, NOON)
+
+
+def test_a_feed_whose_watermark_was_a_clocks_goes_on_without_watermarks():
+    """Nor do units come back that a reading which was under way lacks."""
+    world = World(CLOCK, 90 * SECOND)
+    world.source = NO_WATERMARK
+    adjustment = world.correct(-3)
+    stamp = NO_WATERMARK.stamped(None, world.known.feeds[FEED].watermark)
+    world.run(lambda books: facts.acknowledged(books, adjustment, stamp))
+
+    world.count(10, NO_WATERMARK.believed(None, 90 * SECOND, NOON))
+    assert (world.on_hand, stamp) == (7, 90 * SECOND + 1)
+    world.count(7, NO_WATERMARK.believed(None, 90 * SECOND + 1, NOON))
+    assert (world.on_hand, world.unseen) == (7, {})
+
+
+@pytest.mark.parametrize(("delta", "in_doubt"), [(2, 10), (-2, 8)])
+def test_a_correction_that_was_stamped_by_a_clock_before_is_held_by_the_reading_after_the_next(
+    delta, in_doubt
+):
+    world = World(CLOCK, 90 * SECOND)
+    adjustment = world.correct(delta)
+    world.run(lambda books: facts.acknowledged(books, adjustment, 100 * SECOND))
+    world.source = NO_WATERMARK
+
+    world.count(10, 90 * SECOND + 1)
+    assert world.on_hand == in_doubt
+    world.count(10 + delta, 90 * SECOND + 2)
     assert (world.on_hand, world.unseen) == (10 + delta, {})

@@ -1,0 +1,96 @@
+"""The stock engine's patience: nobody waits for ever, who waited too long costs nothing (S4)."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
+from resolvers.domain.errors import Contended
+from resolvers.engine import Command, StockEngine
+from resolvers.ports import Clock
+from tests.contract.shop import NOON
+
+
+class Slow:
+    """A store of no stock, which decides when it is let go, and counts its batches."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.batches = 0
+
+    async def transact(
+        self, _: Scope, __: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
+    ) -> Batch:
+        self.batches += 1
+        self.begun.set()
+        await self.go.wait()
+        return decide(Known(clock()))
+
+
+class Patience:
+    """An engine over a slow store, by a timer that is moved by hand."""
+
+    def __init__(self, wait_seconds: float = 10.0) -> None:
+        self.passed = 0.0
+        self.store = Slow()
+        self.engine = StockEngine(
+            self.store,  # type: ignore[arg-type]  # by shape
+            lambda: NOON,
+            wait_seconds=wait_seconds,
+            timer=lambda: self.passed,
+        )
+
+    def send(self, name: str) -> "asyncio.Task[str]":
+        """A command that changes nothing and is answered with its name."""
+
+        async def asked() -> str:
+            command = Command(None, "", Scope(), nothing(name))
+            return (await self.engine.run(command)).answer
+
+        return asyncio.create_task(asked())
+
+
+def nothing(name: str) -> Callable[[Books], tuple[Change, str]]:
+    return lambda _: (Change(), name)
+
+
+async def test_who_waited_too_long_is_told_so_and_the_store_is_not_asked():
+    house = Patience()
+    first = house.send("first")
+    await house.store.begun.wait()
+    late = house.send("late")
+    await asyncio.sleep(0)
+
+    house.passed = 10.5
+    house.store.go.set()
+
+    with pytest.raises(Contended, match="waited too long and nothing changed"):
+        await late
+    with pytest.raises(Contended, match="waited too long and nothing changed"):
+        await first  # decided in time or not at all
+    assert house.store.batches == 1
+
+
+async def test_who_waited_just_long_enough_is_decided():
+    house = Patience()
+    first = house.send("first")
+    await house.store.begun.wait()
+    second = house.send("second")
+    await asyncio.sleep(0)
+
+    house.passed = 10.0
+    house.store.go.set()
+
+    assert (await first, await second) == ("first", "second")
+    assert house.store.batches == 2
+
+
+async def test_nobody_waits_for_a_store_that_does_not_finish():
+    house = Patience(wait_seconds=0.01)
+    asked = house.send("asked")
+
+    with pytest.raises(Contended, match="it is not known whether it was done"):
+        await asked
+    house.store.go.set()
