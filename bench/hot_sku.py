@@ -34,7 +34,11 @@ from gateway.tokens import SigningKey, Tokens, principal_of
 from resolvers.access import Role
 
 SKU, CHANNEL, PLACE = "BT-0001-30ML", "mini-program", "WH-01"
-UNLIMITED = {"GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0"}
+UNLIMITED = {
+    "GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0",
+    "GATEWAY_LIMITS_COST_PER_SECOND": "0",
+    "GATEWAY_LIMITS_CONCURRENT_MAX": "0",
+}
 SECONDS_MAX = 60.0
 RESULTS = Path(__file__).parent / "results" / "hot_sku.json"
 

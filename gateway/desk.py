@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import structlog
+from starlette.datastructures import Address
 
 from gateway.bootstrap import Runtime
 from gateway.limits import Allowance, Crowd
@@ -54,14 +55,15 @@ class Desk:
     deadline_seconds: float
     show_cost: bool
 
-    def caller(self, authorization: str | None) -> Principal:
-        """Says who calls, by the value of an Authorization header; nobody, if there is none.
+    def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
+        """Says who calls, by the value of an Authorization header; nobody, if there is none, from
+        some address.
 
         Raises:
             TurnedAway: there is one that cannot be trusted. It is never taken for nobody's.
         """
         if authorization is None:
-            return NOBODY
+            return NOBODY if address is None else replace(NOBODY, address=address.host)
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise _untrusted("send Authorization: Bearer and a token")
@@ -87,7 +89,7 @@ class Desk:
             if wait > 0:
                 raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
         points = _points(asked)
-        wait = self.budget.take(caller.subject, points)
+        wait = self.budget.take(_payer(caller), points)
         if wait > 0:
             told = f"this caller has not saved the {points:,} points that this costs"
             raise _later(429, "THROTTLED", told, wait)
@@ -144,7 +146,7 @@ class Desk:
             "maximumQueryCost": self.bounds.cost,
             "throttleStatus": {
                 "maximumAvailable": self.budget.saved_max,
-                "currentlyAvailable": self.budget.left(caller.subject),
+                "currentlyAvailable": self.budget.left(_payer(caller)),
                 "restoreRate": self.budget.per_second,
             }
             if self.budget.per_second
@@ -162,6 +164,13 @@ class Desk:
         structlog.contextvars.bind_contextvars(
             operation=kind or "unknown", result=result, **_named(answer.codes)
         )
+
+
+def _payer(caller: Principal) -> str:
+    """Whose points a request costs: a token's subject; without one, whoever calls from an address,
+    so that one of them does not use up what all have.
+    """
+    return f"{caller.subject}\x1f{caller.address}" if caller.address else caller.subject
 
 
 def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:

@@ -204,7 +204,7 @@ class _Connection:
     def _recognize(self) -> None:
         """Says who calls, now: a connection does not outlive the token that it came with."""
         try:
-            self.caller = self.desk.caller(self.authorization)
+            self.caller = self.desk.caller(self.authorization, self.websocket.client)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
             raise _forbidden() from refusal

@@ -1,7 +1,7 @@
 """How much a caller may send, of mutations and of points: a bucket for each, refilled steadily.
 
-And how much a process takes on at a time. Callers are told apart by the subject of their token; all
-who have none are one caller. Nothing is kept on disk: each process counts for itself.
+And how much a process takes on at a time. Callers are told apart by the subject of their token,
+those who have none by their address. Nothing is kept on disk: each process counts for itself.
 """
 
 import time

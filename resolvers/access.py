@@ -69,7 +69,8 @@ class Principal:
     """One authenticated caller, the same over all of its tokens.
 
     ``subject`` scopes idempotency keys. An empty ``locations`` or ``channels`` means: not bound.
-    ``good_until`` is when the token that said so ends; None: it does not.
+    ``good_until`` is when the token that said so ends; None: it does not. ``address`` is where
+    somebody without a token calls from: it is counted by, and never shown or kept.
     """
 
     role: Role
@@ -79,6 +80,7 @@ class Principal:
     locations: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     good_until: datetime | None = field(default=None, compare=False)
+    address: str = field(default="", compare=False, repr=False)
 
     def may(self, scope: Scope) -> bool:
         """Says whether this caller's role has the scope."""
@@ -93,7 +95,7 @@ class Principal:
         """
         if self.may(scope):
             return
-        if self is NOBODY:
+        if self == NOBODY:
             raise Unauthenticated("send a token: Authorization: Bearer …")
         raise Forbidden(f"the role {self.role} may not do this; it asks for {scope}")
 

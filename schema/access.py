@@ -97,7 +97,7 @@ def _refusing(resolve: Resolve, ask: Ask, *, nobody: bool = True) -> Resolve:
     @wraps(resolve)
     def refuse_or_resolve(source: Any, info: Any, **arguments: Any) -> Any:
         caller = _caller(info)
-        if caller is NOBODY and not nobody:
+        if caller == NOBODY and not nobody:
             raise Unauthenticated("send a token: Authorization: Bearer …")
         if ask != OPEN:
             caller.require(ask)

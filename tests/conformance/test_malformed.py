@@ -166,6 +166,7 @@ async def test_a_document_that_cannot_run_is_400_where_clients_look_for_it(
         "GRAPHQL_PARSE_FAILED",
         "GRAPHQL_VALIDATION_FAILED",
         "BAD_USER_INPUT",
+        "LIMIT_EXCEEDED",
     }
     assert plain.status == 200
     assert plain.codes == heard.codes

@@ -66,8 +66,8 @@ class House:
         return {"Authorization": f"Bearer {signed}"}
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
-        transport = httpx2.ASGITransport(self.app)
+    async def client(self, address: str = "127.0.0.1") -> AsyncIterator[httpx2.AsyncClient]:
+        transport = httpx2.ASGITransport(self.app, client=(address, 50_000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
             yield client
 

@@ -68,6 +68,18 @@ async def test_a_caller_who_spent_its_points_waits_and_others_do_not(tmp_path: P
     assert second.headers["retry-after"] == "2"
 
 
+async def test_one_guest_does_not_spend_what_another_has(tmp_path: Path) -> None:
+    house = await opened(tmp_path, cost_per_second=5, cost_saved_max=20)
+    statuses = []
+
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        async with house.client(address) as client:
+            answer = await client.post("/graphql", json={"query": PAGE})
+            statuses.append(answer.status_code)
+
+    assert statuses == [200, 429, 200]
+
+
 async def test_what_is_over_a_limit_is_refused_by_its_name(tmp_path: Path) -> None:
     house = await opened(tmp_path, cost_max=14)
 
