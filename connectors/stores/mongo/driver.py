@@ -34,7 +34,8 @@ DriverError = PyMongoError
 Login = tuple[str, str]
 """A user of the database, and the password."""
 
-_SELECT_MS, _CONNECT_MS, _SOCKET_MS = 5_000, 5_000, 15_000
+_SELECT_MS, _CONNECT_MS = 5_000, 5_000
+_SOCKET_MS = 30_000  # a count over a very large collection takes some of it
 _ACKNOWLEDGED_MS = 10_000  # how long a majority may take: one that is not there never answers
 
 DURABLE = WriteConcern("majority", j=True, wtimeout=_ACKNOWLEDGED_MS)
