@@ -17,6 +17,7 @@ FRESH = 40
 
 
 @pytest.mark.mongo
+@pytest.mark.timeout(300)
 async def test_a_database_that_is_killed_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     server = StandIn(tmp_path / "mongod", durable=True)
     server.start()

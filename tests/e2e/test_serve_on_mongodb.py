@@ -38,7 +38,7 @@ RELEASE = """mutation ($key: String!, $id: ID!) {
 }"""
 WATCH = "subscription ($id: ID!) { reservationChanged(id: $id) { id status } }"
 
-pytestmark = pytest.mark.mongo
+pytestmark = [pytest.mark.mongo, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
