@@ -282,6 +282,26 @@ async def test_who_is_canceled_in_a_transaction_leaves_all_of_it_or_nothing(mong
     await database.close()
 
 
+async def test_who_is_canceled_while_it_reads_does_not_wait_for_the_answer(mongo_url):
+    database = Database(mongo_url, fresh_name(), prepare)
+    await database.ready()
+    go_on, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(session: Session) -> None:
+        await session.one("callers", {"_id": "one"})
+        await go_on.wait()
+        ended.set()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await database.read(slow)
+
+    assert not ended.is_set()
+    go_on.set()
+    await database.close()
+    assert ended.is_set()
+
+
 async def test_an_address_that_prefers_secondaries_reads_and_writes_at_the_primary(mongo_url):
     url = f"{mongo_url}?readPreference=secondaryPreferred"
     store = open_mongo(url, fresh_name(), wall_clock, "one")

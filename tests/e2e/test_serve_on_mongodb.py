@@ -62,8 +62,8 @@ def pair(tmp_path: Path, config: str) -> Iterator[tuple[Child, Child]]:
 
 
 def until_ready(child: Child) -> None:
-    until = time.monotonic() + 60
-    while httpx2.get(f"{child.address}/health/ready").status_code != 200:
+    until = time.monotonic() + 180
+    while httpx2.get(f"{child.address}/health/ready", timeout=30).status_code != 200:
         assert time.monotonic() < until, child.log()
         time.sleep(0.2)
 
@@ -77,7 +77,8 @@ async def test_two_gateways_on_one_database_are_one_house(
 
     def told(child: Child, query: str, **variables: str) -> Any:
         body = {"query": query, "variables": variables}
-        answer = httpx2.post(f"{child.address}/graphql", json=body, headers=trusted).json()
+        url = f"{child.address}/graphql"
+        answer = httpx2.post(url, json=body, headers=trusted, timeout=30).json()
         assert "errors" not in answer, answer
         return answer["data"]
 

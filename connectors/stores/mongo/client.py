@@ -42,6 +42,7 @@ WAIT_SECONDS = 10.0
 """How long a transaction is tried again while others are faster, or the cluster has no primary."""
 
 _PAUSE_SECONDS, _PAUSE_MOST = 0.002, 0.1
+_CLOSE_SECONDS = 5.0  # for readings that nobody waits for any more
 _TRIES = 3  # of a reading, and of one document that two make at once
 _USERINFO = re.compile(r"(?<=//)[^@/]*@")
 
@@ -71,6 +72,7 @@ class Database:
         self._prepared = False
         self.began: object = None
         self._preparing = asyncio.Lock()
+        self._left: set[asyncio.Future[Any]] = set()
         self._wait_seconds = wait_seconds
         self._timer = timer
         self._rest = rest
@@ -136,7 +138,7 @@ class Database:
         before = ""
         while True:
             try:
-                return await _whole(self._tried(work, deadline))
+                return await self._whole(self._tried(work, deadline), awaited=True)
             except (Moved, DriverError) as error:
                 self._again(error, before, deadline)
                 before = str(error)
@@ -190,10 +192,12 @@ class Database:
             raise Contended("others were faster; try again")
 
         with self._translated():
-            return await _whole(work())
+            return await self._whole(work(), awaited=True)
 
     async def close(self) -> None:
         """Shuts every connection."""
+        if self._left:
+            await asyncio.wait(self._left, timeout=_CLOSE_SECONDS)
         self._client.close()
 
     async def hello(self) -> Document:
@@ -243,6 +247,22 @@ class Database:
                 return found
             return document
 
+    async def _whole(self, work: Awaitable[T], *, awaited: bool) -> T:
+        """Runs some work to its end, also if who waits for it is canceled meanwhile: the driver
+        goes on in a thread of its own, and a write that is begun in a transaction which has ended
+        is none. What is ``awaited`` has ended when the canceled one hears of it.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if awaited:
+                await asyncio.wait([task])
+            self._left.add(task)
+            task.add_done_callback(self._left.discard)
+            task.add_done_callback(_seen)
+            raise
+
     def _session(self, session: ClientSession | None) -> Session:
         return Session(self._database, session, bytes_of)
 
@@ -251,7 +271,7 @@ class Database:
         with self._translated():
             for _ in range(_TRIES):
                 try:
-                    return await _whole(work())
+                    return await self._whole(work(), awaited=False)
                 except DriverError as error:
                     if not read_again(error):
                         raise
@@ -317,18 +337,10 @@ class _Translation:
                 raise told from cause_of(error)
 
 
-async def _whole(work: Awaitable[T]) -> T:
-    """Runs some work to its end, also if who waits for it is canceled meanwhile: the driver goes on
-    in a thread of its own, and a write that is begun in a transaction which has ended is none.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # nobody else asks for it
-        raise
+def _seen(task: "asyncio.Future[Any]") -> None:
+    """Asks what came of a task that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _dropped(session: ClientSession) -> None:
