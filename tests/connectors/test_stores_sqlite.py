@@ -298,7 +298,7 @@ async def test_damage_in_a_very_large_file_is_told_where_it_is_read(path):
     with path.open("r+b") as file:
         file.seek(size * 3 // 4)
         file.write(b"\xff" * (size // 4))
-        file.truncate(2 * 1024**3)  # a hole: nothing is written
+        file.truncate(5 * 1024**3)  # a hole: nothing is written
 
     store = open_sqlite(path)
 

@@ -25,9 +25,9 @@ T = TypeVar("T")
 _READERS = 2
 _BUSY_SECONDS = 10.0  # longer than any turn; only a program that takes no turns is waited for
 
-_LOOKED_OVER_MAX = 1024**3
-"""Largest file that is looked over before anything is served from it: two seconds for each gigabyte
-that is in the system's cache, eight and more from a cloud's disk.
+_LOOKED_OVER_MAX = 4 * 1024**3
+"""Largest file that is looked over before anything is served from it: two to three seconds for each
+gigabyte that is in the system's cache, eight and more from a cloud's disk.
 """
 
 _TROUBLES: Mapping[int, str] = {
