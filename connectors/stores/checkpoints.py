@@ -4,14 +4,17 @@ The same in every engine, so that a copy has the same chains and seals. A seal i
 key: it finds damage and careless hands, not somebody who sets out to deceive. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from connectors.stores.coding import decoder, encode
-from resolvers.domain.ledger import Checkpoint, fold_on
-from resolvers.domain.stock import Position, StockEntry, TakenKey
+from resolvers.domain.ledger import Account, Checkpoint, fold_on
+from resolvers.domain.stock import Position, StockEntry, Stream, TakenKey
+
+_FOLDED_AT_ONCE = 20_000
+"""Most entries of a rebuild that are kept at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,40 @@ def fold_more(
         folded = fold_on(replace(before, chain=_chained(before.chain, own)), own)
         after[sku], counts[sku] = head_of(folded), folded.taken
     return after, counts
+
+
+class Rebuild:
+    """What checkpoints and the entries after them fold to, told batch by batch in their order."""
+
+    def __init__(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """``checkpoints`` of all SKUs that are rebuilt; an empty one where there is none."""
+        self._folded = dict(checkpoints)
+        self._waiting: dict[str, list[StockEntry]] = {}
+        self._count = 0
+
+    def add(self, batch: Sequence[StockEntry]) -> None:
+        """One more batch; entries of other SKUs are left out."""
+        for entry in batch:
+            if entry.sku in self._folded:
+                self._waiting.setdefault(entry.sku, []).append(entry)
+        self._count += len(batch)
+        if self._count >= _FOLDED_AT_ONCE:
+            self._fold()
+
+    def beside(self, streams: Mapping[str, Stream]) -> dict[str, Account]:
+        """Streams as they are stored, beside what was rebuilt; SKUs without either are left out."""
+        self._fold()
+        return {
+            sku: Account(streams.get(sku) or Stream(sku), folded)
+            for sku, folded in self._folded.items()
+            if sku in streams or folded.entries
+        }
+
+    def _fold(self) -> None:
+        for sku, entries in self._waiting.items():
+            self._folded[sku] = fold_on(self._folded[sku], entries)
+        self._waiting.clear()
+        self._count = 0
 
 
 def _chained(chain: str, entries: Iterable[StockEntry]) -> str:

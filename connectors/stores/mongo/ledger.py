@@ -7,17 +7,14 @@ it among those of each of its SKUs; of documents that share no SKU either may ha
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from connectors.stores.checkpoints import Head, checkpoint_of, read_head
+from connectors.stores.checkpoints import Head, Rebuild, checkpoint_of, read_head
 from connectors.stores.coding import instant
 from connectors.stores.mongo.documents import entries_from, pin_from, stream_from, unseen_from
 from connectors.stores.mongo.session import Document, Query, Session
 from connectors.stores.rows import words
-from resolvers.domain.ledger import Account, Checkpoint, fold_on
+from resolvers.domain.ledger import Account, Checkpoint
 from resolvers.domain.stock import Pin, StockEntry, Stream, TakenKey, Unseen
 from resolvers.ports import EntryPlace
-
-_FOLDED_AT_ONCE = 20_000
-"""Most entries of a rebuild that are kept at a time."""
 
 _FEW, _MANY = 4, 128
 """Documents that a walk reads first, and most that it reads at once: one of a hot SKU's journal has
@@ -90,29 +87,10 @@ async def accounts(session: Session, skus: Sequence[str]) -> dict[str, Account]:
     """Streams as they are stored, beside what their checkpoints and entries fold to."""
     asked = sorted(set(skus))
     streams = await _whole_streams(session, asked)
-    folded = await _checkpoints(session, asked)
-    waiting: dict[str, list[StockEntry]] = {}
-    count = 0
-
-    def fold() -> None:
-        for sku, entries in waiting.items():
-            folded[sku] = fold_on(folded[sku], entries)
-        waiting.clear()
-
+    rebuild = Rebuild(await _checkpoints(session, asked))
     async for batch in _journaled(session, asked):
-        for entry in batch:
-            if entry.sku in folded:
-                waiting.setdefault(entry.sku, []).append(entry)
-        count += len(batch)
-        if count >= _FOLDED_AT_ONCE:
-            fold()
-            count = 0
-    fold()
-    return {
-        sku: Account(streams.get(sku) or Stream(sku), folded[sku])
-        for sku in asked
-        if sku in streams or folded[sku].entries
-    }
+        rebuild.add(batch)
+    return rebuild.beside(streams)
 
 
 async def _journaled(

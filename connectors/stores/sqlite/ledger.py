@@ -9,18 +9,15 @@ from datetime import datetime
 from heapq import merge
 from itertools import groupby
 
-from connectors.stores.checkpoints import Head, checkpoint_of, read_head
+from connectors.stores.checkpoints import Head, Rebuild, checkpoint_of, read_head
 from connectors.stores.coding import decoder, instant
 from connectors.stores.sqlite.append import PIN, POSITION, UNSEEN, pin_from, unseen_from
 from connectors.stores.sqlite.questions import rows_for
-from resolvers.domain.ledger import Account, Checkpoint, fold_on
+from resolvers.domain.ledger import Account, Checkpoint
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, TakenKey, Unseen
 from resolvers.ports import EntryPlace
 
 read_entries = decoder(tuple[StockEntry, ...])
-
-_FOLDED_AT_ONCE = 20_000
-"""Most entries of a rebuild that are kept at a time."""
 
 _LAST = 2**63 - 1
 
@@ -94,29 +91,10 @@ def accounts(connection: sqlite3.Connection, skus: Sequence[str]) -> dict[str, A
     """Streams as they are stored, beside what their checkpoints and entries fold to."""
     asked = sorted(set(skus))
     streams = _whole_streams(connection, asked)
-    folded = _checkpoints(connection, asked)
-    waiting: dict[str, list[StockEntry]] = {}
-    count = 0
-
-    def fold() -> None:
-        for sku, entries in waiting.items():
-            folded[sku] = fold_on(folded[sku], entries)
-        waiting.clear()
-
+    rebuild = Rebuild(_checkpoints(connection, asked))
     for batch in _journaled(connection, asked):
-        for entry in batch:
-            if entry.sku in folded:
-                waiting.setdefault(entry.sku, []).append(entry)
-        count += len(batch)
-        if count >= _FOLDED_AT_ONCE:
-            fold()
-            count = 0
-    fold()
-    return {
-        sku: Account(streams.get(sku) or Stream(sku), folded[sku])
-        for sku in asked
-        if sku in streams or folded[sku].entries
-    }
+        rebuild.add(batch)
+    return rebuild.beside(streams)
 
 
 def _checkpoints(connection: sqlite3.Connection, skus: Sequence[str]) -> dict[str, Checkpoint]:
