@@ -56,6 +56,17 @@ async def test_an_elder_write_that_waits_holds_the_younger_back(shop, store, lea
     assert await due(5) == ["A1"]
 
 
+async def test_a_long_queue_behind_one_write_keeps_nobody_elses_from_being_found(
+    shop, store, lease, due
+):
+    queue = tuple(write(f"A{at}", "a") for at in range(450))
+    await shop.post(Change(writes=(*queue, write("B1", "b"))))
+
+    await store.outbox.save_write(replace(queue[0], not_before=NOON + minutes(5)), lease)
+
+    assert await due() == ["B1"]
+
+
 @pytest.mark.parametrize("status", [WriteStatus.DONE, WriteStatus.FAILED])
 async def test_an_elder_write_that_has_ended_holds_nothing_back(shop, store, lease, due, status):
     await shop.post(Change(writes=(write("A1", "a"), write("A2", "a"))))

@@ -256,11 +256,11 @@ class Database:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if awaited:
-                await asyncio.wait([task])
             self._left.add(task)
             task.add_done_callback(self._left.discard)
             task.add_done_callback(_seen)
+            if awaited:  # if it is canceled again, the work goes on all the same
+                await asyncio.wait([task])
             raise
 
     def _session(self, session: ClientSession | None) -> Session:

@@ -18,7 +18,9 @@ from resolvers.ports import ANY, TOPICS, Event, Lease
 _NOBODY = ""  # the owner of a lease that was given back; its fence stays, to grow on
 
 _REMEMBERED = 10_000
-"""Events that are kept though their follower has asked for what came after them."""
+"""Events that are kept though their follower has asked for what came after them, and most batches
+that are heard of at once.
+"""
 
 
 async def emit(session: Session, at: datetime, keys: Sequence[tuple[str, str]]) -> None:
@@ -89,8 +91,7 @@ class MongoHouse:
 
     async def last_event(self) -> int:
         """The sequence of the newest event."""
-        while await self._hear():
-            pass
+        await self._catch_up()
         self._read = self._last
         return self._last
 
@@ -124,8 +125,8 @@ class MongoHouse:
             return await session.delete("keys", [{"_id": {"$in": [of["_id"] for of in old]}}])
 
         keys = await self._database.write(work)
-        while await self._hear():
-            pass
+        if self._read is None:  # a follower hears by itself
+            await self._catch_up()
         surplus = 0
         while surplus < limit and len(self._heard) > events_keep:
             if self._read is not None and self._heard[0].sequence > self._read:
@@ -133,6 +134,12 @@ class MongoHouse:
             self._heard.popleft()
             surplus += 1
         return keys + surplus
+
+    async def _catch_up(self) -> None:
+        """Hears of what there is; others may go on changing things, so not for ever."""
+        for _ in range(_REMEMBERED):
+            if not await self._hear():
+                return
 
     async def _hear(self) -> bool:
         """Hears of one more batch; False if there is none."""

@@ -63,7 +63,11 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
     "checkpoints": (),
     "folded": (("sku",), ("kind", "name")),
     "rules": (),
-    "writes": (("backend", "status", "_id"), ("order_id", "_id")),
+    "writes": (
+        ("backend", "status", "_id", "ready_at"),
+        ("backend", "subject", "status", "_id"),
+        ("order_id", "_id"),
+    ),
     "feeds": (),
     "locations": (),
     "products": (

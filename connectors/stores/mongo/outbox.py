@@ -12,8 +12,10 @@ from connectors.stores.mongo.session import Document, Session
 from resolvers.domain.outbox import Write, WriteStatus
 from resolvers.ports import Clock, Lease
 
-_LOOKED_AT = 1_000
-"""Waiting writes of which it is asked at once whether they are due."""
+_LOOKED_AT = 200
+"""Ready writes of which it is asked at once whether an elder one of their subject waits."""
+
+_BY_ID = (("_id", 1),)
 
 
 class MongoOutbox:
@@ -26,28 +28,29 @@ class MongoOutbox:
 
     async def due_writes(self, backend: str, now: datetime, limit: int) -> Sequence[Write]:
         """The eldest waiting write of each subject that may be tried now."""
+        waiting = {"backend": backend, "status": WriteStatus.WAITING}
 
         async def work(session: Session) -> list[Document]:
-            due: list[int] = []
-            subjects: set[str] = set()
+            due: list[Document] = []
             after = 0
             while len(due) < limit:
-                waiting = await session.find(
+                # What a backend that is down has left behind is not ready, and stays at the server.
+                ready = await session.find(
                     "writes",
-                    {"backend": backend, "status": WriteStatus.WAITING, "_id": {"$gt": after}},
-                    fields=("subject", "ready_at"),
-                    order=(("_id", 1),),
+                    {**waiting, "ready_at": {"$lte": micros(now)}, "_id": {"$gt": after}},
+                    order=_BY_ID,
                     limit=_LOOKED_AT,
                 )
-                for of in waiting:
-                    if of["subject"] not in subjects and of["ready_at"] <= micros(now):
-                        due.append(of["_id"])
-                    subjects.add(of["subject"])
-                if len(waiting) < _LOOKED_AT:
+                subjects = sorted({of["subject"] for of in ready})
+                theirs = {**waiting, "subject": {"$in": subjects}}
+                first = {"$group": {"_id": "$subject", "eldest": {"$min": "$_id"}}}
+                found = await session.aggregate("writes", [{"$match": theirs}, first])
+                eldest = {of["_id"]: of["eldest"] for of in found}
+                due += [of for of in ready if of["_id"] == eldest[of["subject"]]]
+                if len(ready) < _LOOKED_AT:
                     break
-                after = waiting[-1]["_id"]
-            asked = {"_id": {"$in": due[:limit]}}
-            return await session.find("writes", asked, order=(("_id", 1),)) if due else []
+                after = ready[-1]["_id"]
+            return due[:limit]
 
         return [write_from(of) for of in await self._database.read(work)]
 

@@ -97,13 +97,13 @@ class MongoStock:
 
     async def entries(self, sku: str) -> Sequence[StockEntry]:
         """Every entry of a SKU since its checkpoint, oldest first."""
-        return await self._database.plain(lambda session: ledger.entries_of(session, sku))
+        return await self._database.read(lambda session: ledger.entries_of(session, sku))
 
     async def history(
         self, sku: str, location: str | None, before: EntryPlace | None, limit: int
     ) -> Sequence[tuple[EntryPlace, StockEntry]]:
         """Entries of a SKU since its checkpoint (at a location), the newest first."""
-        return await self._database.plain(
+        return await self._database.read(
             lambda session: ledger.history(session, sku, location, before, limit)
         )
 

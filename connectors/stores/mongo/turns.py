@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from connectors.stores.mongo.client import Database
@@ -54,12 +54,11 @@ class Turns:
             yield turn
         finally:
             turn.over.set()
-            try:
+            # The batch is what it is, whatever becomes of the places: who is silent is passed over.
+            with suppress(CommerceError, OSError, DriverError):
                 await renewing  # what it has begun to say would come after that it has left
+            with suppress(CommerceError, OSError, DriverError):
                 await turn.leave()
-            except (CommerceError, OSError, DriverError):
-                # The batch is what it is; who is silent is passed over.
-                pass
 
     async def crowded(self, skus: Collection[str]) -> list[str]:
         """Those of some streams at which another process stands."""
