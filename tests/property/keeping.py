@@ -7,6 +7,7 @@ or left as a crash leaves it, with a command in flight, and what was answered mu
 
 import asyncio
 import tempfile
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,9 +55,9 @@ class OnPaper(RuleBasedStateMachine):
         self.ids.append(f"{kind}{len(self.ids) + 1}")
         return self.ids[-1]
 
+    @abstractmethod
     def ended(self, id: str) -> None:
-        """What the model forgets when a hold's time is over."""
-        raise NotImplementedError
+        """What the model forgets when a hold's time is over; each machine says it."""
 
     def books(self) -> Books:
         """Everything that is known, due holds given back."""
