@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.desk import Desk
-from gateway.graphql_http import GRAPHQL, JSON, operation_in
+from gateway.graphql_http import GRAPHQL, JSON, operation_in, weight_of
 from gateway.listeners import Ending, Full, Listeners
 from gateway.origins import may_connect
 from gateway.timers import Later, Timers, later
@@ -93,8 +93,9 @@ class GraphqlStreams:
             await response(scope, receive, send)
 
     def _require_known_page(self, request: Request) -> None:
-        origin, host = request.headers.get("origin"), request.headers.get("host", "")
-        if not may_connect(origin, host, self._listeners.bounds.origins):
+        given = request.headers
+        origin, host, site = given.get("origin"), given.get("host", ""), given.get("sec-fetch-site")
+        if not may_connect(origin, host, self._listeners.bounds.origins, site):
             raise TurnedAway(403, "FORBIDDEN", "pages of this origin may not open a stream")
 
     @contextmanager
@@ -232,16 +233,9 @@ def wants_events(accept: str) -> bool:
     """Says whether a client would rather have events than JSON; wildcards say nothing of it."""
     wishes: dict[str, float] = {}
     for entry in accept.split(","):
-        media, *parameters = (part.strip().lower() for part in entry.split(";"))
+        named, _, parameters = entry.partition(";")
+        media = named.strip().lower()
         if media in (EVENTS, JSON, GRAPHQL):
-            wishes.setdefault(media, _weight(parameters))
+            wishes.setdefault(media, weight_of(parameters))
     first = max(wishes, key=lambda media: wishes[media], default=None)  # of equals the first
     return first == EVENTS and wishes[EVENTS] > 0
-
-
-def _weight(parameters: list[str]) -> float:
-    given = [part.removeprefix("q=") for part in parameters if part.startswith("q=")]
-    try:
-        return float(given[0]) if given else 1.0
-    except ValueError:
-        return 1.0

@@ -6,7 +6,7 @@ Those of the house that it serves stand in ``gateway/settings_sections.py``.
 import re
 from dataclasses import dataclass, field
 
-from gateway.origins import ORIGIN_KIND, is_origin
+from gateway.origins import ORIGIN_KIND, SCRIPTS_KIND, is_origin, is_script_origin
 from gateway.settings_file import about
 
 _DAY = 86_400
@@ -22,15 +22,6 @@ def _is_mongo(text: str) -> bool:
     secret = re.search(r"[?&;]\w*(password|authMechanismProperties)=", rest, re.IGNORECASE)
     known = scheme in ("mongodb", "mongodb+srv")
     return known and bool(found and hosts) and "@" not in rest and not secret
-
-
-_DEFAULT_PORT = re.compile(r"https://.*:443|http://.*:80")
-
-
-def is_web_origin(text: str) -> bool:
-    """Says whether a browser would name a page's origin so: a scheme and a host, no more."""
-    named = re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9.\-\[\]:]+", text) is not None
-    return text == "*" or (named and _DEFAULT_PORT.fullmatch(text) is None)
 
 
 class Secret:
@@ -73,8 +64,8 @@ class Server:
         metadata=about(
             "Origins of web pages elsewhere whose scripts may ask at `/graphql`; `*` alone lets any"
             " page. None unless you say so.",
-            kind="a list of origins in small letters such as https://shop.example, or *",
-            fits=is_web_origin,
+            kind=f"a list of {SCRIPTS_KIND}",
+            fits=is_script_origin,
         ),
     )
     batch_max: int = field(

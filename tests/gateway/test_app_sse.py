@@ -243,6 +243,17 @@ async def test_a_page_of_another_host_opens_no_stream_unless_it_is_named(house: 
             assert stream.status == status
 
 
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), (None, 200)]
+)
+async def test_a_page_of_another_host_that_is_not_named_opens_none_either(
+    house: House, site: str | None, status: int
+) -> None:
+    given = {} if site is None else {"sec-fetch-site": site}
+    async with streaming(house.app, PROMISE, headers=given) as stream:
+        assert stream.status == status
+
+
 async def test_when_the_client_goes_away_its_stream_ends(house: House) -> None:
     await house.stocked("WH-01", 7)
     async with streaming(house.app, WATCH) as stream:

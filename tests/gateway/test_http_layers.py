@@ -7,8 +7,8 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 
 from gateway.http_layers import LONG_BYTES, Compression
+from gateway.origins import is_script_origin
 from gateway.settings import Server
-from gateway.settings_process import is_web_origin
 from tests.conformance.asking import POSTED, Sent, ask
 from tests.gateway.house import House, opened
 
@@ -103,7 +103,7 @@ async def test_any_page_is_let_in_without_its_cookies(tmp_path: Path) -> None:
     ],
 )
 def test_an_origin_is_written_as_browsers_send_it(text: str, *, fits: bool) -> None:
-    assert is_web_origin(text) is fits
+    assert is_script_origin(text) is fits
 
 
 LONG = {"query": "{ __schema { types { name description } } }"}
