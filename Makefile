@@ -80,7 +80,7 @@ clean: ## Remove what the other targets made; data under var/ stays
 		echo "$(PYTHON) lacks its venv module: on Debian, install python3-venv" >&2; exit 1; }
 	@echo "Installing the gateway and its tools into .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,telemetry]'
 	@touch $@
 
 $(PAGE)/node_modules/.installed: $(PAGE)/package.json $(PAGE)/package-lock.json $(PAGE)/.npmrc

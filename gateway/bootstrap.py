@@ -17,12 +17,13 @@ from gateway.ids import new_id, wall_clock
 from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
 from gateway.tokens import SigningKey, Tokens
 from resolvers.access import Principal
+from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
-from resolvers.ports import Backend, Clock, IdMaker, Store
+from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.settings import BackendSettings, LowStock, Settings, StockRuleSettings
+from resolvers.backend_ports import Backend
 from resolvers.domain.errors import CommerceError
 from resolvers.domain.locations import Location
-from resolvers.ports import Backend
 
 _NAMES_SHOWN = 20
 

@@ -15,10 +15,11 @@ from datetime import timedelta
 from gateway.bootstrap import Runtime
 from gateway.tokens import principal_of
 from resolvers.access import Role
+from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError, Contended
-from resolvers.ports import Backend, Lease
+from resolvers.ports import Lease
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
 from resolvers.ruling import conform_rules

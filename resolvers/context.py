@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from resolvers.access import Principal
+from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
-from resolvers.ports import Backend, Clock, IdMaker, Store
+from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 

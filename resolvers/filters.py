@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from resolvers.domain.callers import Deed
 from resolvers.domain.orders import OrderStatus
 
 
@@ -60,3 +61,16 @@ class OrderFilter:
     placed_from: datetime | None = None
     placed_to: datetime | None = None
     subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which deeds are asked for; absent means all. ``until`` is the first instant left out."""
+
+    subject: str | None = None
+    actions: tuple[str, ...] = ()
+    results: tuple[Deed, ...] = ()
+    key: str | None = None
+    target: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from resolvers.backend_ports import Backend, Departed, Level, StockReading
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Scope
@@ -22,7 +23,6 @@ from resolvers.domain.stock import Position
 from resolvers.engine import Command
 from resolvers.filters import LevelFilter
 from resolvers.ground import Ease, easing
-from resolvers.ports import Backend, Departed, Level, StockReading
 
 _SKUS_PER_COMMAND = 200
 _MOVEMENTS_PER_COMMAND = 200

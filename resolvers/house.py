@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from resolvers.access import Scope as Right
+from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Location
-from resolvers.ports import Backend, Store
+from resolvers.ports import Store
 
 CATALOG, LOCATIONS, STOCK, ORDERS, HEALTH = "catalog", "locations", "stock", "orders", "health"
 

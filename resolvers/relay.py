@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
+from resolvers.backend_ports import Backend, WriteResult
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Books, Change, Scope
@@ -24,7 +25,7 @@ from resolvers.domain.feeds import FeedKey
 from resolvers.domain.outbox import Adjustment, Write, WriteAction, WriteStatus
 from resolvers.engine import Command
 from resolvers.house import STOCK
-from resolvers.ports import Backend, Lease, WriteResult
+from resolvers.ports import Lease
 
 BATCH_MAX = 20
 """Most writes that are taken from the outbox at a time."""

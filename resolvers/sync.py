@@ -13,6 +13,7 @@ from datetime import timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from resolvers.backend_ports import Backend, StockReading
 from resolvers.context import Context
 from resolvers.domain import facts
 from resolvers.domain.books import Scope
@@ -32,7 +33,6 @@ from resolvers.following import follow, follow_movements, source_of
 from resolvers.ground import easing
 from resolvers.house import CATALOG, HEALTH, LOCATIONS, ORDERS, STOCK
 from resolvers.orders import sinks
-from resolvers.ports import Backend, StockReading
 
 LOCATIONS_EVERY = timedelta(seconds=60)
 """Places open and close rarely."""

@@ -18,6 +18,7 @@ from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
 from resolvers import stock
 from resolvers.access import Principal, Role
+from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.directory import Directory
 from resolvers.domain import facts
@@ -29,8 +30,8 @@ from resolvers.domain.values import utc
 from resolvers.engine import Command, StockEngine
 from resolvers.ground import easing
 from resolvers.loaders import Loaders
-from resolvers.ports import Backend, StockStore, Store
 from resolvers.ports import Clock as TellsTime
+from resolvers.ports import StockStore, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -162,6 +163,7 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
         role("outbox"),
         role("catalog"),
         role("house"),
+        role("callers"),
         role("upkeep"),
         store.close,
     )

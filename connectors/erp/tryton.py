@@ -19,9 +19,9 @@ from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_sales import Sales
 from connectors.erp.tryton_stock import Stock
 from connectors.erp.tryton_writing import Writer
+from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
 from resolvers.domain.locations import Channel
 from resolvers.domain.sources import StockSource, Watermark
-from resolvers.ports import Backend, Capabilities, Idempotency, Role
 
 VENDOR = "tryton"
 

@@ -11,8 +11,8 @@ from typing import Any
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_wire import Row
 from connectors.erp.tryton_writing import CannotBook, Writer
+from resolvers.backend_ports import WriteResult
 from resolvers.domain.outbox import Adjustment
-from resolvers.ports import WriteResult
 
 FOUND_MAX = 20
 """Most shipments of one reference that are looked at."""

@@ -3,8 +3,8 @@
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_wire import NoDatabase
+from resolvers.backend_ports import Probe
 from resolvers.domain.errors import BackendRefused, CommerceError
-from resolvers.ports import Probe
 
 GROUPS = "Sales, Stock and POS"
 """Groups of Tryton that together give the rights below."""

@@ -10,9 +10,9 @@ from connectors.erp.tryton_prices import STEP
 from connectors.erp.tryton_sale_terms import SaleTerms, wanted_total
 from connectors.erp.tryton_wire import Row, refused
 from connectors.erp.tryton_writing import CannotBook, Writer
+from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.outbox import Sale
-from resolvers.ports import WriteResult
 
 FOUND_MAX = 20
 """Most sales of one reference that are looked at: more than two are somebody's experiment."""

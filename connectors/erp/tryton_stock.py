@@ -17,7 +17,7 @@ from connectors.erp.tryton_rpc import PAGE, TrytonClient
 from connectors.erp.tryton_sale_terms import MARK, is_ours
 from connectors.erp.tryton_translate import Warehouse, units
 from connectors.erp.tryton_wire import Row
-from resolvers.ports import Departed, Level, StockReading
+from resolvers.backend_ports import Departed, Level, StockReading
 
 DEPARTED_WINDOW = timedelta(days=30)
 """What left earlier is not looked at when a process starts, unless more of its sale left since."""

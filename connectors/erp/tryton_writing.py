@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_wire import unknown_outcome
+from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable
-from resolvers.ports import WriteResult
 
 _OF_THIS_RECORD = ("INVALID", "CONFLICT")
 """Kinds of refusal that concern this one write, not the login or the server."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from connectors.sandbox.chain import TIERS, SandboxMember, members
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.systems import System, following, horizon, start_at, wall_clock
+from resolvers.backend_ports import Probe
 from resolvers.domain.errors import InvalidInput, NotFound
-from resolvers.ports import Probe
 
 CODE = "crm"
 

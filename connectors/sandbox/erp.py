@@ -17,13 +17,13 @@ from connectors.sandbox.ledger import BookedSale
 from connectors.sandbox.ledger import Movement as Posted
 from connectors.sandbox.movements import moved
 from connectors.sandbox.systems import PAGE, System, following, horizon, sequence, wall_clock
+from resolvers.backend_ports import Probe, StockReading, WriteResult
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import BackendRefused, InvalidInput, NotFound
 from resolvers.domain.locations import Location
 from resolvers.domain.movements import Movement
 from resolvers.domain.outbox import Adjustment, Sale
 from resolvers.domain.values import Money
-from resolvers.ports import Probe, StockReading, WriteResult
 
 CODE = "erp"
 SALES_PER_CALL = 20

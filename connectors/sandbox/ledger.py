@@ -15,11 +15,11 @@ from functools import lru_cache
 from connectors.sandbox.chain import LOCATIONS
 from connectors.sandbox.goods import catalogue, opening_stock, variants_by_sku
 from connectors.sandbox.systems import following, horizon, start_at
+from resolvers.backend_ports import Departed, Level, StockReading, WriteResult
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.errors import InvalidInput, NotFound
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.values import Money
-from resolvers.ports import Departed, Level, StockReading, WriteResult
 
 DEPARTED_SALES = 1000
 """Of how many sales a location still says what has left, the latest first."""

@@ -17,10 +17,10 @@ from connectors.sandbox.goods import catalogue
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.placed import Placed, Terms
 from connectors.sandbox.systems import System, following, horizon, wall_clock
+from resolvers.backend_ports import Probe
 from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
-from resolvers.ports import Probe
 
 Name = Literal["a", "b"]
 

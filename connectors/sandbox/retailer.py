@@ -10,8 +10,8 @@ from connectors.sandbox.crm import SandboxCrm
 from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
 from connectors.sandbox.marketplaces import Name, SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
+from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
 from resolvers.domain.sources import BY_SEQUENCE
-from resolvers.ports import Backend, Capabilities, Idempotency, Role
 
 __all__ = ["CHANNELS", "backends"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.sandbox.knobs import Fault, Knobs, answer_lost, read_failure, write_failure
+from resolvers.backend_ports import Probe
 from resolvers.domain.errors import BackendRefused, BackendUnavailable, CommerceError
-from resolvers.ports import Probe
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]

@@ -17,11 +17,11 @@ from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.ledger import Movement
 from connectors.sandbox.placed import Placed, Terms
 from connectors.sandbox.systems import System, following, horizon, wall_clock
+from resolvers.backend_ports import Probe
 from resolvers.domain.catalog import title_of
 from resolvers.domain.errors import NotFound
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
-from resolvers.ports import Probe
 
 CODE = "pos"
 CHANNEL = "store"

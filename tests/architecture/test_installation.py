@@ -31,9 +31,9 @@ def pins(lines: list[str]) -> dict[str, str]:
 
 
 def test_every_dependency_is_pinned_and_the_constraints_agree() -> None:
-    named = pins(
-        project()["project"]["dependencies"] + project()["project"]["optional-dependencies"]["dev"]
-    )
+    told = project()["project"]
+    optional = told["optional-dependencies"].values()
+    named = pins([*told["dependencies"], *(line for lines in optional for line in lines)])
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     constraints = pins([line for line in text.splitlines() if not line.startswith("#")])
 

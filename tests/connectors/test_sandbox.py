@@ -13,10 +13,10 @@ from connectors.sandbox.chain import (
 )
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.retailer import backends
+from resolvers.backend_ports import Idempotency, Role
 from resolvers.domain.catalog import Component, Product
 from resolvers.domain.locations import Capability, ChannelKind, LocationKind
 from resolvers.domain.values import Money, utc
-from resolvers.ports import Idempotency, Role
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)

@@ -7,6 +7,7 @@ import pytest
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.ledger import SaleStatus
+from resolvers.backend_ports import Departed
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import (
     BackendRefused,
@@ -16,7 +17,6 @@ from resolvers.domain.errors import (
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.stock import EntryKind
 from resolvers.domain.values import Money, utc
-from resolvers.ports import Departed
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)

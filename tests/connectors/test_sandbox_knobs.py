@@ -11,6 +11,7 @@ import pytest
 
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.knobs import Fault, Knobs
+from resolvers.backend_ports import Departed, OrderSource
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import (
     BackendRefused,
@@ -21,7 +22,6 @@ from resolvers.domain.errors import (
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.values import Money, utc
-from resolvers.ports import Departed, OrderSource
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)

@@ -10,6 +10,7 @@ from connectors.sandbox.chain import (
     SandboxMember,
 )
 from connectors.sandbox.marketplaces import SandboxMarketplace
+from resolvers.backend_ports import OrderSource
 from resolvers.domain.errors import (
     InvalidInput,
     NotFound,
@@ -17,7 +18,6 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money, utc
-from resolvers.ports import OrderSource
 
 SKU = "BT-0001-30ML"
 NOON = utc(2026, 3, 2, 12)

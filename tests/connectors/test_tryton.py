@@ -6,9 +6,9 @@ import httpx2
 import pytest
 
 from connectors.erp.tryton import backend
+from resolvers.backend_ports import Backend, Idempotency, Role
 from resolvers.domain.locations import Channel, ChannelKind
 from resolvers.domain.sources import StockSource, Watermark
-from resolvers.ports import Backend, Idempotency, Role
 from tests.connectors.tryton_scripted import Clock, Scripted, Status, recorded, search
 
 CHANNELS = (

@@ -8,9 +8,9 @@ import pytest
 from connectors.erp.tryton_adjustments import Adjustments
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_writing import Writer
+from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import UnknownOutcome
 from resolvers.domain.outbox import Adjustment
-from resolvers.ports import WriteResult
 from tests.connectors.tryton_scripted import Clock, Scripted, client_of, recorded, search
 
 MODEL = "model.stock.shipment.internal"

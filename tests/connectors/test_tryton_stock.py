@@ -10,8 +10,8 @@ from connectors.erp.tryton_changes import OVERLAP
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_stock import DEPARTED_WINDOW, REPORT_KEPT, Stock
 from connectors.erp.tryton_wire import decoded
+from resolvers.backend_ports import Departed, Level
 from resolvers.domain.errors import BackendRefused
-from resolvers.ports import Departed, Level
 from tests.connectors.tryton_scripted import (
     Clock,
     Scripted,

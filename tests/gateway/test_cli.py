@@ -15,8 +15,8 @@ from gateway.schema_text import federated_sdl, sdl
 from gateway.settings import BackendSettings, Settings
 from gateway.tokens import SigningKey, Tokens
 from resolvers.access import Principal, Role
+from resolvers.backend_ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.domain.errors import BackendUnavailable
-from resolvers.ports import Backend, Capabilities, Idempotency, Probe
 
 RUN = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 

@@ -15,10 +15,10 @@ from gateway.settings import (
     Settings,
     StockRuleSettings,
 )
+from resolvers.backend_ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.locations import ChannelKind, Location, LocationKind
 from resolvers.domain.rules import RuleKind
-from resolvers.ports import Backend, Capabilities, Idempotency, Probe
 
 SETTINGS = Settings(
     channels=(ChannelSettings("web", "Web", ChannelKind.ONLINE, locations=("ST-01", "ST-9")),),

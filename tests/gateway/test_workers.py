@@ -12,9 +12,9 @@ from gateway import workers
 from gateway.bootstrap import Runtime, assemble
 from gateway.ids import wall_clock
 from gateway.settings import Settings, Storage
+from resolvers.backend_ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.copying import NotCopied
 from resolvers.domain.errors import Contended
-from resolvers.ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.upkeep_port import COPYING, Row
 from tests.contract.shop import Shop
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from resolvers.backend_ports import Level
 from resolvers.domain.locations import LocationKind
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money
-from resolvers.ports import Level
 from tests.live.tryton.door import Erp, confirm, sell, ship
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness

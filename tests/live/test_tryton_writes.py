@@ -7,9 +7,9 @@ from decimal import Decimal
 import httpx2
 import pytest
 
+from resolvers.backend_ports import Departed, Level
 from resolvers.domain.errors import UnknownOutcome
 from resolvers.domain.outbox import Adjustment
-from resolvers.ports import Departed, Level
 from tests.live.tryton.door import Erp, sale, sell, ship
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness

@@ -16,11 +16,12 @@ from gateway.settings import Settings, Storage
 from gateway.tokens import principal_of
 from resolvers import levels, stock
 from resolvers.access import Principal, Role
+from resolvers.backend_ports import StockReading
 from resolvers.context import Context
 from resolvers.domain.feeds import Feed
 from resolvers.domain.values import utc
 from resolvers.following import follow
-from resolvers.ports import Lease, StockReading
+from resolvers.ports import Lease
 from resolvers.relay import push_due
 from resolvers.sync import Memory, sync_backend
 

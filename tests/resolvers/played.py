@@ -4,13 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from connectors.sandbox import chain
-from resolvers.domain.errors import BackendRefused
-from resolvers.domain.feeds import Feed
-from resolvers.domain.movements import Movement
-from resolvers.domain.outbox import Adjustment
-from resolvers.domain.sources import BY_SEQUENCE, StockSource, Watermark
-from resolvers.domain.stock import EntryKind
-from resolvers.ports import (
+from resolvers.backend_ports import (
     Backend,
     Capabilities,
     Idempotency,
@@ -20,6 +14,12 @@ from resolvers.ports import (
     StockReading,
     WriteResult,
 )
+from resolvers.domain.errors import BackendRefused
+from resolvers.domain.feeds import Feed
+from resolvers.domain.movements import Movement
+from resolvers.domain.outbox import Adjustment
+from resolvers.domain.sources import BY_SEQUENCE, StockSource, Watermark
+from resolvers.domain.stock import EntryKind
 from resolvers.sync import Memory, sync_backend
 from tests.support import NOON, OPERATOR, SKU, Shop
 

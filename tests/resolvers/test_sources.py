@@ -8,10 +8,10 @@ import pytest
 from connectors.sandbox import chain
 from resolvers import house as house_flows
 from resolvers import stock
+from resolvers.backend_ports import Level, StockReading
 from resolvers.domain.errors import Contended
 from resolvers.domain.sources import BY_SEQUENCE, Granularity, Meaning, StockSource, Watermark
 from resolvers.engine import Command, Outcome, StockEngine
-from resolvers.ports import Level, StockReading
 from resolvers.relay import push_due
 from resolvers.stock import AdjustStock
 from resolvers.sync import Memory, sync_backend

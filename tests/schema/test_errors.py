@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,6 @@ from resolvers.domain.errors import (
     Unauthenticated,
     UnknownOutcome,
 )
-from resolvers.ports import Store
 from schema.errors import formatted
 from tests.schema.asking import HOLD, ask, states
 from tests.support import CHANNEL, OPERATOR, SKU, Shop, open_shop
@@ -106,7 +106,7 @@ async def broken() -> AsyncIterator[Shop]:
     shop = await open_shop()
     parts: Any = _Broken()
     kept = shop.store
-    shop.store = Store(parts, parts, kept.catalog, kept.house, kept.upkeep, kept.close)
+    shop.store = replace(kept, stock=parts, outbox=parts)
     yield shop
     await shop.close()
 

@@ -3,6 +3,7 @@
 It forgets everything when the process ends.
 """
 
+from connectors.stores.memory.callers import MemoryCallers
 from connectors.stores.memory.catalog import MemoryCatalog
 from connectors.stores.memory.house import MemoryHouse
 from connectors.stores.memory.outbox import MemoryOutbox
@@ -20,6 +21,7 @@ def open_memory() -> Store:
         MemoryOutbox(state),
         MemoryCatalog(state),
         MemoryHouse(state),
+        MemoryCallers(state),
         MemoryUpkeep(state),
         _close,
     )

@@ -6,11 +6,12 @@ a change. No question is asked here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from connectors.stores.indexing import ProductIndex
 from connectors.stores.rows import Journaled
 from resolvers.domain.books import Recorded
+from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.ledger import Checkpoint
@@ -77,6 +78,9 @@ class State:
     products: dict[str, Shelved] = field(default_factory=dict)
     variants: dict[str, tuple[str, Variant]] = field(default_factory=dict)
     barcodes: dict[str, set[str]] = field(default_factory=dict)
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    audit: dict[str, AuditRecord] = field(default_factory=dict)
+    uses: dict[tuple[str, str, date], Use] = field(default_factory=dict)
 
     def journal_batch(self, batch: Journaled) -> None:
         """Keeps a batch of entries, after those of before."""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from connectors.stores.memory.callers import MemoryCallers
+from connectors.stores.memory.state import State
 from connectors.stores.sqlite.catalog import SqliteCatalog
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import SqliteHouse
@@ -28,6 +30,7 @@ def open_sqlite(path: Path) -> Store:
         SqliteOutbox(database),
         SqliteCatalog(database),
         SqliteHouse(database),
+        MemoryCallers(State()),
         SqliteUpkeep(database),
         database.close,
     )

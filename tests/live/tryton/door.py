@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.erp.tryton import backend
+from resolvers.backend_ports import Backend, Level
 from resolvers.domain.catalog import Product
 from resolvers.domain.locations import Channel, ChannelKind
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
-from resolvers.ports import Backend, Level
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness, today
 
