@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import bootstrap, doctor, schema_text, serving, store_commands
+from gateway import bootstrap, doctor, key_commands, schema_text, serving, store_commands
 from gateway.settings import Settings, SettingsError, Storage, load, load_store
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
@@ -274,6 +274,9 @@ def _told() -> Iterator[None]:
 def _say(*lines: str) -> None:
     for line in lines:
         sys.stderr.write(f"gateway: {line}\n")
+
+
+app.add_typer(key_commands.keys_app(key_commands.Door(_place, _told)), name="keys")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with workers.running(runtime):
+        async with workers.running(runtime), desk.keys.kept():
             yield
 
     return Starlette(

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 import structlog
 from starlette.datastructures import Address
 
+from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
 from gateway.limits import Allowance, Crowd
 from gateway.settings import Limits
 from gateway.telemetry import Telemetry
 from gateway.wire import TurnedAway
 from resolvers.access import NOBODY, Principal
-from resolvers.domain.errors import Unauthenticated
+from resolvers.domain.errors import Unauthenticated, Unready
 from schema.info import RequestContext
 from schema.operations import (
     REFUSED_COST,
@@ -41,11 +42,13 @@ from schema.root import build_schema
 class Desk:
     """One app's desk.
 
+    ``keys`` are the API keys that are believed.
     ``allowance`` counts mutations, ``budget`` points, ``crowd`` what is under way;
     ``deadline_seconds`` bounds each query and mutation.
     """
 
     runtime: Runtime
+    keys: KeyRing
     schema: Schema
     telemetry: Telemetry
     allowance: Allowance
@@ -60,17 +63,23 @@ class Desk:
         some address.
 
         Raises:
-            TurnedAway: there is one that cannot be trusted. It is never taken for nobody's.
+            TurnedAway: there is one that cannot be trusted, or cannot be looked up now. It is never
+                taken for nobody's.
         """
         if authorization is None:
             return NOBODY if address is None else replace(NOBODY, address=address.host)
-        scheme, _, token = authorization.strip().partition(" ")
+        scheme, _, rest = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise _untrusted("send Authorization: Bearer and a token")
+        token = rest.strip()
         try:
-            return self.runtime.tokens.verify(token.strip())
+            if is_key(token):
+                return self.keys.holder(token)
+            return self.runtime.tokens.verify(token)
         except Unauthenticated as refusal:
             raise _untrusted(str(refusal)) from refusal
+        except Unready as refusal:
+            raise _later(503, refusal.code, refusal.message, 1) from refusal
 
     def admit(self, operation: Operation, caller: Principal) -> Kind | None:
         """Says what kind an operation is, and whether its caller may send it now.
@@ -179,6 +188,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
     bounds = bounds_of(limits)
     return Desk(
         runtime,
+        KeyRing(runtime.store.callers, runtime.clock, runtime.settings.auth.key_pause_seconds),
         build_schema(bounds),
         telemetry,
         Allowance(runtime.settings.server.mutations_per_second),

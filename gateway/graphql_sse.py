@@ -155,7 +155,9 @@ class _Stream:
             if self.caller.good_until is not None:
                 timers.at("token", self.caller.good_until, lambda: ending.now(_End.TOKEN_ENDED))
             try:
-                await self._states()
+                ended = self.desk.keys.ending(self.caller, lambda: ending.now(_End.TOKEN_ENDED))
+                with ended:
+                    await self._states()
             finally:
                 timers.close()
                 gone.cancel()
@@ -163,7 +165,7 @@ class _Stream:
         if ending.reason is _End.CLIENT_LEFT:
             return
         if ending.reason is _End.TOKEN_ENDED:
-            told = "the token has expired; ask for a new one"
+            told = "the token or key has ended; come with a new one"
             refused = error(told, Unauthenticated.code, self.request_id)
             await self._tell("next", {"errors": [refused]})
         await self._end()

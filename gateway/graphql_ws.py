@@ -119,8 +119,9 @@ class _Connection:
                 await self._introduced(seat)
                 self.timers.stop("init")
                 self.timers.every("beat", self.bounds.keep_alive_seconds, self._beat)
-                while True:
-                    await self._take(await self._message())
+                with self.desk.keys.ending(self.caller, lambda: self.ending.now(_forbidden())):
+                    while True:
+                        await self._take(await self._message())
         except _Closing as reason:
             return reason
         except WebSocketDisconnect:
@@ -207,7 +208,8 @@ class _Connection:
             self.caller = self.desk.caller(self.authorization, self.websocket.client)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
-            raise _forbidden() from refusal
+            later = refusal.retryable
+            raise (_Closing(1013, "Try again later") if later else _forbidden()) from refusal
 
     def _authorization(self, payload: dict[str, Any]) -> str | None:
         """The token that came with the introduction, else the one of the handshake.

@@ -189,7 +189,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Tokens that the gateway signs and accepts."""
+    """Tokens that the gateway signs and accepts, and API keys that it accepts."""
 
     issuer: str = field(
         default="unified-commerce-gateway",
@@ -202,6 +202,15 @@ class Auth:
     clock_skew_seconds: int = field(
         default=30,
         metadata=about("How far the clocks of two machines may differ.", low=0, high=300),
+    )
+    key_pause_seconds: float = field(
+        default=5.0,
+        metadata=about(
+            "Pause between two readings of the API keys: every process knows of a new or revoked"
+            " one after so long.",
+            low=0.5,
+            high=300,
+        ),
     )
 
 

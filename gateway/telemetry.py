@@ -16,6 +16,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import BindableLogger, Processor
 
+from gateway.api_keys import without_keys
+
 DISTRIBUTION = "unified-commerce-gateway"
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -106,6 +108,7 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_line),
         ]
+    rendered.append(_without_keys)
     structlog.configure(
         processors=[*shared, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -124,6 +127,11 @@ def configure_logging() -> None:
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _without_keys(_: Any, __: str, line: Any) -> str:
+    """A line as it is written, in which no key can be used, wherever in it one came."""
+    return without_keys(line)
 
 
 def _line(event: dict[str, Any], **_: Any) -> str:

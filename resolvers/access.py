@@ -37,6 +37,7 @@ class Scope(StrEnum):
     ORDER = "orders:place"
     ORDERS_OWN = "orders:own"
     ORDERS_ALL = "orders:read"
+    PERSONAL = "personal:read"
     TRUSTED_TERMS = "orders:terms"
     PAY = "payments:record"
     RULES_READ = "rules:read"
@@ -49,8 +50,14 @@ _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
 _ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.HISTORY, Scope.COSTS, Scope.RULES_READ}
-_PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
+_MANAGER = _ASSOCIATE | {
+    Scope.PERSONAL,
+    Scope.ADJUST,
+    Scope.HISTORY,
+    Scope.COSTS,
+    Scope.RULES_READ,
+}
+_PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.PERSONAL, Scope.TRUSTED_TERMS, Scope.PAY}
 _OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
@@ -69,8 +76,10 @@ class Principal:
     """One authenticated caller, the same over all of its tokens.
 
     ``subject`` scopes idempotency keys. An empty ``locations`` or ``channels`` means: not bound.
-    ``good_until`` is when the token that said so ends; None: it does not. ``address`` is where
-    somebody without a token calls from: it is counted by, and never shown or kept.
+    ``narrowed_to`` leaves of the role's scopes only those that are in it; None: all. ``good_until``
+    is when the token or key that said so ends; None: it does not. ``key_id`` is the shown part of a
+    key that was sent. ``address`` is where somebody without a token calls from: it is counted by,
+    and never shown or kept.
     """
 
     role: Role
@@ -79,25 +88,29 @@ class Principal:
     associate_code: str | None = None
     locations: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    narrowed_to: frozenset[Scope] | None = None
     good_until: datetime | None = field(default=None, compare=False)
+    key_id: str | None = field(default=None, compare=False)
     address: str = field(default="", compare=False, repr=False)
 
     def may(self, scope: Scope) -> bool:
-        """Says whether this caller's role has the scope."""
-        return scope in SCOPES[self.role]
+        """Says whether this caller's role has the scope, and its key leaves it."""
+        narrowed = self.narrowed_to is not None and scope not in self.narrowed_to
+        return not narrowed and scope in SCOPES[self.role]
 
     def require(self, scope: Scope) -> None:
         """Refuses a caller without the scope.
 
         Raises:
             Unauthenticated: nobody has said who calls.
-            Forbidden: the role does not have the scope.
+            Forbidden: the role does not have the scope, or the key leaves it out.
         """
         if self.may(scope):
             return
         if self == NOBODY:
             raise Unauthenticated("send a token: Authorization: Bearer …")
-        raise Forbidden(f"the role {self.role} may not do this; it asks for {scope}")
+        who = "this key" if scope in SCOPES[self.role] else f"the role {self.role}"
+        raise Forbidden(f"{who} may not do this; it asks for {scope}")
 
     def require_channel(self, channel: str) -> None:
         """Refuses a partner that acts in a channel it is not bound to."""
@@ -121,9 +134,15 @@ class Principal:
         """
         if self.channels and channel not in self.channels:
             return False
-        if subject == self.subject or (self.member_id is not None and member_id == self.member_id):
+        if self.is_self(subject, member_id):
             return True
         return self.may(Scope.ORDERS_ALL) and any(map(self.works_at, places))
+
+    def is_self(self, subject: str, member_id: str | None) -> bool:
+        """Says whether what was made by this subject or for this member is the caller's own."""
+        return subject == self.subject or (
+            self.member_id is not None and member_id == self.member_id
+        )
 
 
 NOBODY = Principal(Role.GUEST, "nobody")
