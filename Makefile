@@ -62,9 +62,11 @@ schema: install ## Write schema/schema.graphql from the code
 	@$(BIN)/gateway schema > .venv/written
 	@mv .venv/written schema/schema.graphql
 
-docs: install ## Write docs/settings.md from the code
+docs: install ## Write docs/settings.md and docs/access.md from the code
 	@$(BIN)/python -m gateway.settings_page > .venv/written
 	@mv .venv/written docs/settings.md
+	@$(BIN)/python -m gateway.access_page > .venv/written
+	@mv .venv/written docs/access.md
 
 clean: ## Remove what the other targets made; data under var/ stays
 	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules*

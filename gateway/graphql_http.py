@@ -27,6 +27,7 @@ from gateway.wire import (
     operations_of,
     require_said_once,
 )
+from resolvers.domain.errors import Forbidden, Unauthenticated
 from schema.operations import Answer, Kind, Operation
 
 JSON = "application/json"
@@ -45,6 +46,7 @@ BODY_SECONDS = 30.0
 """How long a body may take to come; then nobody waits for the rest."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_DENIED = {Unauthenticated.code: 401, Forbidden.code: 403}
 _UTF8 = ("utf-8", "utf8")
 
 
@@ -84,7 +86,9 @@ class GraphqlHttp:
             structlog.contextvars.bind_contextvars(codes=[refusal.code])
             body = {"errors": [refusal.error(request_id)]}
             return _response(body, refusal.status, media, refusal.headers)
-        return _response(answer.body, _status(answer, media), media, {})
+        status = _status(answer, media)
+        told = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return _response(answer.body, status, media, told)
 
 
 def _require_fitting(method: str, kind: Kind | None) -> None:
@@ -98,7 +102,9 @@ def _require_fitting(method: str, kind: Kind | None) -> None:
 
 def _status(answer: Answer, media: str) -> int:
     """Clients of plain JSON learn from the body alone; older ones take 4xx for a broken network."""
-    return 400 if answer.refused and media == GRAPHQL else 200
+    if not answer.refused or media != GRAPHQL:
+        return 200
+    return next((_DENIED[code] for code in answer.codes if code in _DENIED), 400)
 
 
 def _response(body: Any, status: int, media: str, headers: dict[str, str]) -> Response:

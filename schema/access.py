@@ -1,10 +1,12 @@
 """What each field asks of its caller: one table, laid over the schema when it is built.
 
 A root field refuses a caller without its scope. Another field without it is null where it may be,
-and refuses where it may not. Whose orders and holds a caller may see is decided in ``resolvers``.
+and refuses where it may not; personal data is masked. Whose orders and holds a caller may see is
+decided in ``resolvers``; what each role sees by this table, ``docs/access.md`` shows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Literal
 
@@ -12,12 +14,28 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_non_null_
 
 from resolvers.access import NOBODY, Principal, Scope
 from resolvers.domain.errors import Unauthenticated
+from resolvers.domain.personal import hidden, masked_name, masked_phone
 from schema.info import RequestContext
 
 OPEN: Final = "open"
-"""Anybody may ask; what is behind it says for itself who may see it."""
+"""Nothing is asked beyond what led there; what is behind it says for itself who may see it."""
 
-Ask = Scope | Literal["open"]
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Shown whole to whoever has the scope, and to whose it is; to others as ``mask`` leaves it.
+
+    The field's parent says whose it is, by ``is_own``.
+    """
+
+    scope: Scope
+    mask: Callable[[str], str]
+
+
+Ask = Scope | Masked | Literal["open"]
+
+ANY = "*"
+"""In the place of a field: every field of the type that has no row of its own."""
 
 ACCESS: Mapping[str, Ask] = {
     "Query.node": OPEN,
@@ -57,35 +75,142 @@ ACCESS: Mapping[str, Ask] = {
     "StockLevel.entries": Scope.HISTORY,
     "StockLevel.entriesSince": Scope.HISTORY,
     "BackendWrite.lastError": Scope.ORDERS_ALL,
+    "Address.recipient": Masked(Scope.PERSONAL, masked_name),
+    "Address.phone": Masked(Scope.PERSONAL, masked_phone),
+    "Address.street": Masked(Scope.PERSONAL, hidden),
+    "Address.postalCode": Masked(Scope.PERSONAL, hidden),
+    "Address.*": OPEN,
+    "AdjustStockPayload.*": OPEN,
+    "Availability.*": OPEN,
+    "AvailabilityTerm.*": OPEN,
+    "Backend.*": OPEN,
+    "BackendWrite.*": OPEN,
+    "BundleComponent.*": OPEN,
+    "CancelOrderPayload.*": OPEN,
+    "Channel.*": OPEN,
+    "Delivery.*": OPEN,
+    "Drift.*": OPEN,
+    "DriftConnection.*": OPEN,
+    "DriftEdge.*": OPEN,
+    "EntityLag.*": OPEN,
+    "ExtendReservationPayload.*": OPEN,
+    "GeoPoint.*": OPEN,
+    "InsufficientStockError.*": OPEN,
+    "Location.*": OPEN,
+    "LocationConnection.*": OPEN,
+    "LocationEdge.*": OPEN,
+    "Media.*": OPEN,
+    "Money.*": OPEN,
+    "OpeningHours.*": OPEN,
+    "Order.*": OPEN,
+    "OrderConnection.*": OPEN,
+    "OrderEdge.*": OPEN,
+    "OrderEvent.*": OPEN,
+    "OrderLine.*": OPEN,
+    "Oversell.*": OPEN,
+    "OversellConnection.*": OPEN,
+    "OversellEdge.*": OPEN,
+    "PageInfo.*": OPEN,
+    "Payment.*": OPEN,
+    "PaymentPayload.*": OPEN,
+    "PickupPromise.*": OPEN,
+    "PlaceOrderPayload.*": OPEN,
+    "Product.*": OPEN,
+    "ProductConnection.*": OPEN,
+    "ProductEdge.*": OPEN,
+    "Provenance.*": OPEN,
+    "ReleaseReservationPayload.*": OPEN,
+    "RemoveStockRulePayload.*": OPEN,
+    "RequestError.*": OPEN,
+    "Reservation.*": OPEN,
+    "ReservationLine.*": OPEN,
+    "ReservationPin.*": OPEN,
+    "ReserveStockPayload.*": OPEN,
+    "SelectedOption.*": OPEN,
+    "SetStockRulePayload.*": OPEN,
+    "StockEntry.*": OPEN,
+    "StockEntryConnection.*": OPEN,
+    "StockEntryEdge.*": OPEN,
+    "StockLevel.*": OPEN,
+    "StockLevelConnection.*": OPEN,
+    "StockLevelEdge.*": OPEN,
+    "StockRule.*": OPEN,
+    "StockRuleConnection.*": OPEN,
+    "StockRuleEdge.*": OPEN,
+    "StockSignal.*": OPEN,
+    "Variant.*": OPEN,
+    "VariantConnection.*": OPEN,
+    "VariantEdge.*": OPEN,
+    "_Service.*": OPEN,
 }
 
+Table = Mapping[str, Ask]
 Resolve = Callable[..., Any]
 
 
 def admitted(caller: Principal, ask: Ask) -> bool:
-    """Says whether a caller has what a field asks for."""
-    return ask == OPEN or caller.may(ask)
+    """Says whether a caller has what a field asks for, so that it sees the whole of it."""
+    return ask == OPEN or caller.may(ask.scope if isinstance(ask, Masked) else ask)
 
 
-def guard(schema: GraphQLSchema) -> None:
-    """Lays the table over a schema: every root field has a row, and every row a field."""
-    roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
-    names = {f"{root.name}.{name}" for root in roots if root is not None for name in root.fields}
-    assert names <= ACCESS.keys(), f"no row in ACCESS: {sorted(names - ACCESS.keys())}"
-    for row, ask in ACCESS.items():
-        type_name, _, field_name = row.partition(".")
-        owner = schema.type_map[type_name]
-        assert isinstance(owner, GraphQLObjectType), f"no such type: {row}"
-        field = owner.fields[field_name]
-        if owner is schema.subscription_type:
-            assert field.subscribe is not None
-            field.subscribe = _refusing(field.subscribe, ask)
-        elif owner is schema.mutation_type:
-            field.resolve = _refusing(_afresh(_resolve_of(field)), ask, nobody=False)
-        elif owner is schema.query_type or is_non_null_type(field.type):
-            field.resolve = _refusing(_resolve_of(field), ask)
-        else:
-            field.resolve = _hiding(_resolve_of(field), ask)
+def require(caller: Principal, ask: Ask, *, nobody: bool = True) -> None:
+    """Refuses a caller who has not what a field asks for, and nobody at all unless ``nobody`` may.
+
+    Raises:
+        Unauthenticated: nobody has said who calls.
+        Forbidden: the caller's role or key lacks the scope, which the message names.
+    """
+    if caller == NOBODY and not nobody:
+        raise Unauthenticated("send a token: Authorization: Bearer …")
+    if ask != OPEN:
+        caller.require(ask.scope if isinstance(ask, Masked) else ask)
+
+
+def objects(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
+    """The object types of a schema, but those by which it describes itself."""
+    for name, kind in schema.type_map.items():
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
+            yield kind
+
+
+def row_of(table: Table, kind: str, field: str) -> str | None:
+    """The row that holds for a field: its own, else its type's; None if there is none."""
+    rows = (f"{kind}.{field}", f"{kind}.{ANY}")
+    return next((row for row in rows if row in table), None)
+
+
+def guard(schema: GraphQLSchema, table: Table = ACCESS) -> None:
+    """Lays the table over a schema: every field has a row, and every row a field."""
+    found = {
+        f"{owner.name}.{name}": row_of(table, owner.name, name)
+        for owner in objects(schema)
+        for name in owner.fields
+    }
+    without = sorted(name for name, row in found.items() if row is None)
+    assert not without, f"no row in ACCESS: {without}"
+    idle = sorted(table.keys() - set(found.values()))
+    assert not idle, f"no field for the rows: {idle}"
+    for owner in objects(schema):
+        for name, field in owner.fields.items():
+            ask = table[found[f"{owner.name}.{name}"] or ""]
+            _lay(schema, owner, field, ask)
+
+
+def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, ask: Ask) -> None:
+    """Lays what a field asks over what it does; where it asks nothing, the field stays as it is."""
+    if owner is schema.mutation_type:
+        field.resolve = _refusing(_afresh(_resolve_of(field)), ask, nobody=False)
+    elif ask == OPEN:
+        return
+    elif owner is schema.subscription_type:
+        assert field.subscribe is not None
+        field.subscribe = _refusing(field.subscribe, ask)
+    elif isinstance(ask, Masked):
+        field.resolve = _masking(_resolve_of(field), ask)
+    elif owner is schema.query_type or is_non_null_type(field.type):
+        field.resolve = _refusing(_resolve_of(field), ask)
+    else:
+        field.resolve = _hiding(_resolve_of(field), ask)
 
 
 def _resolve_of(field: GraphQLField) -> Resolve:
@@ -96,11 +221,7 @@ def _resolve_of(field: GraphQLField) -> Resolve:
 def _refusing(resolve: Resolve, ask: Ask, *, nobody: bool = True) -> Resolve:
     @wraps(resolve)
     def refuse_or_resolve(source: Any, info: Any, **arguments: Any) -> Any:
-        caller = _caller(info)
-        if caller == NOBODY and not nobody:
-            raise Unauthenticated("send a token: Authorization: Bearer …")
-        if ask != OPEN:
-            caller.require(ask)
+        require(_caller(info), ask, nobody=nobody)
         return resolve(source, info, **arguments)
 
     return refuse_or_resolve
@@ -112,6 +233,16 @@ def _hiding(resolve: Resolve, ask: Ask) -> Resolve:
         return resolve(source, info, **arguments) if admitted(_caller(info), ask) else None
 
     return hide_or_resolve
+
+
+def _masking(resolve: Resolve, ask: Masked) -> Resolve:
+    @wraps(resolve)
+    def mask_or_resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        value = resolve(source, info, **arguments)
+        whole = value is None or source.is_own or admitted(_caller(info), ask)
+        return value if whole else ask.mask(value)
+
+    return mask_or_resolve
 
 
 def _afresh(resolve: Resolve) -> Resolve:

@@ -25,7 +25,7 @@ from resolvers import catalog, levels, orders, reservations
 from resolvers.context import Context
 from resolvers.domain.errors import Denied, Forbidden, InvalidInput
 from resolvers.paging import PAGE_MAX
-from schema.access import ACCESS, OPEN
+from schema.access import ACCESS, require
 from schema.catalog import ProductType, VariantType
 from schema.catalog_queries import noted as noted_of_catalogue
 from schema.errors import Telling
@@ -245,9 +245,7 @@ def _failed(error: BaseException) -> GraphQLError:
 def _admit(info: Info, kind: str) -> None:
     """Refuses a caller whom the field that leads to such a thing refuses."""
     row, _ = LOOK_UPS[kind]
-    ask = ACCESS[row]
-    if ask != OPEN:
-        info.context.ctx.principal.require(ask)
+    require(info.context.ctx.principal, ACCESS[row])
 
 
 def _read(representation: object, at: int) -> tuple[str, str, str]:

@@ -1,13 +1,14 @@
 """Orders as clients see them. What is asked of them and done to them stands in ``checkout``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import strawberry
 
 from resolvers import freshness
 from resolvers.domain.catalog import Provenance
-from resolvers.domain.orders import Order, OrderLine
+from resolvers.domain.orders import Address, Delivery, Order, OrderLine
 from resolvers.domain.outbox import Write
 from resolvers.house import ORDERS
 from schema.enums import Method, OrderStatus, WriteStatus
@@ -88,30 +89,59 @@ class BackendWriteType:
     )
 
 
-@strawberry.type(name="Address", description="Where goods are shipped to.")
-class AddressType:
-    """Read from the domain's address; whoever sees the order sees it whole."""
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """An order's address, and whether the order is the caller's own."""
 
-    recipient: str = strawberry.field(description="Who receives it.")
-    phone: str = strawberry.field(description="Telephone number for the carrier.")
-    country_code: str = strawberry.field(description="Country, ISO 3166 alpha-2.")
-    region: str = strawberry.field(description="Province or state.")
-    city: str = strawberry.field(description="City.")
-    district: str | None = strawberry.field(description="District; null where there is none.")
-    street: str = strawberry.field(description="Street, number and whatever else finds the door.")
-    postal_code: str | None = strawberry.field(description="Postal code; null if nobody said.")
+    address: Address
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An order's delivery, and whether the order is the caller's own."""
+
+    delivery: Delivery
+    is_own: bool
+
+
+@strawberry.type(
+    name="Address",
+    description="Where goods are shipped to. Whose order it is, and who has the scope "
+    "`personal:read`, sees it whole; to others some of it is masked.",
+)
+class AddressType:
+    """Read from an order's destination."""
+
+    recipient: str = plain("address.recipient", "Who receives it; masked: `林**`.")
+    phone: str = plain("address.phone", "Telephone number for the carrier; masked: `138****5678`.")
+    country_code: str = plain("address.country_code", "Country, ISO 3166 alpha-2.")
+    region: str = plain("address.region", "Province or state.")
+    city: str = plain("address.city", "City.")
+    district: str | None = plain("address.district", "District; null where there is none.")
+    street: str = plain(
+        "address.street", "Street, number and whatever else finds the door; masked: `****`."
+    )
+    postal_code: str | None = plain(
+        "address.postal_code", "Postal code; masked: `****`. Null if nobody said."
+    )
+
+
+def _destination(way: _Way) -> _Destination | None:
+    address = way.delivery.address
+    return None if address is None else _Destination(address, way.is_own)
 
 
 @strawberry.type(name="Delivery", description="How an order's goods reach the buyer.")
 class DeliveryType:
-    """Read from the domain's delivery."""
+    """Read from an order's way to the buyer."""
 
-    method: Method = strawberry.field(description="How.")
+    method: Method = plain("delivery.method", "How.")
     location_code: str | None = plain(
-        "location", "Where they are handed over; null when they are shipped."
+        "delivery.location", "Where they are handed over; null when they are shipped."
     )
-    address: AddressType | None = strawberry.field(
-        description="Where they are shipped to; null when they are not, or nobody said."
+    address: AddressType | None = plain(
+        _destination, "Where they are shipped to; null when they are not, or nobody said."
     )
 
 
@@ -151,9 +181,6 @@ class OrderType(NodeType):
     )
     updated_at: datetime = strawberry.field(description="When it last changed.")
     placed_at: datetime = strawberry.field(description="When it was placed.")
-    delivery: DeliveryType | None = strawberry.field(
-        description="How its goods reach the buyer; null where the selling system does not say."
-    )
     member_id: strawberry.ID | None = strawberry.field(
         description="The member who bought; null if nobody is known."
     )
@@ -170,6 +197,18 @@ class OrderType(NodeType):
     history: list[OrderEventType] = strawberry.field(
         description="What happened to it, oldest first."
     )
+
+    @strawberry.field(
+        graphql_type=DeliveryType | None,
+        description="How its goods reach the buyer; null where the selling system does not say.",
+    )
+    @staticmethod
+    def delivery(order: strawberry.Parent[Order], info: Info) -> _Way | None:
+        """The order's delivery, as the caller may see it."""
+        if order.delivery is None:
+            return None
+        caller = info.context.ctx.principal
+        return _Way(order.delivery, caller.is_self(order.subject, order.member_id))
 
     @strawberry.field(
         graphql_type=list[BackendWriteType],

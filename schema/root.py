@@ -7,6 +7,7 @@ from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
 from schema.access import guard
+from schema.admission import Admission
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
@@ -77,7 +78,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             SignalsSubscription,
         ),
         types=[InsufficientStockErrorType, RequestErrorType],
-        extensions=[lambda: Limits(bounds)],
+        extensions=[lambda: Limits(bounds), Admission],
         config=StrawberryConfig(scalar_map={**SCALARS, **FEDERATION_SCALARS}),
     )
     guard(schema._schema)  # noqa: SLF001  # the library has no other door to it

@@ -71,6 +71,21 @@ async def test_a_mutation_without_a_token_changes_nothing(house: House) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "status", "told"), [(None, 401, "Bearer"), (Role.GUEST, 403, None)]
+)
+async def test_a_denied_mutation_has_a_status_of_its_own_for_clients_that_heed_it(
+    house: House, role: Role | None, status: int, told: str | None
+) -> None:
+    caller = {} if role is None else house.token(role)
+    body = {"query": HOLD, "variables": {"key": "k", "quantity": 2}}
+
+    answer = await house.post(body, Accept=GRAPHQL, **caller)
+
+    assert (answer.status_code, "data" in answer.json()) == (status, False)
+    assert answer.headers.get("www-authenticate") == told
+
+
+@pytest.mark.parametrize(
     "authorization", ["Bearer nonsense", "Bearer", "Bearer ", "Basic YTpi", "", "Token x", "é"]
 )
 async def test_a_token_that_cannot_be_trusted_is_never_nobodys(

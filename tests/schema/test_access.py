@@ -1,10 +1,12 @@
 """Who may ask for what: each root field for nobody, a wrong role and a right one."""
 
+import re
+
 import pytest
 from graphql import build_schema
 
 from resolvers.access import NOBODY, SCOPES, Principal, Role, Scope
-from schema.access import ACCESS, OPEN, guard
+from schema.access import ACCESS, OPEN, guard, row_of
 from tests.schema.asking import HOLD, PAY, PLACE, SHIP, ask, hold, place, states
 from tests.support import (
     ASSOCIATE,
@@ -25,7 +27,7 @@ ADJUST = """mutation Adjust($input: AdjustStockInput!) {
 
 def asked_of(field: str) -> Scope:
     ask = ACCESS[field]
-    assert ask != OPEN
+    assert isinstance(ask, Scope)
     return ask
 
 
@@ -39,6 +41,39 @@ def test_nothing_can_be_done_by_a_caller_that_has_no_token() -> None:
 def test_a_schema_with_a_field_that_has_no_row_is_not_built() -> None:
     with pytest.raises(AssertionError, match=r"no row in ACCESS: \['Query.secrets'\]"):
         guard(build_schema("type Query { secrets: String }"))
+
+
+def test_a_type_without_a_row_is_named_field_by_field_and_a_row_of_its_own_comes_first() -> None:
+    schema = build_schema("type Query { a: Thing } type Thing { b: String c: String }")
+
+    with pytest.raises(AssertionError, match=r"no row in ACCESS: \['Thing.c'\]"):
+        guard(schema, {"Query.a": OPEN, "Thing.b": Scope.COSTS})
+    assert row_of({"Thing.b": Scope.COSTS, "Thing.*": OPEN}, "Thing", "b") == "Thing.b"
+
+
+@pytest.mark.parametrize("row", ["Query.b", "Thing.*", "Query.*"])
+def test_a_row_without_a_field_is_named(row: str) -> None:
+    with pytest.raises(AssertionError, match=rf"no field for the rows: \['{re.escape(row)}'\]"):
+        guard(build_schema("type Query { a: String }"), {"Query.a": OPEN, row: OPEN})
+
+
+def test_a_field_at_the_root_has_a_row_of_its_own() -> None:
+    """Whoever adds one says who may ask for it."""
+    roots = ("Query", "Mutation", "Subscription")
+
+    assert [row for row in ACCESS if row in {f"{root}.*" for root in roots}] == []
+
+
+def test_a_field_that_asks_nothing_is_left_as_it_is() -> None:
+    schema = build_schema("type Query { a: String b: String }")
+    assert schema.query_type is not None
+    fields = schema.query_type.fields
+    for field in fields.values():
+        field.resolve = str
+
+    guard(schema, {"Query.a": OPEN, "Query.b": Scope.COSTS})
+
+    assert (fields["a"].resolve is str, fields["b"].resolve is str) == (True, False)
 
 
 @pytest.mark.parametrize(
