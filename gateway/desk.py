@@ -74,7 +74,9 @@ class Desk:
         token = rest.strip()
         try:
             if is_key(token):
-                return self.keys.holder(token)
+                caller = self.keys.holder(token)
+                structlog.contextvars.bind_contextvars(key=caller.key_id)
+                return caller
             return self.runtime.tokens.verify(token)
         except Unauthenticated as refusal:
             raise _untrusted(str(refusal)) from refusal

@@ -1,5 +1,6 @@
 """API keys: who is believed for one, within which bound, and what never leaves the gateway."""
 
+import asyncio
 import logging
 import re
 import subprocess
@@ -153,6 +154,27 @@ async def test_keys_are_believed_for_a_while_when_the_store_is_away(ring: Ring) 
 def test_nobody_is_believed_before_the_first_reading() -> None:
     with pytest.raises(BackendUnavailable):
         Ring().ring.holder(mint()[0])
+
+
+async def test_a_process_knows_new_and_revoked_keys_without_a_restart(ring: Ring) -> None:
+    other = KeyRing(ring.store.callers, ring.clock, 0.001)
+
+    async def read_again() -> None:
+        before = ring.asked["callers.api_keys"]
+        async with asyncio.timeout(5):
+            # The second that begins from now on is behind one that has seen it all.
+            while ring.asked["callers.api_keys"] < before + 2:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.001)
+
+    async with other.kept():
+        text, key = await ring.keep()
+        await read_again()
+        assert other.holder(text).subject == "partner:agency-1"
+
+        await ring.store.callers.save_api_key(replace(key, revoked_at=NOON))
+        await read_again()
+        with pytest.raises(Unauthenticated, match="this API key was revoked"):
+            other.holder(text)
 
 
 class Away:

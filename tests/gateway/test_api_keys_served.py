@@ -60,6 +60,8 @@ async def test_a_key_holds_and_its_successor_is_the_same_caller(house: House) ->
 
     assert held["reservation"]["status"] == "HELD"
     assert again == held
+    used = [line["key"] for line in house.lines if "key" in line]
+    assert used == [first[4:14], second[4:14]]
     assert (await house.post({"query": PROMISE})).json() == promised(6)
 
 

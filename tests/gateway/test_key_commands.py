@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from connectors.stores.memory.engine import open_memory
 from gateway.__main__ import _told
 from gateway.__main__ import app as gateway
 from gateway.api_keys import digest_of
-from gateway.bootstrap import Place
+from gateway.bootstrap import Place, place_in
 from gateway.key_commands import DEFAULT_SCOPES, Door, keys_app
 from tests.support import Clock
 
@@ -75,6 +76,20 @@ def test_a_key_is_hashed_at_rest(keys: Desk) -> None:
     assert kept.digest in at_rest
     assert text[15:] not in at_rest
     assert kept.digest not in repr(kept)
+
+
+def test_no_file_of_a_store_holds_a_key(tmp_path: Path) -> None:
+    async def make() -> None:
+        await place_in(tmp_path).open().close()
+
+    asyncio.run(make())
+
+    told = RUN.invoke(gateway, ["keys", "create", "agency-1", "--data", str(tmp_path)])
+
+    secret = told.stdout.strip()[15:].encode()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert (told.exit_code, len(secret), len(files) > 0) == (0, 49, True)
+    assert [path.name for path in files if secret in path.read_bytes()] == []
 
 
 def test_the_list_shows_no_digest_and_no_secret(keys: Desk) -> None:
@@ -163,7 +178,7 @@ def test_what_is_not_there_is_neither_rotated_nor_revoked(keys: Desk) -> None:
     assert (revoked.exit_code, "there is no key 0123456789" in revoked.stderr) == (1, True)
 
 
-def test_the_command_line_has_them_with_examples(tmp_path: Any) -> None:
+def test_the_command_line_has_them_with_examples(tmp_path: Path) -> None:
     told = {
         name: RUN.invoke(gateway, ["keys", name, "--help"]).stdout
         for name in ("create", "list", "rotate", "revoke")
