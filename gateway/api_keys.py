@@ -132,6 +132,7 @@ class KeyRing:
         self._pause_seconds = pause_seconds
         self._ticks = ticks
         self._keys: Mapping[str, ApiKey] = {}
+        self._callers: Mapping[str, Principal] = {}
         self._read: Sequence[ApiKey] = ()
         self._good_until: float | None = None
         self._listening: dict[object, tuple[str, Callable[[], None]]] = {}
@@ -142,6 +143,7 @@ class KeyRing:
         found = await self._store.api_keys()
         if found != self._read:
             self._keys = {key.id: key for key in found}
+            self._callers = {key.id: _principal(key) for key in found}
             self._read = found
         self._good_until = began + self._pause_seconds * BELIEVED_READINGS
         now = self._clock()
@@ -169,7 +171,7 @@ class KeyRing:
                 raise Unauthenticated("this API key was revoked")
             case KeyState.EXPIRED:
                 raise Unauthenticated("this API key has expired")
-        return _principal(key)
+        return self._callers[id]
 
     @contextmanager
     def ending(self, caller: Principal, end: Callable[[], None]) -> Iterator[None]:

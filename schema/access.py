@@ -196,6 +196,13 @@ def guard(schema: GraphQLSchema, table: Table = ACCESS) -> None:
             _lay(schema, owner, field, ask)
 
 
+def refuses(field: GraphQLField, ask: Ask) -> bool:
+    """Says whether a field that is not at the root refuses who lacks what it asks for, since it
+    can be neither masked nor null.
+    """
+    return isinstance(ask, Scope) and is_non_null_type(field.type)
+
+
 def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, ask: Ask) -> None:
     """Lays what a field asks over what it does; where it asks nothing, the field stays as it is."""
     if owner is schema.mutation_type:
@@ -207,7 +214,7 @@ def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, a
         field.subscribe = _refusing(field.subscribe, ask)
     elif isinstance(ask, Masked):
         field.resolve = _masking(_resolve_of(field), ask)
-    elif owner is schema.query_type or is_non_null_type(field.type):
+    elif owner is schema.query_type or refuses(field, ask):
         field.resolve = _refusing(_resolve_of(field), ask)
     else:
         field.resolve = _hiding(_resolve_of(field), ask)

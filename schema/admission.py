@@ -1,11 +1,13 @@
 """Whether a mutation may run at all, said before any part of it has.
 
-The fields of a mutation run one after the other. Were a denied one refused in its turn, those
-before it would be done, and the caller could not tell by the refusal. What only the field itself
-can know, such as whose order it is about, is refused in its turn all the same.
+The fields of a mutation run one after the other, and what is asked of their answers comes last.
+Were a denied field refused in its turn, those before it would be done, and the caller could not
+tell by the refusal. What only the field itself can know, such as whose order it is about, is
+refused in its turn all the same.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -15,36 +17,43 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_named_type,
 )
 from strawberry.extensions import SchemaExtension
 
 from resolvers.access import Principal
 from resolvers.domain.errors import Denied
-from schema.access import ACCESS, require
-
-_ROOT = "Mutation"
+from schema.access import ACCESS, refuses, require, row_of
 
 
 class Admission(SchemaExtension):
-    """Refuses a mutation whole of which the caller may not do a part. Stands behind ``Limits``."""
+    """Refuses a mutation whole of which the caller may not do or see a part. Stands behind
+    ``Limits``.
+    """
 
     def on_validate(self) -> Iterator[None]:
-        """Looks at the fields at the root, if the document is otherwise good."""
+        """Looks at every field of a mutation, if the document is otherwise good."""
         context = self.execution_context
         document = context.graphql_document
         if document is not None and not context.pre_execution_errors:
             operation = _operation(document, context.operation_name)
             if operation is not None and operation.operation is OperationType.MUTATION:
-                asked = _Asked(_fragments(document), _said(operation, context.variables or {}))
-                fields = asked.fields(operation.selection_set)
+                core = context.schema._schema  # noqa: SLF001  # the library has no other door to it
+                said = _said(operation, context.variables or {})
+                asked = _Asked(core, _fragments(document), said)
                 caller = context.context.ctx.principal
-                context.pre_execution_errors = list(_denials(caller, fields))
+                context.pre_execution_errors = list(asked.denials(operation, caller))
         yield
 
 
@@ -63,21 +72,6 @@ def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {node.name.value: node for node in found}
 
 
-def _denials(caller: Principal, fields: Iterator[FieldNode]) -> Iterator[GraphQLError]:
-    """The refusals of the fields that a caller may not ask for; each name once."""
-    told = set()
-    for field in fields:
-        name = field.name.value
-        row = f"{_ROOT}.{name}"
-        if name in told or row not in ACCESS:  # __typename does nothing
-            continue
-        told.add(name)
-        try:
-            require(caller, ACCESS[row], nobody=False)
-        except Denied as denied:
-            yield GraphQLError(str(denied), [field], original_error=denied)
-
-
 def _said(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """What each variable is, by the request or else by its default."""
     given = {}
@@ -88,29 +82,66 @@ def _said(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> M
     return {**given, **variables}
 
 
+@dataclass(frozen=True, slots=True)
 class _Asked:
-    """The fields that run at the root of an operation."""
+    """What an operation asks for, by the type that has it."""
 
-    def __init__(
-        self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
-    ) -> None:
-        self._fragments = fragments
-        self._variables = variables
-        self._visited: set[str] = set()
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+    visited: set[str] = field(default_factory=set)
 
-    def fields(self, selections: SelectionSetNode) -> Iterator[FieldNode]:
-        """The fields of a selection and of its fragments, but those that are skipped."""
+    def denials(
+        self, operation: OperationDefinitionNode, caller: Principal
+    ) -> Iterator[GraphQLError]:
+        """The refusals of the fields that a caller may not ask for; each field once."""
+        told: set[str] = set()
+        for owner, node in self._fields(self.schema.mutation_type, operation.selection_set):
+            name = node.name.value
+            row = row_of(ACCESS, owner.name, name)
+            if row is None or f"{owner.name}.{name}" in told:  # __typename has no row
+                continue
+            told.add(f"{owner.name}.{name}")
+            at_root = owner is self.schema.mutation_type
+            if not at_root and not refuses(owner.fields[name], ACCESS[row]):
+                continue
+            try:
+                require(caller, ACCESS[row], nobody=not at_root)
+            except Denied as denied:
+                yield GraphQLError(str(denied), [node], original_error=denied)
+
+    def _fields(
+        self, owner: GraphQLNamedType | None, selections: SelectionSetNode
+    ) -> Iterator[tuple[GraphQLObjectType, FieldNode]]:
+        """The fields of a selection, of its fragments, and of what they lead to, but those that are
+        left out. What several types have in common asks for nothing itself.
+        """
         for node in selections.selections:
             if self._is_left_out(node):
                 continue
             if isinstance(node, FieldNode):
-                yield node
+                yield from self._field(owner, node)
             elif isinstance(node, FragmentSpreadNode):
-                if node.name.value not in self._visited:
-                    self._visited.add(node.name.value)
-                    yield from self.fields(self._fragments[node.name.value].selection_set)
-            else:
-                yield from self.fields(node.selection_set)  # type: ignore[attr-defined]
+                if node.name.value not in self.visited:
+                    self.visited.add(node.name.value)
+                    fragment = self.fragments[node.name.value]
+                    named = self.schema.type_map[fragment.type_condition.name.value]
+                    yield from self._fields(named, fragment.selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                narrowed = self.schema.type_map[condition.name.value] if condition else owner
+                yield from self._fields(narrowed, node.selection_set)
+
+    def _field(
+        self, owner: GraphQLNamedType | None, node: FieldNode
+    ) -> Iterator[tuple[GraphQLObjectType, FieldNode]]:
+        if isinstance(owner, GraphQLObjectType):
+            yield owner, node
+        if node.selection_set is not None and isinstance(
+            owner, GraphQLObjectType | GraphQLInterfaceType
+        ):
+            led_to = get_named_type(owner.fields[node.name.value].type)
+            yield from self._fields(led_to, node.selection_set)
 
     def _is_left_out(self, node: SelectionNode) -> bool:
         """Says whether a directive takes it out; what is no truth value is refused later."""
@@ -123,5 +154,5 @@ class _Asked:
 
     def _truth(self, value: ValueNode) -> object:
         if isinstance(value, VariableNode):
-            return self._variables.get(value.name.value)
+            return self.variables.get(value.name.value)
         return value.value if isinstance(value, BooleanValueNode) else None

@@ -1,12 +1,14 @@
 """A mutation of which the caller may not do a part is refused whole, before any of it ran."""
 
+from dataclasses import replace
+
 import pytest
 
 from resolvers.access import NOBODY, Principal, Role, Scope
 from schema.info import RequestContext
 from schema.operations import Operation, run
 from tests.schema.asking import ask, schema_of
-from tests.support import ASSOCIATE, GUEST, PARTNER, SHOPPER, SKU, Shop
+from tests.support import ASSOCIATE, GUEST, MANAGER, PARTNER, SHOPPER, SKU, Shop
 
 HOLD = """reserveStock(input: {
   idempotencyKey: "k", channel: "mini-program", lines: [{sku: "BT-0001-30ML", quantity: 1}]
@@ -95,3 +97,26 @@ async def test_a_narrowed_caller_does_what_is_left_and_nothing_else(shop: Shop) 
     assert order.errors[0]["message"] == "this key may not do this; it asks for orders:own"
     assert order.errors[0]["path"] == ["orders"]
     assert watched.data["variant"] == {"sku": SKU, "unitCost": None}
+
+
+LEDGER = "adjustStock(input: %s) { stockLevel { ...deep } userErrors { code } }"
+DEEP = "fragment deep on StockLevel { onHand entries(first: 1) { nodes { kind } } }"
+INPUT = """{
+  idempotencyKey: "k", sku: "BT-0001-30ML", locationCode: "ST-01", delta: 1, reason: RECEIPT
+}"""
+
+
+async def test_what_may_be_done_but_not_seen_is_not_done(shop: Shop) -> None:
+    """Its answer could be told neither whole nor in part: ``entries`` is never null."""
+    blind = replace(MANAGER, narrowed_to=frozenset({Scope.ADJUST}))
+
+    denied = await ask(shop, f"mutation {{ {LEDGER % INPUT} }} {DEEP}", blind)
+    seen = await ask(shop, f"mutation {{ {LEDGER % INPUT} }} {DEEP}", MANAGER)
+
+    [error] = denied.errors
+    assert (error["message"], error["locations"]) == (
+        "this key may not do this; it asks for stock:history",
+        [{"line": 3, "column": 90}],
+    )
+    assert denied.data is None
+    assert seen.errors == []
