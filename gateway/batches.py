@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 
 from gateway.desk import Desk
-from gateway.wire import TurnedAway, malformed
+from gateway.wire import Asked, TurnedAway, malformed, require_short
 from resolvers.access import Principal
-from schema.operations import Answer, Kind, Operation
+from schema.operations import Answer, Kind
 
 
 async def answered(
-    desk: Desk, operations: Sequence[Operation], caller: Principal, request_id: str
+    desk: Desk, asked: Sequence[Asked], caller: Principal, request_id: str, client: str
 ) -> list[Any]:
     """The answers to some operations, in their order; they run one after another.
 
@@ -28,6 +28,8 @@ async def answered(
     Raises:
         TurnedAway: one of them may not run now, or never in a list.
     """
+    operations = [desk.operation(each, caller, client) for each in asked]
+    require_short([operation.document for operation in operations])
     kinds = [desk.admit(operation, caller) for operation in operations]
     if Kind.SUBSCRIPTION in kinds:
         raise malformed("a subscription needs a WebSocket, graphql-transport-ws")
