@@ -21,7 +21,8 @@ from graphql import (
     validate,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from schema.one_of import OneOfRule
 
 TOKENS_MAX = 1000
 """Most words of a document, unless the settings say another number."""
@@ -114,7 +115,7 @@ def invalid(
         rules: list[type[ASTValidationRule]] = [
             *specified_rules,
             MaybeNullValidationRule,
-            OneOfInputValidationRule,
+            OneOfRule,
         ]
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
