@@ -71,7 +71,7 @@ def serve(
         settings = load(config, os.environ)
         listen = settings.server.host if host is None else host
         at = settings.server.port if port is None else port
-        serving.serve(settings, _ready(data), listen, at)
+        serving.serve(settings, _ready(data), listen, at, lambda: load(config, os.environ))
 
 
 @app.command(epilog="Example: gateway schema > schema.graphql")

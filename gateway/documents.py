@@ -86,6 +86,19 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+Stamp = tuple[int, int, int] | None
+"""What tells a file from the one that was there before; None: there is none."""
+
+
+def stamp_of(path: str | None) -> Stamp:
+    """The stamp of a manifest now."""
+    try:
+        found = None if path is None else Path(path).stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """What a library goes by: the settings, and the manifest that they name."""
@@ -93,6 +106,7 @@ class Edition:
     settings: Documents = field(default_factory=Documents)
     manifest: Manifest = field(default_factory=Manifest)
     faulty: tuple[Faulty, ...] = ()
+    stamp: Stamp = None
 
     @property
     def keeps(self) -> bool:
@@ -135,6 +149,7 @@ class Library:
         """
         if settings.manifest is None:
             return Edition(settings)
+        stamp = stamp_of(settings.manifest)  # before it is read: a later file has another one
         try:
             manifest = read_manifest(Path(settings.manifest))
         except Unreadable as error:
@@ -149,7 +164,7 @@ class Library:
                     for at in faulty[:FAULTY_TOLD]
                 ]
             )
-        return Edition(settings, manifest, tuple(faulty))
+        return Edition(settings, manifest, tuple(faulty), stamp)
 
     def adopt(self, edition: Edition) -> None:
         """Goes by something else from now on; requests that are under way have what they asked."""

@@ -21,8 +21,8 @@ DOCUMENTS_MAX = 5000
 ID_CHARS_MAX = 256
 
 REMEMBERED = 128
-"""Documents of a manifest that are read and validated for good when it is looked over: half of what
-a process remembers. The others are when they are first asked for."""
+"""Documents of a manifest that are read and validated for those who ask when it is looked over: half
+of what a process remembers. The others are when they are first asked for."""
 
 SHA256 = "sha256:"
 """What an id begins with that is the hash of its document."""
