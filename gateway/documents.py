@@ -7,6 +7,7 @@ request names one stands in ``gateway.wire``, how a manifest is read in ``gatewa
 import logging
 import re
 from collections import OrderedDict
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -109,6 +110,11 @@ class Edition:
     stamp: Stamp = None
 
     @property
+    def sound(self) -> Set[str]:
+        """Hashes of documents that can run."""
+        return self.manifest.by_hash.keys() - {at.entry.hash for at in self.faulty}
+
+    @property
     def keeps(self) -> bool:
         """Whether clients may have documents kept."""
         return self.settings.automatic and self.settings.trusted != ENFORCE
@@ -156,7 +162,7 @@ class Library:
             expected = "a manifest of documents by id, or Apollo's"
             told = f"{settings.manifest}: {error}"
             raise SettingsError([Problem("documents.manifest", expected, told)]) from error
-        faulty = look_over(manifest, self._faults)
+        faulty = look_over(manifest, self._faults, self.edition.sound)
         if faulty and settings.trusted == ENFORCE:
             raise SettingsError(
                 [
