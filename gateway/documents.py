@@ -7,7 +7,7 @@ request names one stands in ``gateway.wire``, how a manifest is read in ``gatewa
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -110,7 +110,7 @@ class Edition:
     stamp: Stamp = None
 
     @property
-    def sound(self) -> Set[str]:
+    def sound(self) -> AbstractSet[str]:
         """Hashes of documents that can run."""
         return self.manifest.by_hash.keys() - {at.entry.hash for at in self.faulty}
 
