@@ -116,7 +116,10 @@ async def test_anything_else_is_refused_before_it_is_read(tmp_path: Path) -> Non
         await talk.subscribe("1", FREE)
         said = await talk.message()
 
-    for answer in (got, listed, streamed):
+    ran, refused = listed.json()
+    assert (listed.status_code, list(ran)) == (200, ["data"])
+    assert refused["errors"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+    for answer in (got, streamed):
         assert (answer.status_code, told(answer)) == (403, NOT_TRUSTED)
     assert (said["type"], said["id"]) == ("error", "1")
     assert said["payload"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
@@ -200,6 +203,8 @@ async def test_sockets_and_streams_take_names_too(tmp_path: Path) -> None:
     await house.stocked("WH-01", 7)
 
     streamed = await house.post({"documentId": "ask"}, **EVENTS)
+    async with house.client() as client:
+        got = await client.get("/graphql", params={"documentId": "ask"}, headers=EVENTS)
     async with talking(house.app) as talk:
         await talk.event()
         await talk.introduce()
@@ -210,6 +215,7 @@ async def test_sockets_and_streams_take_names_too(tmp_path: Path) -> None:
         missing = await talk.message()
 
     assert '"channels"' in streamed.text
+    assert got.text == streamed.text
     assert state["payload"] == {"data": {"stockChanged": {"onHand": 7}}}
     assert missing["payload"][0]["extensions"]["code"] == "PERSISTED_DOCUMENT_NOT_FOUND"
 
@@ -317,6 +323,26 @@ async def test_guests_do_not_push_out_what_callers_had_kept(tmp_path: Path) -> N
     assert (await house.post(persisted(ASK))).json()["data"]["channels"]
     kept = [(await house.post(persisted(document))).json().get("data") for document in others]
     assert kept == [None, {"a1": "Query"}, {"a2": "Query"}]
+
+
+async def test_in_a_list_a_hash_that_is_not_known_is_told_in_its_place(tmp_path: Path) -> None:
+    house = await opened(tmp_path, batch_max=3)
+
+    answer = await house.post([persisted(ASK), {"query": FREE}, persisted(FREE, query=FREE)])
+
+    missing, *others = answer.json()
+    assert missing["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    assert others == [{"data": {"__typename": "Query"}}] * 2
+    assert (await house.post([persisted(FREE)])).json() == others[:1]
+
+
+async def test_named_documents_of_a_list_are_together_no_longer_than_one(tmp_path: Path) -> None:
+    long = FREE + " " * (SOURCE_CHARS_MAX // 2)
+    house = await trusting(tmp_path, {"long": long}, batch_max=2)
+
+    answer = await house.post([{"documentId": "long"}] * 2)
+
+    assert (answer.status_code, told(answer)[0]) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize("settings", [{"automatic": False}, {"trusted": "enforce"}])
