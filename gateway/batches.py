@@ -23,7 +23,8 @@ async def answered(
 
     All are admitted before the first runs, so that a caller who has sent too much is told so before
     half of it is done. Together they get the time of one; what is not answered then is told in its
-    place, and what was answered before stays; so is one whose document is not known, or not trusted.
+    place, and what was answered before stays. A document that is not known, or not trusted, is told
+    in its place too.
 
     Raises:
         TurnedAway: one of them may not run now, or never in a list.

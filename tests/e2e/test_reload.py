@@ -73,20 +73,22 @@ def test_a_signal_takes_files_over_while_requests_are_answered(tmp_path: Path) -
         asking = [threading.Thread(target=ask) for _ in range(3)]
         for thread in asking:
             thread.start()
-        for at in range(1, HANG_UPS + 1):
-            manifest(tmp_path, "{ channels { name } }" if at % 2 else "{ channels { code } }")
+        try:
+            for at in range(1, HANG_UPS + 1):
+                manifest(tmp_path, "{ channels { name } }" if at % 2 else "{ channels { code } }")
+                os.kill(child.process.pid, signal.SIGHUP)
+                until_logged(child, "settings taken over", at)
+                until_heard(heard, NAME if at % 2 else CODE)
+            config.write_text(SETTINGS + "[serverr]\n")
             os.kill(child.process.pid, signal.SIGHUP)
-            until_logged(child, "settings taken over", at)
-            until_heard(heard, NAME if at % 2 else CODE)
-        config.write_text(SETTINGS + "[serverr]\n")
-        os.kill(child.process.pid, signal.SIGHUP)
-        until_logged(child, "settings not taken over, all stays as it was")
-        config.write_text(SETTINGS.replace('"Web"', '"Shop"'))
-        os.kill(child.process.pid, signal.SIGHUP)
-        until_logged(child, "changed, but not before a restart: channels")
-        over.set()
-        for thread in asking:
-            thread.join()
+            until_logged(child, "settings not taken over, all stays as it was")
+            config.write_text(SETTINGS.replace('"Web"', '"Shop"'))
+            os.kill(child.process.pid, signal.SIGHUP)
+            until_logged(child, "changed, but not before a restart: channels")
+        finally:
+            over.set()
+            for thread in asking:
+                thread.join()
         free = child.ask("{ channels { code } }  ")
         assert child.stop() == 0
 

@@ -78,9 +78,11 @@ async def serving(files: Files, *, look_seconds: float = 0) -> AsyncIterator[Sho
 
     reloader = Reloader(runtime, desk.library, listeners, origins, again)
     task = asyncio.create_task(reloader.run())
-    yield Shop(house, listeners, reloader)
-    task.cancel()
-    await runtime.close()
+    try:
+        yield Shop(house, listeners, reloader)
+    finally:
+        task.cancel()
+        await runtime.close()
 
 
 async def told(caplog: pytest.LogCaptureFixture, words: str) -> str:
