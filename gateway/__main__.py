@@ -15,8 +15,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import bootstrap, doctor, key_commands, schema_text, serving, store_commands
-from gateway.settings import Settings, SettingsError, Storage, load, load_store
+from gateway import (
+    bootstrap,
+    doctor,
+    document_commands,
+    key_commands,
+    schema_text,
+    serving,
+    store_commands,
+)
+from gateway.manifests import Unreadable
+from gateway.settings import Limits, Settings, SettingsError, Storage, load, load_store
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
 from resolvers.domain.errors import CommerceError
@@ -70,7 +79,7 @@ def serve(
         settings = load(config, os.environ)
         listen = settings.server.host if host is None else host
         at = settings.server.port if port is None else port
-        serving.serve(settings, _ready(data), listen, at)
+        serving.serve(settings, _ready(data), listen, at, lambda: load(config, os.environ))
 
 
 @app.command(epilog="Example: gateway schema > schema.graphql")
@@ -195,6 +204,32 @@ def copy_store(
         one = _named(source) or bootstrap.place_in(_existing(source))
         other = _named(target) or bootstrap.place_in(_ready(target))
         store_commands.copy(one, other)
+
+
+documents = typer.Typer(help="Look over documents of clients.", no_args_is_help=True)
+app.add_typer(documents, name="documents")
+
+
+@documents.command("check", epilog="Example: gateway documents check manifest.json --json")
+def check_documents(
+    manifest: Annotated[Path, typer.Argument(help="The file, as Relay or Apollo write it.")],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings, if its limits differ.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Say it for programs.")] = False,
+) -> None:
+    """Hold a manifest against the schema and its limits: which documents cannot run, and why."""
+    with _told():
+        limits = Limits() if config is None else load(config, os.environ).limits
+        try:
+            text, sound = document_commands.check(manifest, limits, as_json=as_json)
+        except Unreadable as error:
+            _say(f"{manifest}: {error}")
+            raise typer.Exit(2) from error
+    sys.stdout.write(text + "\n")
+    if not sound:
+        raise typer.Exit(1)
 
 
 def main() -> None:

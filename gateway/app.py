@@ -20,7 +20,7 @@ from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
-from gateway.http_layers import layers
+from gateway.http_layers import Origins, layers
 from gateway.listeners import Listeners
 from gateway.telemetry import Metrics, Telemetry
 
@@ -32,11 +32,15 @@ EXAMPLE_SKU, EXAMPLE_CHANNEL = "BT-0001-30ML", "mini-program"
 
 
 def create_app(
-    runtime: Runtime, desk: Desk | None = None, listeners: Listeners | None = None
+    runtime: Runtime,
+    desk: Desk | None = None,
+    listeners: Listeners | None = None,
+    origins: Origins | None = None,
 ) -> Starlette:
     """The application of a runtime. Its lifespan runs the workers; the runtime is not closed.
 
-    Whoever gives ``listeners`` can send them away before the server stops.
+    Whoever gives ``listeners`` can send them away before the server stops; whoever gives
+    ``origins``, exchange them.
     """
     listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
@@ -54,7 +58,7 @@ def create_app(
             Route(
                 "/graphql",
                 GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
-                middleware=layers(server),
+                middleware=layers(origins or Origins(server.allowed_origins)),
             ),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),

@@ -11,32 +11,38 @@ from typing import Any
 import structlog
 
 from gateway.desk import Desk
-from gateway.wire import TurnedAway, malformed
+from gateway.wire import Asked, TurnedAway, malformed, require_short
 from resolvers.access import Principal
 from schema.operations import Answer, Kind, Operation
 
 
 async def answered(
-    desk: Desk, operations: Sequence[Operation], caller: Principal, request_id: str
+    desk: Desk, asked: Sequence[Asked], caller: Principal, request_id: str, client: str
 ) -> list[Any]:
     """The answers to some operations, in their order; they run one after another.
 
     All are admitted before the first runs, so that a caller who has sent too much is told so before
     half of it is done. Together they get the time of one; what is not answered then is told in its
-    place, and what was answered before stays.
+    place, and what was answered before stays. A document that is not known, or not trusted, is told
+    in its place too.
 
     Raises:
         TurnedAway: one of them may not run now, or never in a list.
     """
-    kinds = [desk.admit(operation, caller) for operation in operations]
+    found = [_found(desk, each, caller, client) for each in asked]
+    operations = [each for each in found if isinstance(each, Operation)]
+    require_short([operation.document for operation in operations])
+    kinds = [desk.admit(each, caller) if isinstance(each, Operation) else None for each in found]
     if Kind.SUBSCRIPTION in kinds:
         raise malformed("a subscription needs a WebSocket, graphql-transport-ws")
     until = asyncio.get_running_loop().time() + desk.deadline_seconds
     bodies: list[Any] = []
     codes: set[str] = set()
-    for operation, kind in zip(operations, kinds, strict=True):
+    for each, kind in zip(found, kinds, strict=True):
         try:
-            answering = partial(desk.answer, operation, kind, caller, request_id)
+            if isinstance(each, TurnedAway):
+                raise each
+            answering = partial(desk.answer, each, kind, caller, request_id)
             answer = await _within(until, answering)
         except TurnedAway as refusal:
             desk.turned_away(refusal, kind)
@@ -48,6 +54,14 @@ async def answered(
     told = {"operation": f"list of {len(bodies)}", "result": "errors" if codes else "ok"}
     structlog.contextvars.bind_contextvars(**told, **({"codes": sorted(codes)} if codes else {}))
     return bodies
+
+
+def _found(desk: Desk, asked: Asked, caller: Principal, client: str) -> Operation | TurnedAway:
+    """An operation with its document, or why it has none."""
+    try:
+        return desk.operation(asked, caller, client)
+    except TurnedAway as refusal:
+        return refusal
 
 
 async def _within(until: float, answering: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -16,13 +16,15 @@ from starlette.datastructures import Address
 
 from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
+from gateway.documents import Library
 from gateway.limits import Allowance, Crowd
 from gateway.settings import Limits
 from gateway.telemetry import Telemetry
-from gateway.wire import TurnedAway
+from gateway.wire import Asked, TurnedAway
 from resolvers.access import NOBODY, Principal
 from resolvers.domain.errors import Unauthenticated, Unready
 from schema.info import RequestContext
+from schema.inspection import faults
 from schema.operations import (
     REFUSED_COST,
     Answer,
@@ -57,6 +59,7 @@ class Desk:
     bounds: Bounds
     deadline_seconds: float
     show_cost: bool
+    library: Library
 
     def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none, from
@@ -83,6 +86,14 @@ class Desk:
         except Unready as refusal:
             raise _later(503, refusal.code, refusal.message, 1) from refusal
 
+    def operation(self, asked: Asked, caller: Principal, client: str) -> Operation:
+        """What a request asks to run, with its document: sent, or found by its name.
+
+        Raises:
+            TurnedAway: there is no document of this name, or this one may not run here.
+        """
+        return self.library.operation(asked, caller, client)
+
     def admit(self, operation: Operation, caller: Principal) -> Kind | None:
         """Says what kind an operation is, and whether its caller may send it now.
 
@@ -104,6 +115,8 @@ class Desk:
         if wait > 0:
             told = f"this caller has not saved the {points:,} points that this costs"
             raise _later(429, "THROTTLED", told, wait)
+        if asked is not None and operation.keep_as is not None:
+            self.library.keep(operation.keep_as, operation.document, caller)
         return None if asked is None else asked.kind
 
     async def answer(
@@ -185,13 +198,22 @@ def _payer(caller: Principal) -> str:
 
 
 def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
-    """Where the operations of a runtime are taken in, within the limits of its settings."""
+    """Where the operations of a runtime are taken in, within the limits of its settings.
+
+    Raises:
+        SettingsError: the manifest of trusted documents cannot be used.
+    """
     limits = runtime.settings.limits
     bounds = bounds_of(limits)
+    schema = build_schema(bounds)
+    library = Library(
+        lambda document, remember: faults(schema, document, bounds, remember=remember), telemetry
+    )
+    library.adopt(library.opened(runtime.settings.documents))
     return Desk(
         runtime,
         KeyRing(runtime.store.callers, runtime.clock, runtime.settings.auth.key_pause_seconds),
-        build_schema(bounds),
+        schema,
         telemetry,
         Allowance(runtime.settings.server.mutations_per_second),
         Allowance(limits.cost_per_second, saved_max=limits.cost_saved_max),
@@ -199,6 +221,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         bounds,
         limits.deadline_seconds,
         limits.show_cost,
+        library,
     )
 
 

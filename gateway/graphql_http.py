@@ -17,18 +17,20 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.batches import answered
 from gateway.desk import Desk
+from gateway.documents import client_of
 from gateway.wire import (
     BYTES_MAX,
+    Asked,
     TurnedAway,
+    all_asked_of,
+    asked_of,
     decoded,
     encoded,
     malformed,
-    operation_of,
-    operations_of,
     require_said_once,
 )
 from resolvers.domain.errors import Forbidden, Unauthenticated
-from schema.operations import Answer, Kind, Operation
+from schema.operations import Answer, Kind
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -74,18 +76,21 @@ class GraphqlHttp:
             media = accepted(request.headers.getlist("accept"))
             caller = self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await asked_in(request, self._batch_max, self._body_seconds)
-            if not isinstance(asked, Operation):
-                answers = await answered(self._desk, asked, caller, request_id)
+            client = client_of(request.headers)
+            if not isinstance(asked, Asked):
+                answers = await answered(self._desk, asked, caller, request_id, client)
                 return _response(answers, 200, media, {})
-            kind = self._desk.admit(asked, caller)
+            operation = self._desk.operation(asked, caller, client)
+            kind = self._desk.admit(operation, caller)
             _require_fitting(request.method, kind)
             shown = request.headers.get("x-cost") == "1"
-            answer = await self._desk.answer(asked, kind, caller, request_id, show_cost=shown)
+            answer = await self._desk.answer(operation, kind, caller, request_id, show_cost=shown)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
             structlog.contextvars.bind_contextvars(codes=[refusal.code])
             body = {"errors": [refusal.error(request_id)]}
-            return _response(body, refusal.status, media, refusal.headers)
+            status = refusal.status_in_json if media == JSON else refusal.status
+            return _response(body, status, media, refusal.headers)
         status = _status(answer, media)
         told = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
         return _response(answer.body, status, media, told)
@@ -122,7 +127,7 @@ def _not_allowed(allow: str, message: str) -> TurnedAway:
 
 async def asked_in(
     request: Request, batch_max: int = 0, seconds: float = BODY_SECONDS
-) -> Operation | list[Operation]:
+) -> Asked | list[Asked]:
     """What a request asks for: by GET in its query string, by POST in its body.
 
     A list if the body is one, of at most ``batch_max`` operations. A body has ``seconds`` to come.
@@ -136,7 +141,7 @@ async def asked_in(
     return await _sent(request, batch_max, seconds)
 
 
-async def operation_in(request: Request, seconds: float = BODY_SECONDS) -> Operation:
+async def one_asked_in(request: Request, seconds: float = BODY_SECONDS) -> Asked:
     """The one operation that a stream is asked for. A browser's own reader of streams can send no
     header of ours, so that by GET none is asked for: who may open one is seen by its origin.
 
@@ -144,20 +149,21 @@ async def operation_in(request: Request, seconds: float = BODY_SECONDS) -> Opera
         TurnedAway: nothing that can be read.
     """
     asked = _asked(request) if request.method == "GET" else await _sent(request, 0, seconds)
-    assert isinstance(asked, Operation), "a list is refused unless some are allowed"
+    assert isinstance(asked, Asked), "a list is refused unless some are allowed"
     return asked
 
 
-def _asked(request: Request) -> Operation:
+def _asked(request: Request) -> Asked:
     """The operation in a query string; variables and extensions are JSON in it."""
     given = request.query_params
     if len(given.multi_items()) > len(given):
         raise malformed("the query string says a parameter twice")
-    body: dict[str, object] = {name: given.get(name) for name in ("query", "operationName")}
+    plain = ("query", "documentId", "operationName")
+    body: dict[str, object] = {name: given.get(name) for name in plain}
     for name in ("variables", "extensions"):
         if given.get(name):
             body[name] = decoded(given[name], f'"{name}"')
-    return operation_of(body, "the query string")
+    return asked_of(body, "the query string")
 
 
 def _require_deliberate(headers: Headers) -> None:
@@ -174,7 +180,7 @@ def _require_deliberate(headers: Headers) -> None:
         )
 
 
-async def _sent(request: Request, batch_max: int, seconds: float) -> Operation | list[Operation]:
+async def _sent(request: Request, batch_max: int, seconds: float) -> Asked | list[Asked]:
     """The operation in a body, or its list of them."""
     _require_plain_json(request.headers)
     try:
@@ -189,7 +195,7 @@ async def _sent(request: Request, batch_max: int, seconds: float) -> Operation |
             headers={"Connection": "close"},
         ) from late
     body = decoded(text, "the body")
-    asked = operation_of(body) if batch_max == 0 else operations_of(body, batch_max)
+    asked = asked_of(body) if batch_max == 0 else all_asked_of(body, batch_max)
     require_said_once(text)
     return asked
 

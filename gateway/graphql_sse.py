@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.desk import Desk
-from gateway.graphql_http import GRAPHQL, JSON, operation_in, weight_of
+from gateway.documents import client_of
+from gateway.graphql_http import GRAPHQL, JSON, one_asked_in, weight_of
 from gateway.listeners import Ending, Full, Listeners
 from gateway.origins import may_connect
 from gateway.timers import Later, Timers, later
@@ -73,7 +74,8 @@ class GraphqlStreams:
         try:
             self._require_known_page(request)
             caller = self._desk.caller(request.headers.get("authorization"), request.client)
-            operation = await operation_in(request)
+            asked = await one_asked_in(request)
+            operation = self._desk.operation(asked, caller, client_of(request.headers))
             kind = self._desk.admit(operation, caller)
             _require_post(request.method, kind)
             with self._seated(caller) as ending:

@@ -15,13 +15,14 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.desk import Desk
+from gateway.documents import client_of
 from gateway.listeners import Ending, Full, Listeners, Seat
 from gateway.origins import may_connect
 from gateway.settings_process import Sockets
 from gateway.timers import Later, Timers, later
-from gateway.wire import BYTES_MAX, TurnedAway, decoded, encoded, error, internal, operation_of
+from gateway.wire import BYTES_MAX, Asked, TurnedAway, asked_of, decoded, encoded, error, internal
 from resolvers.access import NOBODY, Principal
-from schema.operations import Answer, Kind, Operation
+from schema.operations import Answer, Kind
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -248,7 +249,7 @@ class _Connection:
         if id in self.operations:
             raise _Closing(4409, "There is a subscriber of this id already")
         try:
-            operation = operation_of(message.get("payload"), "the payload")
+            asked = asked_of(message.get("payload"), "the payload")
         except TurnedAway as wrong:
             raise _invalid(wrong.message[:100]) from wrong
         self._recognize()
@@ -258,17 +259,17 @@ class _Connection:
             request_id = self.desk.runtime.new_id()
             await self._send(_refusal(id, error(told, "THROTTLED", request_id, retryable=True)))
             return
-        work = self._run(id, operation)
+        work = self._run(id, asked)
         self.operations[id] = asyncio.create_task(work, name=f"operation {id}")
 
     # ---- messages out --------------------------------------------------------------------------
 
-    async def _run(self, id: str, operation: Operation) -> None:
+    async def _run(self, id: str, asked: Asked) -> None:
         """Runs one operation to its end, which has its line in the log as a request has."""
         request_id = self.desk.runtime.new_id()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            last = await self._answered(id, operation, request_id)
+            last = await self._answered(id, asked, request_id)
             self._ended(id)
             if last is not None:
                 await self._send(last)
@@ -277,13 +278,13 @@ class _Connection:
         finally:
             self.desk.telemetry.log.info("operation")
 
-    async def _answered(
-        self, id: str, operation: Operation, request_id: str
-    ) -> dict[str, Any] | None:
+    async def _answered(self, id: str, asked: Asked, request_id: str) -> dict[str, Any] | None:
         """Sends what an operation answers; the message that ends it, if one is still to be sent."""
         kind: Kind | None = None
         refused = False
         try:
+            client = client_of(self.websocket.headers)
+            operation = self.desk.operation(asked, self.caller, client)
             kind = self.desk.admit(operation, self.caller)
             if kind is Kind.SUBSCRIPTION:
                 self._watches()

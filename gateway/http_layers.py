@@ -3,6 +3,8 @@
 Pages of other origins are let in here, and long answers are compressed. Sockets pass by.
 """
 
+from collections.abc import Sequence
+
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -10,7 +12,6 @@ from starlette.middleware.gzip import GZipMiddleware, IdentityResponder
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.graphql_http import weight_of
-from gateway.settings import Server
 
 PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again before it sends; Chromium heeds no longer time."""
@@ -46,23 +47,42 @@ def takes_gzip(accept_encoding: str) -> bool:
     return wishes.get("gzip", 0.0) > 0
 
 
-def layers(server: Server) -> list[Middleware]:
-    """The layers around the endpoint, the outermost first."""
-    return [*_origins(server), Middleware(Compression)]
+class Origins:
+    """Origins of pages elsewhere whose scripts may ask; they may be exchanged at any time."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
 
 
-def _origins(server: Server) -> list[Middleware]:
+class Pages:
     """Lets pages of the named origins ask; without any, no browser lets any page do so."""
-    if not server.allowed_origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=server.allowed_origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("*",),  # that is what the browser asks for, whatever it is
-            allow_credentials=False,  # a caller is known by a token; a cookie says nothing here
-            expose_headers=("X-Request-Id", "Retry-After"),
-            max_age=PREFLIGHT_SECONDS,
-        )
-    ]
+
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
+        self._app = app
+        self._origins = origins
+        self._named: tuple[str, ...] = ()
+        self._layer = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if self._named is not self._origins.allowed:
+            self._named = self._origins.allowed
+            self._layer = _cors(self._app, self._named) if self._named else self._app
+        await self._layer(scope, receive, send)
+
+
+def layers(origins: Origins) -> list[Middleware]:
+    """The layers around the endpoint, the outermost first."""
+    return [Middleware(Pages, origins=origins), Middleware(Compression)]
+
+
+def _cors(app: ASGIApp, allowed: Sequence[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=allowed,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),  # that is what the browser asks for, whatever it is
+        allow_credentials=False,  # a caller is known by a token; a cookie says nothing here
+        expose_headers=("X-Request-Id", "Retry-After"),
+        max_age=PREFLIGHT_SECONDS,
+    )

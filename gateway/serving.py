@@ -3,7 +3,7 @@
 SIGTERM ends it in steps: readiness fails, and nothing else for ``drain_seconds``; then there are no
 new connections, sockets and streams are sent away, and what is under way gets ``shutdown_seconds``;
 then the workers and the store are closed and the process ends with 0. SIGINT and a second signal
-skip the first step.
+skip the first step. SIGHUP has files read again (``gateway.reloading``).
 """
 
 import asyncio
@@ -26,11 +26,14 @@ from starlette.applications import Starlette
 from gateway import workers
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
+from gateway.desk import desk_of
 from gateway.health import lacks
+from gateway.http_layers import Origins
 from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
+from gateway.reloading import Reloader, reloading
 from gateway.settings import Retailer, Server, Settings
-from gateway.telemetry import configure_logging
+from gateway.telemetry import Metrics, Telemetry, configure_logging
 from gateway.welcome import welcome
 from gateway.wire import BYTES_MAX
 from gateway.ws_protocol import QuietSocket
@@ -75,9 +78,13 @@ def serve_demo(port: int, data: Path, host: str) -> None:
     _serve(host, port, lambda: bootstrap_demo(settings, data), greet=True)
 
 
-def serve(settings: Settings, data: Path, host: str, port: int) -> None:
-    """Serves the retailer that the settings describe until it is told to stop."""
-    _serve(host, port, lambda: bootstrap(settings, data), greet=False)
+def serve(
+    settings: Settings, data: Path, host: str, port: int, again: Callable[[], Settings]
+) -> None:
+    """Serves the retailer that the settings describe until it is told to stop; ``again`` reads them
+    once more at SIGHUP.
+    """
+    _serve(host, port, lambda: bootstrap(settings, data), again, greet=False)
 
 
 def sync_now(settings: Settings, data: Path, backend: str) -> None:
@@ -105,24 +112,37 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
     sys.stdout.write(f"{backend} was read whole\n")
 
 
-def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: bool) -> None:
+Again = Callable[[], Settings] | None
+
+
+def _serve(
+    host: str, port: int, assembled: Callable[[], Runtime], again: Again = None, *, greet: bool
+) -> None:
     configure_logging()
     listener = listening(host, port)
     with listener:
         runtime = assembled()
         address = address_of(listener, host)
-        run(_served(runtime, listener, address, greet=greet))
+        run(_served(runtime, listener, address, again, greet=greet))
 
 
-async def _served(runtime: Runtime, listener: socket.socket, address: str, *, greet: bool) -> None:
+async def _served(
+    runtime: Runtime, listener: socket.socket, address: str, again: Again, *, greet: bool
+) -> None:
     settings = runtime.settings
-    listeners = Listeners(settings.sockets)
-    app = create_app(runtime, listeners=listeners)
-    config = _config(app, settings.server.shutdown_seconds)
-    server = _Server(config, listeners, settings.server.drain_seconds)
-    server.heed_signals()
+    listeners, origins = Listeners(settings.sockets), Origins(settings.server.allowed_origins)
     try:
-        async with app.router.lifespan_context(app), _greeting(runtime, address, greet=greet):
+        desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
+        app = create_app(runtime, desk, listeners, origins)
+        config = _config(app, settings.server.shutdown_seconds)
+        server = _Server(config, listeners, settings.server.drain_seconds)
+        server.heed_signals()
+        reloader = Reloader(runtime, desk.library, listeners, origins, again)
+        async with (
+            app.router.lifespan_context(app),
+            reloading(reloader),
+            _greeting(runtime, address, greet=greet),
+        ):
             log.info("serving %s at %s", settings.retailer.name, address)
             await server.serve([listener])
             log.info("stopping")

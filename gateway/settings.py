@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.settings_documents import ENFORCE, Documents
 from gateway.settings_file import (
     SECRET_NAME,
     Problem,
@@ -51,6 +52,7 @@ __all__ = [
     "Auth",
     "BackendSettings",
     "ChannelSettings",
+    "Documents",
     "Limits",
     "LocationOverlay",
     "LowStock",
@@ -84,6 +86,7 @@ class Settings:
     store: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
     limits: Limits = field(default_factory=Limits)
+    documents: Documents = field(default_factory=Documents)
     retailer: Retailer = field(default_factory=Retailer)
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
@@ -161,6 +164,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         store=reader.single("store", Storage),
         auth=reader.single("auth", Auth),
         limits=reader.single("limits", Limits),
+        documents=reader.single("documents", Documents),
         retailer=reader.single("retailer", Retailer),
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
@@ -180,6 +184,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     folder = Path() if path is None else path.parent
+    documents = _documents(reader, settings.documents, folder)
     _check_store(reader, settings.store)
     store = _with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
@@ -189,7 +194,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         backends.append(_with_password(reader, backend, place, folder, environ))
     if reader.problems:
         raise SettingsError(reader.problems)
-    return replace(settings, store=store, backends=tuple(backends))
+    return replace(settings, store=store, backends=tuple(backends), documents=documents)
 
 
 def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
@@ -287,6 +292,16 @@ def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | 
             dotted_option = f"{key}.options.{option}"
             where = (*place, "options", option)
             reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
+
+
+def _documents(reader: Reader, found: Documents, folder: Path) -> Documents:
+    """The section with its file named from here; nothing can be enforced without one."""
+    key = "documents.manifest"
+    if found.trusted == ENFORCE and found.manifest is None and reader.sound(key):
+        reader.refuse_value(key, 'a file, which trusted = "enforce" needs', "nothing")
+    return (
+        found if found.manifest is None else replace(found, manifest=str(folder / found.manifest))
+    )
 
 
 def _check_store(reader: Reader, store: Storage) -> None:

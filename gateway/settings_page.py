@@ -57,11 +57,16 @@ def _default(item: Field[Any]) -> str:
         return "absent"
     if item.default == ():
         return "empty"
-    if isinstance(item.default, bool):
-        return f"`{str(item.default).lower()}`"
-    if isinstance(item.default, str) and not isinstance(item.default, StrEnum):
-        return f'`"{item.default}"`'
-    return f"`{item.default}`"
+    return f"`{_in_toml(item.default)}`"
+
+
+def _in_toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{each}"' for each in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    is_text = isinstance(value, str) and not isinstance(value, StrEnum)
+    return f'"{value}"' if is_text else str(value)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ themselves stand in ``resolvers``. A worker that fails is logged, waits, and goe
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError, Contended
+from resolvers.domain.rules import StockRule
 from resolvers.ports import Lease
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
@@ -119,7 +120,7 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         NotCopied: the store is a copy that is not finished.
     """
     await require_whole(runtime.store)
-    await _rule(runtime)
+    await rule(runtime, runtime.settings.rules())
     owner = runtime.new_id()
     tasks = [asyncio.create_task(_tail(runtime), name="tail")]
     for backend in runtime.backends.values():
@@ -193,8 +194,9 @@ def _house(runtime: Runtime) -> Context:
     return runtime.context(principal_of(Role.ADMIN))
 
 
-async def _rule(runtime: Runtime) -> None:
-    for code in await conform_rules(_house(runtime), runtime.settings.rules()):
+async def rule(runtime: Runtime, rules: Sequence[StockRule]) -> None:
+    """Brings the rules of the configuration into force, and tells of those that cannot be."""
+    for code in await conform_rules(_house(runtime), rules):
         log.warning(
             "stock rule %s of the configuration is not in force: somebody has set one of this "
             "code; remove that and start again, or rename the one in the file",

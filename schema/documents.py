@@ -21,7 +21,8 @@ from graphql import (
     validate,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from schema.one_of import OneOfRule
 
 TOKENS_MAX = 1000
 """Most words of a document, unless the settings say another number."""
@@ -62,13 +63,27 @@ def read(document: str, tokens_max: int = TOKENS_MAX) -> Document:
     Raises:
         GraphQLError: it is no GraphQL, or longer than is allowed.
     """
-    if len(document) > SOURCE_CHARS_MAX:
-        told = f"The document has more than {SOURCE_CHARS_MAX} characters."
-        raise GraphQLSyntaxError(Source(document[:_SHOWN_CHARS]), 0, told)
+    _require_short(document)
     found = _read(document, tokens_max)
     if isinstance(found, GraphQLError):
         raise found.with_traceback(None)
     return found
+
+
+def read_once(document: str, tokens_max: int = TOKENS_MAX) -> Document:
+    """The same, for one look: what is kept for those who ask is not pushed out by it.
+
+    Raises:
+        GraphQLError: as above.
+    """
+    _require_short(document)
+    return _parse(document, tokens_max)
+
+
+def _require_short(document: str) -> None:
+    if len(document) > SOURCE_CHARS_MAX:
+        told = f"The document has more than {SOURCE_CHARS_MAX} characters."
+        raise GraphQLSyntaxError(Source(document[:_SHOWN_CHARS]), 0, told)
 
 
 @lru_cache(CACHED_DOCUMENTS)
@@ -100,7 +115,7 @@ def invalid(
         rules: list[type[ASTValidationRule]] = [
             *specified_rules,
             MaybeNullValidationRule,
-            OneOfInputValidationRule,
+            OneOfRule,
         ]
         if not introspection:
             rules.append(NoSchemaIntrospectionCustomRule)

@@ -4,6 +4,7 @@ Not a word of what went wrong inside. What a mutation refuses is no such error (
 
     GRAPHQL_PARSE_FAILED · GRAPHQL_VALIDATION_FAILED · BAD_USER_INPUT      the request itself
     LIMIT_EXCEEDED                                                         it asks for too much
+    DOCUMENT_NOT_TRUSTED · PERSISTED_DOCUMENT_NOT_FOUND · PERSISTED_QUERY_…  which document
     NOT_FOUND · INVALID_INPUT · …                                          a query was refused
     UNAUTHENTICATED · FORBIDDEN                                            who calls may not
     CONTENDED · THROTTLED · BACKEND_UNAVAILABLE · BACKEND_TIMEOUT          retryable

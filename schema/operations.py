@@ -33,11 +33,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A document as a client sent it, its variables, and which of its operations is meant."""
+    """A document as a client sent it, its variables, and which of its operations is meant.
+
+    ``keep_as`` is the hash by which the client will name the document from now on, if it will.
+    """
 
     document: str
     variables: Mapping[str, Any] | None = None
     name: str | None = None
+    keep_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,33 @@ BODIES = {
     "extensions in a list": b'{"query": "{ channels { code } }", "extensions": []}',
     "extensions in a string": b'{"query": "{ channels { code } }", "extensions": "{}"}',
     "extensions as a number": b'{"query": "{ channels { code } }", "extensions": 1}',
+    "a documentId twice": b'{"documentId": "a", "documentId": "b"}',
+    "a documentId twice, in disguise": b'{"documentId": "a", "document\\u0049d": "b"}',
+}
+
+NO_NAMES = ("true", "5", "0.5", '""', "[]", '["a"]', "{}", f'"{"a" * 257}"')
+NO_HASHES = (*NO_NAMES, "null")
+PERSISTED = '{"extensions": {"persistedQuery": %s}}'
+HASHED = PERSISTED % '{"version": 1, "sha256Hash": %s}'
+OF_VERSION = PERSISTED % ('{"version": %s, "sha256Hash": "' + "0" * 64 + '"}')
+
+BODIES |= {
+    **{f"a documentId {at[:9]}": f'{{"documentId": {at}}}'.encode() for at in NO_NAMES},
+    **{
+        f"a documentId {at[:9]} beside a query": b'{"query": "{ a }", "documentId": %b}'
+        % at.encode()
+        for at in NO_NAMES
+    },
+    **{f"a persistedQuery {at[:9]}": (PERSISTED % at).encode() for at in (*NO_NAMES, '"a"')},
+    **{f"a hash {at[:9]}": (HASHED % at).encode() for at in NO_HASHES},
+    **{
+        f"a hash of version {at}": (OF_VERSION % at).encode()
+        for at in ("null", "true", "0", "2", "1.0", '"1"', "[1]", "{}")
+    },
+    "a persistedQuery that is null": (PERSISTED % "null").encode(),
+    "a hash and the name of another": b'{"documentId": "a", "extensions": {"persistedQuery":'
+    b' {"version": 1, "sha256Hash": "b"}}}',
+    "a documentId that is null": b'{"documentId": null}',
 }
 
 
@@ -141,6 +168,15 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "several without a name": {"query": "{ channels { code } } { channels { code } }"},
     "a name of none": {"query": SEVERAL, "operationName": "C"},
     "a name of something else": {"query": SEVERAL, "operationName": "__proto__"},
+    "a variable that nobody defines": {"query": "{ location(by: {code: $code}) { code } }"},
+    "a variable that nobody defines, in a fragment": {
+        "query": "fragment F on Query { location(by: {code: $code}) { code } } { ...F }"
+    },
+    "a variable that may be null, in a fragment": {
+        "query": "fragment F on Query { location(by: {code: $code}) { code } }"
+        " query A($code: String) { ...F } query B($code: String!) { ...F }",
+        "operationName": "B",
+    },
     "a variable that is missing": {"query": BY_CODE, "variables": {}},
     "a variable that is null": {"query": BY_CODE, "variables": {"code": None}},
     "a variable that is a number": {"query": BY_CODE, "variables": {"code": 5}},
@@ -171,6 +207,18 @@ async def test_a_document_that_cannot_run_is_400_where_clients_look_for_it(
     assert plain.status == 200
     assert plain.codes == heard.codes
     assert b'"data"' not in plain.content
+
+
+async def test_a_fragment_before_its_operation_may_use_its_variables(house: House) -> None:
+    fragment = "fragment F on Query { location(by: {code: $code}) { code } }"
+    body = {
+        "query": f"{fragment} query At($code: String!) {{ ...F }}",
+        "variables": {"code": "ST-01"},
+    }
+
+    heard = await ask(house.app, Sent.body(body))
+
+    assert heard.content == b'{"data":{"location":{"code":"ST-01"}}}'
 
 
 JSON = ("content-type", "application/json")
@@ -253,6 +301,10 @@ QUERY_STRINGS = {
     "variables that are no UTF-8": b"query={__typename}&variables=%ff",
     "a surrogate in variables": b"query={__typename}&variables=" + quote('"\\ud800"').encode(),
     "extensions that are no object": b"query={__typename}&extensions=5",
+    "a documentId that is empty": b"documentId=",
+    "a documentId twice": b"documentId=a&documentId=b",
+    "a documentId that is long": b"documentId=" + b"a" * 257,
+    "a persistedQuery in a list": b"extensions=" + quote('{"persistedQuery": []}').encode(),
     "no text at all": b"%00%ff&&==&%",
 }
 

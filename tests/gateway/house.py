@@ -21,7 +21,7 @@ from connectors.sandbox import chain, goods
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
 from gateway.desk import Desk, desk_of
-from gateway.settings import Limits, Server, Settings, Storage
+from gateway.settings import Documents, Limits, Server, Settings, Storage
 from gateway.telemetry import Metrics, Telemetry
 from gateway.tokens import principal_of
 from resolvers.access import Role
@@ -95,7 +95,13 @@ class House:
         )
 
 
-async def opened(data: Path, *, mutations_per_second: int = 0, **given: Any) -> House:
+async def opened(
+    data: Path,
+    *,
+    mutations_per_second: int = 0,
+    documents: Documents | None = None,
+    **given: Any,
+) -> House:
     """A gateway of the sandbox's catalogue at noon, with empty shelves; what is given are settings
     of the server and of its limits.
     """
@@ -107,6 +113,7 @@ async def opened(data: Path, *, mutations_per_second: int = 0, **given: Any) -> 
         ),
         store=Storage("memory"),
         limits=Limits(**{name: value for name, value in given.items() if name in of_limits}),
+        documents=documents or Documents(),
     )
     runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)

@@ -1,5 +1,6 @@
 """The command line: what it prints where, and its exit codes."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -153,3 +154,29 @@ def test_every_command_shows_an_example(command: str) -> None:
 
     assert answer.exit_code == 0
     assert f"Example: gateway {command}" in answer.stdout
+
+
+def test_a_manifest_is_held_against_the_schema(tmp_path: Path) -> None:
+    sound, faulty = tmp_path / "sound.json", tmp_path / "faulty.json"
+    sound.write_text('{"a": "{ channels { code } }"}')
+    faulty.write_text(
+        '{"format": "apollo-persisted-query-manifest", "version": 1, "operations": ['
+        '{"id": "a", "name": "A", "type": "query", "body": "query A { channels { code } }"},'
+        '{"id": "b", "name": "B", "type": "query", "body": "query B { channels { cod } }"}]}'
+    )
+    told = "1:22: Cannot query field 'cod' on type 'Channel'."
+
+    good = RUN.invoke(app, ["documents", "check", str(sound)])
+    bad = RUN.invoke(app, ["documents", "check", str(faulty)])
+    bad_json = RUN.invoke(app, ["documents", "check", str(faulty), "--json"])
+    absent = RUN.invoke(app, ["documents", "check", str(tmp_path / "absent.json")])
+
+    assert (good.exit_code, good.stdout) == (0, "1 documents: all of them can run\n")
+    assert (bad.exit_code, bad.stdout) == (1, f"b (B): {told}\n2 documents: 1 cannot run\n")
+    assert bad_json.exit_code == 1
+    assert json.loads(bad_json.stdout) == {
+        "documents": 2,
+        "faulty": [{"id": "b", "name": "B", "problems": [told]}],
+    }
+    assert absent.exit_code == 2
+    assert absent.stderr == f"gateway: {tmp_path}/absent.json: no such file or directory\n"

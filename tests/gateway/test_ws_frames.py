@@ -59,6 +59,16 @@ TABLE: dict[str, tuple[list[Any], int]] = {
     "extensions as text": ([INIT, {**ASK, "payload": {"query": "{a}", "extensions": ""}}], 4400),
     "subscribe before the introduction": ([ASK], 4401),
     "subscribe after a ping": ([{"type": "ping"}, ASK], 4401),
+    "a documentId as a number": ([INIT, {**ASK, "payload": {"documentId": 5}}], 4400),
+    "a documentId that is empty": ([INIT, {**ASK, "payload": {"documentId": ""}}], 4400),
+    "a hash of no version": (
+        [INIT, {**ASK, "payload": {"extensions": {"persistedQuery": {"sha256Hash": "a"}}}}],
+        4400,
+    ),
+    "a persistedQuery as a list": (
+        [INIT, {**ASK, "payload": {"extensions": {"persistedQuery": []}}}],
+        4400,
+    ),
     "a token that is none": ([{**INIT, "payload": {"token": "x"}}], 4403),
     "an id twice": ([INIT, WATCH, WATCH], 4409),
     "an id twice, of another kind": ([INIT, WATCH, {**ASK, "id": "w"}], 4409),
