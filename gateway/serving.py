@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
 from gateway.settings import Retailer, Server, Settings
 from gateway.telemetry import configure_logging
-from gateway.welcome import welcome
+from gateway.welcome import shopper_headers, welcome
 from gateway.wire import BYTES_MAX
 from gateway.ws_protocol import QuietSocket
 from resolvers.domain.errors import BackendUnavailable
@@ -117,7 +118,8 @@ def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: boo
 async def _served(runtime: Runtime, listener: socket.socket, address: str, *, greet: bool) -> None:
     settings = runtime.settings
     listeners = Listeners(settings.sockets)
-    app = create_app(runtime, listeners=listeners)
+    page_headers = partial(shopper_headers, runtime.tokens, settings.auth.token_ttl_seconds)
+    app = create_app(runtime, listeners=listeners, page_headers=page_headers if greet else None)
     config = _config(app, settings.server.shutdown_seconds)
     server = _Server(config, listeners, settings.server.drain_seconds)
     server.heed_signals()
