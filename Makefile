@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick chaos mutants check bench bench-big schema docs clean
+.PHONY: help install demo demo-live test test-live test-quick screenshot chaos mutants check bench bench-big schema docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -30,8 +30,12 @@ demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DAT
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
+test-live: install ## Visit the GraphiQL page in Chromium, which is installed if it may be
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/pytest -m browser tests/browser
+
 test-quick: install ## Prove everything but the live backends and what composers of others say
-	$(BIN)/pytest -m "not live and not composition"
+	$(BIN)/pytest -m "not live and not composition and not browser"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
@@ -57,6 +61,10 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.large_store
+
+screenshot: install ## Write docs/graphiql.png from the demo's page
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/pytest -m browser tests/browser -k it_runs_a_query --picture docs/graphiql.png
 
 schema: install ## Write schema/schema.graphql from the code
 	@$(BIN)/gateway schema > .venv/written

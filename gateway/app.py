@@ -3,7 +3,7 @@
 Each endpoint stands in its own module. The server that it runs in stands in ``gateway.serving``.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from gateway.telemetry import Metrics, Telemetry
 PAGE = Path(__file__).parent / "page" / "dist"
 """What the build of the GraphiQL page wrote, if it has run."""
 
-EXAMPLE_SKU, EXAMPLE_CHANNEL = "BT-0001-30ML", "mini-program"
-"""What the examples ask for: the sandbox retailer's first SKU."""
+EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION = "BT-0001-30ML", "mini-program", "WH-01"
+"""What the examples ask for: the sandbox retailer's first SKU, and where most of it lies."""
 
 
 def create_app(
@@ -36,16 +36,19 @@ def create_app(
     desk: Desk | None = None,
     listeners: Listeners | None = None,
     origins: Origins | None = None,
+    page_headers: Callable[[], str] | None = None,
 ) -> Starlette:
     """The application of a runtime. Its lifespan runs the workers; the runtime is not closed.
 
     Whoever gives ``listeners`` can send them away before the server stops; whoever gives
-    ``origins``, exchange them.
+    ``origins``, exchange them. ``page_headers`` writes the headers that GraphiQL opens with on this
+    machine.
     """
     listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
         desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
     telemetry, server = desk.telemetry, runtime.settings.server
+    tabs = examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -61,7 +64,7 @@ def create_app(
                 middleware=layers(origins or Origins(server.allowed_origins)),
             ),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
-            *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
+            *graphiql.routes(PAGE, examples=tabs, headers=page_headers),
             *health.routes(runtime, telemetry.metrics, listeners),
         ],
         middleware=[Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id)],

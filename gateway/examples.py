@@ -1,4 +1,4 @@
-"""The operations that GraphiQL opens with: browse, reserve, order, explain, subscribe.
+"""The operations that GraphiQL opens with: browse, reserve, order, subscribe, explain.
 
 Plain documents against the published schema. How a tab is shown stands in ``gateway.graphiql``.
 """
@@ -38,6 +38,8 @@ query Browse($first: Int!, $channel: String!) {
 """
 
 RESERVE = """\
+# Run it twice: the same key gets the same hold again.
+# For another hold, change "idempotencyKey" below.
 mutation Reserve($input: ReserveStockInput!) {
   reserveStock(input: $input) {
     reservation {
@@ -136,8 +138,28 @@ query Explain($skus: [String!]!, $channel: String!) {
 }
 """
 
-SUBSCRIBE = """\
-subscription Watch($id: ID!) {
+WATCH = """\
+# The level as it is now. Leave it running, hold a unit
+# from another window, and see it change.
+subscription Watch($skus: [String!]!, $locationCodes: [String!]) {
+  stockChanged(skus: $skus, locationCodes: $locationCodes) {
+    variant {
+      sku
+    }
+    location {
+      code
+      name
+    }
+    onHand
+    softReserved
+    hardReserved
+    availableToPromise
+  }
+}
+"""
+
+FOLLOW = """\
+subscription Follow($id: ID!) {
   reservationChanged(id: $id) {
     id
     status
@@ -162,8 +184,8 @@ SHIP_TO = {
 }
 
 
-def examples(sku: str, channel: str = "mini-program") -> list[Example]:
-    """The five tabs, about one unit of ``sku`` in ``channel``."""
+def examples(sku: str, channel: str, location: str) -> list[Example]:
+    """The six tabs, about one unit of ``sku`` in ``channel``, and what lies at ``location``."""
     line = {"sku": sku, "quantity": 1}
     reservation = {"idempotencyKey": "example-reserve-1", "channel": channel, "lines": [line]}
     order = {
@@ -176,8 +198,9 @@ def examples(sku: str, channel: str = "mini-program") -> list[Example]:
         example("Browse the catalogue", BROWSE, first=10, channel=channel),
         example("Hold one unit for a buyer", RESERVE, input=reservation),
         example("Place an order, shipped", ORDER, input=order),
+        example("Watch the stock of one place", WATCH, skus=[sku], locationCodes=[location]),
+        example("Follow a reservation: paste its id below", FOLLOW, id=""),
         example("Why can this many be promised?", EXPLAIN, skus=[sku], channel=channel),
-        example("Watch a reservation: paste its id below", SUBSCRIBE, id=""),
     ]
 
 

@@ -4,8 +4,9 @@ Everything comes from this server; ``gateway/page/build.mjs`` builds the files. 
 tabs ask stands in ``gateway.examples``.
 """
 
+import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -81,11 +82,17 @@ class ImmutableFiles(StaticFiles):
         if response.status_code in (200, 304):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         response.headers["X-Content-Type-Options"] = "nosniff"
+        # A worker does not heed the page's policy, only its own file's.
+        response.headers["Content-Security-Policy"] = "default-src 'none'"
         return response
 
 
 def routes(
-    dist: Path, *, examples: Sequence[Example], endpoint: str = "graphql"
+    dist: Path,
+    *,
+    examples: Sequence[Example],
+    endpoint: str = "graphql",
+    headers: Callable[[], str] | None = None,
 ) -> list[Route | Mount]:
     """The page at ``/graphiql`` and its files at ``/graphiql/assets``.
 
@@ -93,15 +100,21 @@ def routes(
         dist: what the build wrote; it is read here, once.
         examples: the tabs shown to whoever has none open yet.
         endpoint: where operations go, relative to ``/graphiql``.
+        headers: writes what the editor of headers holds, JSON that may have comments. As it may
+            hold a token, only browsers of this machine are given it.
     """
     manifest = read_manifest(dist)
     if manifest is None:
         return [Route("/graphiql", not_built)]
 
-    html = page(manifest, examples, endpoint)
+    html = page(manifest, examples, endpoint, "")
 
     async def built(request: Request) -> Response:
-        return HTMLResponse(html, headers=security_headers(request.headers.get("host", "")))
+        policy = security_headers(request.headers.get("host", ""))
+        if headers is None or not at_home(request):
+            return HTMLResponse(html, headers=policy)
+        personal = page(manifest, examples, endpoint, headers())
+        return HTMLResponse(personal, headers={**policy, "Cache-Control": "no-store"})
 
     return [
         Route("/graphiql", built),
@@ -115,9 +128,31 @@ def read_manifest(dist: Path) -> Manifest | None:
     return msgspec.json.decode(path.read_bytes(), type=Manifest) if path.exists() else None
 
 
-def page(manifest: Manifest, examples: Sequence[Example], endpoint: str) -> str:
+def at_home(request: Request) -> bool:
+    """Whether a browser of this machine asks, by one of this machine's names.
+
+    The name is looked at because a page of another host may have its own name lead here.
+    """
+    client = request.client
+    named = HOST.fullmatch(request.headers.get("host", ""))
+    if client is None or named is None:
+        return False
+    name = named[1].strip("[]")
+    return is_loopback(client.host) and (name == "localhost" or is_loopback(name))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether some text is a loopback address of IPv4 or IPv6."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def page(manifest: Manifest, examples: Sequence[Example], endpoint: str, headers: str) -> str:
     """The HTML; its settings are data that the script reads, not a script."""
-    settings = msgspec.json.encode({"endpoint": endpoint, "examples": examples}).decode()
+    told = {"endpoint": endpoint, "examples": examples, "headers": headers}
+    settings = msgspec.json.encode(told).decode()
     return PAGE.format(
         style=escape(manifest.style),
         script=escape(manifest.script),

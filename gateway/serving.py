@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +35,7 @@ from gateway.listeners import Listeners
 from gateway.reloading import Reloader, reloading
 from gateway.settings import Retailer, Server, Settings
 from gateway.telemetry import Metrics, Telemetry, configure_logging
-from gateway.welcome import welcome
+from gateway.welcome import shopper_headers, welcome
 from gateway.wire import BYTES_MAX
 from gateway.ws_protocol import QuietSocket
 from resolvers.domain.errors import BackendUnavailable
@@ -131,9 +132,11 @@ async def _served(
 ) -> None:
     settings = runtime.settings
     listeners, origins = Listeners(settings.sockets), Origins(settings.server.allowed_origins)
+    page_headers = partial(shopper_headers, runtime.tokens, settings.auth.token_ttl_seconds)
     try:
         desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
-        app = create_app(runtime, desk, listeners, origins)
+        headers = page_headers if greet else None
+        app = create_app(runtime, desk, listeners, origins, headers)
         config = _config(app, settings.server.shutdown_seconds)
         server = _Server(config, listeners, settings.server.drain_seconds)
         server.heed_signals()

@@ -1,4 +1,6 @@
-"""What ``gateway demo`` prints when it is ready: addresses, tokens, and two requests to paste."""
+"""What ``gateway demo`` prints when it is ready: addresses, tokens, and two requests to paste; and
+the token that its GraphiQL opens with.
+"""
 
 import json
 from collections.abc import Mapping
@@ -40,6 +42,13 @@ def callers() -> list[Principal]:
     """One caller for each role; those who work in a shop are bound to one."""
     shop = {Role.ASSOCIATE: (SHOP,), Role.MANAGER: (SHOP,)}
     return [principal_of(role, locations=shop.get(role, ())) for role in Role]
+
+
+def shopper_headers(tokens: Tokens, ttl_seconds: int) -> str:
+    """What the demo's GraphiQL has in its editor of headers: the token of a shopper, made now."""
+    token = tokens.issue(principal_of(Role.SHOPPER), ttl_seconds)
+    told = "A shopper's token. The demo has printed one for each role."
+    return f'{{\n  // {told}\n  "Authorization": "Bearer {token}"\n}}'
 
 
 def welcome(address: str, retailer: str, tokens: Tokens, ttl_seconds: int, key: str) -> str:

@@ -90,7 +90,9 @@ async def test_a_fragment_in_a_circle_is_refused_by_its_name(shop: Shop) -> None
     assert "'A'" in answer.errors[0]["message"]
 
 
-@pytest.mark.parametrize("example", examples(SKU), ids=lambda example: str(example.title))
+@pytest.mark.parametrize(
+    "example", examples(SKU, "mini-program", "WH-01"), ids=lambda example: str(example.title)
+)
 def test_the_examples_of_graphiql_fit_the_schema(example: Example) -> None:
     document = parse(example.query)
 

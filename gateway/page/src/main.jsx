@@ -1,4 +1,5 @@
-// Starts GraphiQL from the page's settings: { endpoint, examples: [{ title, query, variables }] }.
+// Starts GraphiQL from the page's settings: { endpoint, examples: [{ title, query, variables }],
+// headers }.
 //
 // Nothing here reaches another host, and what is typed as a header is forgotten with the page.
 
@@ -35,6 +36,7 @@ createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
     fetcher={fetcher}
     storage={storage}
+    defaultHeaders={settings.headers} // also of tabs that come back, whose own are not kept
     defaultTabs={tabs.length > 0 ? tabs : undefined}
     defaultEditorToolsVisibility="variables"
     isHeadersEditorEnabled
