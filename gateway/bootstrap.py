@@ -9,13 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.erp import tryton
+from connectors.identity.key_sets import fetch_key_set
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
-from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
+from gateway.issuers import Issuer
+from gateway.jwks import Fetch, KeyRing
+from gateway.settings import (
+    BackendSettings,
+    IssuerSettings,
+    Problem,
+    Settings,
+    SettingsError,
+    Storage,
+)
 from gateway.tokens import SigningKey, Tokens
+from gateway.trust import Trust
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.context import Context
@@ -42,6 +53,7 @@ class Runtime:
     watch: Watch
     terms: Terms
     tokens: Tokens
+    issuers: Mapping[str, Issuer]
     clock: Clock
     new_id: IdMaker
 
@@ -60,8 +72,15 @@ class Runtime:
             self.new_id,
         )
 
+    @property
+    def trust(self) -> Trust:
+        """Whom it believes when somebody says who calls."""
+        return Trust(self.tokens, self.issuers)
+
     async def close(self) -> None:
         """Shuts every door: backends first, then the store."""
+        for issuer in self.issuers.values():
+            await issuer.keys.close()
         for backend in self.backends.values():
             await closed(backend)
         await self.store.close()
@@ -108,6 +127,23 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
     return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+
+
+def key_fetcher(issuer: IssuerSettings) -> Fetch:
+    """Asks an issuer for its keys."""
+    return lambda: fetch_key_set(issuer.code, issuer.jwks_url, issuer.timeout_seconds)
+
+
+def issuer_of(issuer: IssuerSettings, clock: Clock, skew_seconds: int) -> Issuer:
+    """One issuer of the configuration. Nothing is asked of it yet."""
+    ring = KeyRing(
+        issuer.code,
+        key_fetcher(issuer),
+        fresh_seconds=issuer.cache_seconds,
+        outage_seconds=issuer.outage_seconds,
+        pause_seconds=issuer.pause_seconds,
+    )
+    return Issuer(issuer, ring, clock, skew_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +200,7 @@ def assemble(
         Watch(store.house),
         settings.terms(),
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
+        {it.issuer: issuer_of(it, clock, auth.clock_skew_seconds) for it in settings.issuers},
         clock,
         new_id,
     )

@@ -20,7 +20,7 @@ from gateway.settings import Limits
 from gateway.telemetry import Telemetry
 from gateway.wire import TurnedAway
 from resolvers.access import NOBODY, Principal
-from resolvers.domain.errors import Unauthenticated
+from resolvers.domain.errors import Unauthenticated, Unready
 from schema.info import RequestContext
 from schema.operations import (
     REFUSED_COST,
@@ -55,12 +55,13 @@ class Desk:
     deadline_seconds: float
     show_cost: bool
 
-    def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
+    async def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none, from
         some address.
 
         Raises:
-            TurnedAway: there is one that cannot be trusted. It is never taken for nobody's.
+            TurnedAway: there is one that cannot be trusted, or nobody could say (503, to be sent
+                again). It is never taken for nobody's.
         """
         if authorization is None:
             return NOBODY if address is None else replace(NOBODY, address=address.host)
@@ -68,9 +69,11 @@ class Desk:
         if scheme.lower() != "bearer":
             raise _untrusted("send Authorization: Bearer and a token")
         try:
-            return self.runtime.tokens.verify(token.strip())
+            return await self.runtime.trust.authenticate(token.strip())
         except Unauthenticated as refusal:
             raise _untrusted(str(refusal)) from refusal
+        except Unready as silence:
+            raise _later(503, silence.code, silence.message, 1) from silence
 
     def admit(self, operation: Operation, caller: Principal) -> Kind | None:
         """Says what kind an operation is, and whether its caller may send it now.

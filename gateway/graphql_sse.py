@@ -72,7 +72,7 @@ class GraphqlStreams:
         request_id = request.state.request_id
         try:
             self._require_known_page(request)
-            caller = self._desk.caller(request.headers.get("authorization"), request.client)
+            caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             operation = await operation_in(request)
             kind = self._desk.admit(operation, caller)
             _require_post(request.method, kind)
