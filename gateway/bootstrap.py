@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connectors.erp import tryton
 from connectors.identity.key_sets import fetch_key_set
+from connectors.identity.wechat import WechatApp
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
@@ -17,6 +18,7 @@ from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
 from gateway.issuers import Issuer
 from gateway.jwks import Fetch, KeyRing
+from gateway.limits import minute_gate
 from gateway.settings import (
     BackendSettings,
     IssuerSettings,
@@ -24,6 +26,7 @@ from gateway.settings import (
     Settings,
     SettingsError,
     Storage,
+    WechatAppSettings,
 )
 from gateway.tokens import SigningKey, Tokens
 from gateway.trust import Trust
@@ -34,6 +37,7 @@ from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
+from resolvers.login_port import Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
@@ -54,6 +58,8 @@ class Runtime:
     terms: Terms
     tokens: Tokens
     issuers: Mapping[str, Issuer]
+    apps: Mapping[str, WechatApp]
+    gate: Gate
     clock: Clock
     new_id: IdMaker
 
@@ -70,6 +76,18 @@ class Runtime:
             self.watch,
             self.clock,
             self.new_id,
+            self._logins,
+        )
+
+    @property
+    def _logins(self) -> Logins:
+        auth = self.settings.auth
+        return Logins(
+            self.tokens.issue,
+            self.gate,
+            self.apps,
+            auth.token_ttl_seconds,
+            auth.guest_token_ttl_seconds,
         )
 
     @property
@@ -81,6 +99,8 @@ class Runtime:
         """Shuts every door: backends first, then the store."""
         for issuer in self.issuers.values():
             await issuer.keys.close()
+        for app in self.apps.values():
+            await app.close()
         for backend in self.backends.values():
             await closed(backend)
         await self.store.close()
@@ -146,6 +166,18 @@ def issuer_of(issuer: IssuerSettings, clock: Clock, skew_seconds: int) -> Issuer
     return Issuer(issuer, ring, clock, skew_seconds)
 
 
+def wechat_app(app: WechatAppSettings) -> WechatApp:
+    """One mini-program of the configuration. Nothing is asked of it yet."""
+    assert app.password is not None, "the settings refuse this before it comes here"
+    return WechatApp(
+        code=app.code,
+        app_id=app.app_id,
+        secret=app.password.reveal(),
+        url=app.url,
+        timeout_seconds=app.timeout_seconds,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a store is, in words that show no secret, and how it is opened."""
@@ -201,6 +233,8 @@ def assemble(
         settings.terms(),
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
         {it.issuer: issuer_of(it, clock, auth.clock_skew_seconds) for it in settings.issuers},
+        {app.app_id: wechat_app(app) for app in settings.wechat_apps},
+        minute_gate(auth.logins_per_minute),
         clock,
         new_id,
     )

@@ -88,7 +88,7 @@ class Desk:
             raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
         asked = outline(self.schema, operation, self.bounds)
         if asked is not None and asked.kind is Kind.MUTATION:
-            wait = self.allowance.take(caller.subject, asked.fields)
+            wait = self.allowance.take(_payer(caller), asked.fields)
             if wait > 0:
                 raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
         points = _points(asked)
