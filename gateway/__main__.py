@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import bootstrap, doctor, doctor_issuers, schema_text, serving, store_commands
+from gateway import bootstrap, doctor, doctor_callers, schema_text, serving, store_commands
 from gateway.settings import Settings, SettingsError, Storage, load, load_store
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
@@ -143,11 +143,11 @@ def sync(
 
 @app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var/shop")
 def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
-    """Try the settings, each backend and each issuer, and say what is wrong and what to do."""
+    """Try the settings, and each backend, issuer and app, and say what is wrong and what to do."""
     with _told():
         settings: Settings = load(config, os.environ)
         findings = doctor.examine(settings, _ready(data), bootstrap.connect)
-        findings += doctor_issuers.examine(settings, bootstrap.key_fetcher)
+        findings += doctor_callers.examine(settings, bootstrap.key_fetcher, bootstrap.wechat_app)
     Console().print(doctor.table(findings))
     if any(finding.wrong for finding in findings):
         raise typer.Exit(1)

@@ -37,7 +37,7 @@ from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
-from resolvers.login_port import Gate, Logins
+from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
@@ -58,7 +58,7 @@ class Runtime:
     terms: Terms
     tokens: Tokens
     issuers: Mapping[str, Issuer]
-    apps: Mapping[str, WechatApp]
+    apps: Mapping[str, AppUsers]
     gate: Gate
     clock: Clock
     new_id: IdMaker

@@ -31,6 +31,9 @@ class AppUsers(Protocol):
             BackendRefused: the app itself is not let in.
         """
 
+    async def close(self) -> None:
+        """Lets go of the network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Logins:

@@ -4,7 +4,6 @@ Their keys come from real servers on loopback; the age of what is kept is told b
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.identity.key_sets import ANSWER_BYTES_MAX, fetch_key_set
-from gateway import doctor_issuers
-from gateway.bootstrap import key_fetcher
 from gateway.jwks import Algorithm, KeyRing
-from gateway.settings import Settings
 from resolvers.access import Principal, Role
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, Unauthenticated
 from tests.gateway.house import talking
@@ -293,29 +289,3 @@ async def test_an_issuer_may_be_bound_to_some_algorithms(tmp_path: Path, keys: K
         assert (await house.runtime.trust.authenticate(ed_pen().token())).role is Role.SHOPPER
         with pytest.raises(Unauthenticated, match="algorithm is none that is trusted here"):
             await house.runtime.trust.authenticate(rsa_pen().token())
-
-
-# ---- the doctor ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pens", "status", "found"),
-    [
-        ((rsa_pen(), ec_pen()), "200 OK", (True, "1 ES256, 1 RS256")),
-        ((rsa_pen(), rsa_pen("weak", 1024)), "200 OK", (True, "1 RS256; 1 not used here")),
-        ((rsa_pen("weak", 1024),), "200 OK", (False, "no key to use; 1 not used here")),
-        ((rsa_pen(),), "404 Not Found", (False, "acme: HTTP 404 instead of keys")),
-    ],
-)
-async def test_the_doctor_looks_at_each_issuer(
-    keys: Keys, pens: Any, status: str, found: tuple[bool, str]
-) -> None:
-    keys.show(*pens)
-    keys.status = status
-    configured = Settings(issuers=(settings(keys),))
-
-    [finding] = await asyncio.to_thread(doctor_issuers.examine, configured, key_fetcher)
-
-    assert (finding.backend, finding.good, finding.detail) == ("issuer acme", *found)
-    assert bool(finding.remedy) is not found[0]
-    assert json.loads(keys.body)["keys"]

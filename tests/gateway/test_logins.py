@@ -119,6 +119,17 @@ async def test_one_address_is_given_so_many_tokens_a_minute(house: House) -> Non
     assert await guest(house, address="8.8.8.8")
 
 
+async def test_nobody_uses_up_what_another_address_may_send(tmp_path: Path) -> None:
+    house = await opened(tmp_path, mutations_per_second=1)
+
+    codes = [
+        code_of(await asked(house, GUEST, address=at)) for at in ("9.9.9.9", "9.9.9.9", "8.8.8.8")
+    ]
+
+    assert codes == ["FORBIDDEN", "THROTTLED", "FORBIDDEN"]
+    await house.runtime.close()
+
+
 async def test_guests_with_tokens_share_the_connections_of_guests(house: House) -> None:
     few = replace(
         house.runtime,
