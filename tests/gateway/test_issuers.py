@@ -5,6 +5,7 @@ Their keys come from real servers on loopback; the age of what is kept is told b
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,19 @@ from connectors.identity.key_sets import ANSWER_BYTES_MAX, fetch_key_set
 from gateway.jwks import Algorithm, KeyRing
 from resolvers.access import Principal, Role
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, Unauthenticated
-from tests.gateway.house import talking
-from tests.gateway.issuing import Keys, ec_pen, ed_pen, publishing, rsa_pen, settings, trusting
+from tests.gateway.house import SKU, house_of, talking
+from tests.gateway.issuing import (
+    NAME,
+    Keys,
+    ec_pen,
+    ed_pen,
+    publishing,
+    rsa_pen,
+    settings,
+    trusting,
+)
 
+STOCK = "subscription ($skus: [String!]!) { stockChanged(skus: $skus) { onHand } }"
 ASK = {"query": "{ channels { code } }"}
 
 
@@ -206,6 +217,29 @@ async def test_a_token_is_not_thrown_away_because_its_issuer_is_silent(
         True,
     )
     assert closed == (1013, "Try again later")
+
+
+async def test_a_key_that_was_taken_back_ends_the_connections_that_it_opened(
+    tmp_path: Path, keys: Keys
+) -> None:
+    clock = Watch()
+    async with trusting(tmp_path, settings(keys)) as plain:
+        issuer = replace(plain.runtime.issuers[NAME], keys=ring_of(keys, clock))
+        house = house_of(replace(plain.runtime, issuers={NAME: issuer}))
+        tail = asyncio.create_task(house.runtime.watch.tail())
+        async with talking(house.app) as talk:
+            await talk.event()
+            await talk.introduce({"token": rsa_pen().token()})
+            await house.stocked("WH-01", 2)
+            await talk.subscribe("1", STOCK, skus=[SKU])
+            assert (await talk.message())["payload"] == {"data": {"stockChanged": {"onHand": 2}}}
+
+            keys.show(rsa_pen("r-2"))
+            clock.at += 600
+            await house.stocked("WH-01", 1)
+
+            assert await talk.closed() == (4403, "Forbidden")
+        tail.cancel()
 
 
 async def test_our_own_tokens_go_on_beside_an_issuers(tmp_path: Path, keys: Keys) -> None:
