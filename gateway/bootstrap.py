@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.erp import tryton
-from connectors.identity.key_sets import fetch_key_set
+from connectors.identity import key_sets
 from connectors.identity.wechat import WechatApp
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
@@ -151,7 +151,7 @@ def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) ->
 
 def key_fetcher(issuer: IssuerSettings) -> Fetch:
     """Asks an issuer for its keys."""
-    return lambda: fetch_key_set(issuer.code, issuer.jwks_url, issuer.timeout_seconds)
+    return key_sets.key_fetcher(issuer.code, issuer.jwks_url, issuer.timeout_seconds)
 
 
 def issuer_of(issuer: IssuerSettings, clock: Clock, skew_seconds: int) -> Issuer:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import httpx2
 import orjson
 
+from connectors.identity.asking import Late, NoAnswer, ask, door
 from resolvers.domain.errors import (
     BackendRefused,
     BackendTimedOut,
@@ -47,7 +48,7 @@ class WechatApp:
         self._params = {"appid": app_id, "secret": secret, "grant_type": "authorization_code"}
         self._url = url
         self._timeout = timeout_seconds
-        self._transport = transport
+        self._transport = door() if transport is None else transport
         self._room = asyncio.Semaphore(EXCHANGES_MAX)
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
@@ -73,9 +74,7 @@ class WechatApp:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        if self._transport is not None:
-            await self._transport.aclose()
-            self._transport = None
+        await self._transport.aclose()
 
     def _ended(self, code: str, task: asyncio.Task[str]) -> None:
         del self._under_way[code]
@@ -85,16 +84,18 @@ class WechatApp:
     async def _exchange(self, code: str) -> str:
         try:
             async with asyncio.timeout(self._timeout), self._room:
-                status, body = await self._ask(code)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout):
-            raise self._unavailable("no connection") from None
-        except (httpx2.TimeoutException, TimeoutError):
+                body = await ask(
+                    self._transport,
+                    self._url,
+                    self._timeout,
+                    ANSWER_BYTES_MAX,
+                    {**self._params, "js_code": code},
+                )
+        except (Late, TimeoutError):
             told = f"{self._code}: no answer within {self._timeout:g} s; log in with a new code"
             raise BackendTimedOut(told, backend=self._code) from None
-        except (httpx2.RequestError, httpx2.StreamError) as error:
-            raise self._unavailable(type(error).__name__) from None
-        if status != 200:
-            raise self._unavailable(f"HTTP {status}")
+        except NoAnswer as silence:
+            raise self._unavailable(str(silence)) from None
         try:
             answer = orjson.loads(body)
         except ValueError:
@@ -102,28 +103,6 @@ class WechatApp:
         if not isinstance(answer, dict):
             raise self._unavailable("an answer that is no object")
         return self._openid(answer)
-
-    async def _ask(self, code: str) -> tuple[int, bytes]:
-        """Asks below the client of the library, which would log the address, secret and all."""
-        request = httpx2.Request(
-            "GET",
-            self._url,
-            params={**self._params, "js_code": code},
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            extensions={"timeout": httpx2.Timeout(self._timeout).as_dict()},
-        )
-        if self._transport is None:
-            self._transport = httpx2.AsyncHTTPTransport(trust_env=False)
-        response = await self._transport.handle_async_request(request)
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise self._unavailable("an answer that is too long")
-            return response.status_code, bytes(body)
-        finally:
-            await response.aclose()
 
     def _openid(self, answer: Mapping[str, Any]) -> str:
         failed = answer.get("errcode", 0)
