@@ -18,6 +18,7 @@ from rich.console import Console
 from gateway import (
     bootstrap,
     doctor,
+    doctor_callers,
     document_commands,
     key_commands,
     schema_text,
@@ -152,10 +153,11 @@ def sync(
 
 @app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var/shop")
 def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
-    """Try the settings and each backend, and say what is wrong and what to do."""
+    """Try the settings, and each backend, issuer and app, and say what is wrong and what to do."""
     with _told():
         settings: Settings = load(config, os.environ)
         findings = doctor.examine(settings, _ready(data), bootstrap.connect)
+        findings += doctor_callers.examine(settings, bootstrap.key_fetcher, bootstrap.wechat_app)
     Console().print(doctor.table(findings))
     if any(finding.wrong for finding in findings):
         raise typer.Exit(1)

@@ -9,13 +9,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.erp import tryton
+from connectors.identity import key_sets
+from connectors.identity.wechat import WechatApp
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
-from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
+from gateway.issuers import Issuer
+from gateway.jwks import Fetch, KeyRing
+from gateway.limits import minute_gate
+from gateway.settings import (
+    BackendSettings,
+    IssuerSettings,
+    Problem,
+    Settings,
+    SettingsError,
+    Storage,
+    WechatAppSettings,
+)
 from gateway.tokens import SigningKey, Tokens
+from gateway.trust import Trust
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.context import Context
@@ -23,6 +37,7 @@ from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
+from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
@@ -42,6 +57,9 @@ class Runtime:
     watch: Watch
     terms: Terms
     tokens: Tokens
+    issuers: Mapping[str, Issuer]
+    apps: Mapping[str, AppUsers]
+    gate: Gate
     clock: Clock
     new_id: IdMaker
 
@@ -58,10 +76,31 @@ class Runtime:
             self.watch,
             self.clock,
             self.new_id,
+            self._logins,
         )
+
+    @property
+    def _logins(self) -> Logins:
+        auth = self.settings.auth
+        return Logins(
+            self.tokens.issue,
+            self.gate,
+            self.apps,
+            auth.token_ttl_seconds,
+            auth.guest_token_ttl_seconds,
+        )
+
+    @property
+    def trust(self) -> Trust:
+        """Whom it believes when somebody says who calls."""
+        return Trust(self.tokens, self.issuers)
 
     async def close(self) -> None:
         """Shuts every door: backends first, then the store."""
+        for issuer in self.issuers.values():
+            await issuer.keys.close()
+        for app in self.apps.values():
+            await app.close()
         for backend in self.backends.values():
             await closed(backend)
         await self.store.close()
@@ -108,6 +147,35 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
     return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+
+
+def key_fetcher(issuer: IssuerSettings) -> Fetch:
+    """Asks an issuer for its keys."""
+    return key_sets.key_fetcher(issuer.code, issuer.jwks_url, issuer.timeout_seconds)
+
+
+def issuer_of(issuer: IssuerSettings, clock: Clock, skew_seconds: int) -> Issuer:
+    """One issuer of the configuration. Nothing is asked of it yet."""
+    ring = KeyRing(
+        issuer.code,
+        key_fetcher(issuer),
+        fresh_seconds=issuer.cache_seconds,
+        outage_seconds=issuer.outage_seconds,
+        pause_seconds=issuer.pause_seconds,
+    )
+    return Issuer(issuer, ring, clock, skew_seconds)
+
+
+def wechat_app(app: WechatAppSettings) -> WechatApp:
+    """One mini-program of the configuration. Nothing is asked of it yet."""
+    assert app.password is not None, "the settings refuse this before it comes here"
+    return WechatApp(
+        code=app.code,
+        app_id=app.app_id,
+        secret=app.password.reveal(),
+        url=app.url,
+        timeout_seconds=app.timeout_seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +232,9 @@ def assemble(
         Watch(store.house),
         settings.terms(),
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
+        {it.issuer: issuer_of(it, clock, auth.clock_skew_seconds) for it in settings.issuers},
+        {app.app_id: wechat_app(app) for app in settings.wechat_apps},
+        minute_gate(auth.logins_per_minute),
         clock,
         new_id,
     )

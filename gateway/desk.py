@@ -61,13 +61,13 @@ class Desk:
     show_cost: bool
     library: Library
 
-    def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
+    async def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none, from
         some address.
 
         Raises:
-            TurnedAway: there is one that cannot be trusted, or cannot be looked up now. It is never
-                taken for nobody's.
+            TurnedAway: there is one that cannot be trusted, or nobody could say (503, to be sent
+                again). It is never taken for nobody's.
         """
         if authorization is None:
             return NOBODY if address is None else replace(NOBODY, address=address.host)
@@ -80,11 +80,11 @@ class Desk:
                 caller = self.keys.holder(token)
                 structlog.contextvars.bind_contextvars(key=caller.key_id)
                 return caller
-            return self.runtime.tokens.verify(token)
+            return await self.runtime.trust.authenticate(token)
         except Unauthenticated as refusal:
             raise _untrusted(str(refusal)) from refusal
-        except Unready as refusal:
-            raise _later(503, refusal.code, refusal.message, 1) from refusal
+        except Unready as silence:
+            raise _later(503, silence.code, silence.message, 1) from silence
 
     def operation(self, asked: Asked, caller: Principal, client: str) -> Operation:
         """What a request asks to run, with its document: sent, or found by its name.
@@ -107,7 +107,7 @@ class Desk:
             raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
         asked = outline(self.schema, operation, self.bounds)
         if asked is not None and asked.kind is Kind.MUTATION:
-            wait = self.allowance.take(caller.subject, asked.fields)
+            wait = self.allowance.take(_payer(caller), asked.fields)
             if wait > 0:
                 raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
         points = _points(asked)

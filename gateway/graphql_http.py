@@ -74,7 +74,7 @@ class GraphqlHttp:
             if request.method not in ("GET", "POST"):
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
-            caller = self._desk.caller(request.headers.get("authorization"), request.client)
+            caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await asked_in(request, self._batch_max, self._body_seconds)
             client = client_of(request.headers)
             if not isinstance(asked, Asked):

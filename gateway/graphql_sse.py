@@ -73,7 +73,7 @@ class GraphqlStreams:
         request_id = request.state.request_id
         try:
             self._require_known_page(request)
-            caller = self._desk.caller(request.headers.get("authorization"), request.client)
+            caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await one_asked_in(request)
             operation = self._desk.operation(asked, caller, client_of(request.headers))
             kind = self._desk.admit(operation, caller)

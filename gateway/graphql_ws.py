@@ -194,7 +194,7 @@ class _Connection:
             await self._take(message)
             message = await self._message()
         self.authorization = self._authorization(_require_object(message))
-        self._recognize()
+        await self._recognize()
         try:
             self.listeners.claim(seat, self.caller)
         except Full as full:
@@ -203,14 +203,15 @@ class _Connection:
             self.timers.at("token", self.caller.good_until, lambda: self.ending.now(_forbidden()))
         await self._send({"type": "connection_ack"})
 
-    def _recognize(self) -> None:
+    async def _recognize(self) -> None:
         """Says who calls, now: a connection does not outlive the token that it came with."""
         try:
-            self.caller = self.desk.caller(self.authorization, self.websocket.client)
+            self.caller = await self.desk.caller(self.authorization, self.websocket.client)
         except TurnedAway as refusal:
             self.desk.turned_away(refusal)
-            later = refusal.retryable
-            raise (_Closing(1013, "Try again later") if later else _forbidden()) from refusal
+            if refusal.retryable:  # nobody could say; the token may be good
+                raise _Closing(1013, "Try again later") from refusal
+            raise _forbidden() from refusal
 
     def _authorization(self, payload: dict[str, Any]) -> str | None:
         """The token that came with the introduction, else the one of the handshake.
@@ -252,7 +253,7 @@ class _Connection:
             asked = asked_of(message.get("payload"), "the payload")
         except TurnedAway as wrong:
             raise _invalid(wrong.message[:100]) from wrong
-        self._recognize()
+        await self._recognize()
         self.quiet_seconds = 0.0
         if len(self.operations) >= self.bounds.operations_max:
             told = f"{self.bounds.operations_max} operations are under way on this connection"
@@ -290,7 +291,7 @@ class _Connection:
                 self._watches()
                 async with aclosing(self.desk.states(operation, self.caller, request_id)) as states:
                     async for answer in states:
-                        self._recognize()
+                        await self._recognize()
                         refused = await self._tell(id, answer)
             else:
                 answer = await self.desk.answer(operation, kind, self.caller, request_id)

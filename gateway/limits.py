@@ -14,6 +14,8 @@ CALLERS_MAX = 10_000
 """Most callers remembered; the one that was silent longest is forgotten, as if its bucket were full
 again."""
 
+_MINUTE = 60.0
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -73,6 +75,16 @@ class Allowance:
         bucket.level = min(most, bucket.level + (now - bucket.at) * self.per_second)
         bucket.at = now
         return bucket
+
+
+def minute_gate(
+    per_minute: int, clock: Callable[[], float] = time.monotonic
+) -> Callable[[str], float]:
+    """Lets so many of each caller in a minute, all at once or one by one: 0.0, or the seconds after
+    which one more is let in.
+    """
+    allowance = Allowance(per_minute, lambda: clock() / _MINUTE)
+    return lambda caller: allowance.take(caller, 1) * _MINUTE
 
 
 class Crowd:

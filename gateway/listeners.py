@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from gateway.settings_process import Sockets
-from resolvers.access import Principal, Role
+from resolvers.access import Principal
 
 Reason = TypeVar("Reason")
 
@@ -113,14 +113,13 @@ class Listeners:
         Raises:
             Full: the caller has as many connections as one may have.
         """
-        is_guest = caller.role is Role.GUEST
-        whose = _GUESTS if is_guest else caller.subject
+        whose = _GUESTS if caller.is_guest else caller.subject
         if whose == seat.whose:
             return
         bounds = self.bounds
-        most = bounds.guest_connections_max if is_guest else bounds.caller_connections_max
+        most = bounds.guest_connections_max if caller.is_guest else bounds.caller_connections_max
         if self._of[whose] >= most:
-            raise Full(f"too many connections of {'guests' if is_guest else 'this caller'}")
+            raise Full(f"too many connections of {'guests' if caller.is_guest else 'this caller'}")
         self._unclaim(seat)
         self._of[whose] += 1
         seat.whose = whose

@@ -9,9 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.settings_callers import (
+    IssuerSettings,
+    WechatAppSettings,
+    check_issuers,
+    check_wechat_apps,
+)
 from gateway.settings_documents import ENFORCE, Documents
 from gateway.settings_file import (
     SECRET_NAME,
+    Place,
     Problem,
     Reader,
     SettingsError,
@@ -53,6 +60,7 @@ __all__ = [
     "BackendSettings",
     "ChannelSettings",
     "Documents",
+    "IssuerSettings",
     "Limits",
     "LocationOverlay",
     "LowStock",
@@ -70,6 +78,7 @@ __all__ = [
     "StockRuleSettings",
     "Storage",
     "Sync",
+    "WechatAppSettings",
     "load",
     "load_store",
 ]
@@ -98,6 +107,8 @@ class Settings:
     presets: tuple[PresetSettings, ...] = ()
     stock_rules: tuple[StockRuleSettings, ...] = ()
     low_stock: tuple[LowStock, ...] = ()
+    issuers: tuple[IssuerSettings, ...] = ()
+    wechat_apps: tuple[WechatAppSettings, ...] = ()
 
     def terms(self) -> Terms:
         """What the flows obey of it."""
@@ -176,6 +187,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         presets=reader.many("presets", PresetSettings),
         stock_rules=reader.many("stock_rules", StockRuleSettings),
         low_stock=reader.many("low_stock", LowStock),
+        issuers=reader.many("issuers", IssuerSettings),
+        wechat_apps=reader.many("wechat_apps", WechatAppSettings),
     )
     _check_reservations(reader, settings.reservations)
     for name in LISTS:
@@ -183,6 +196,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     _check_rules(reader, source, settings)
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
+    _check_callers(reader, source, settings)
     folder = Path() if path is None else path.parent
     documents = _documents(reader, settings.documents, folder)
     _check_store(reader, settings.store)
@@ -192,9 +206,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         place = _place(source, "backends", backend.code)
         _check_backend(reader, backend, place)
         backends.append(_with_password(reader, backend, place, folder, environ))
+    apps = tuple(
+        _with_password(reader, app, _place(source, "wechat_apps", app.code), folder, environ)
+        for app in settings.wechat_apps
+    )
     if reader.problems:
         raise SettingsError(reader.problems)
-    return replace(settings, store=store, backends=tuple(backends), documents=documents)
+    return replace(
+        settings,
+        store=store,
+        backends=tuple(backends),
+        documents=documents,
+        wechat_apps=apps,
+    )
 
 
 def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
@@ -215,8 +239,10 @@ def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
 
 def _password_variables(source: Source) -> frozenset[str]:
     """Variables that hold a password, so that none of them is taken for a setting."""
-    tables = source.tables.get("backends", [])
-    entries = [*(tables if isinstance(tables, list) else []), source.tables.get("store")]
+    entries = [source.tables.get("store")]
+    for name in ("backends", "wechat_apps"):
+        tables = source.tables.get(name, [])
+        entries += tables if isinstance(tables, list) else []
     names = (entry.get("password_env") for entry in entries if isinstance(entry, dict))
     return frozenset(name for name in names if isinstance(name, str))
 
@@ -256,6 +282,17 @@ def _check_rules(reader: Reader, source: Source, settings: Settings) -> None:
         if channel.preset is not None and channel.preset not in known:
             key, expected = f"channels.{channel.code}.preset", f"one of {', '.join(known)}"
             reader.refuse(key, (*place, "preset"), expected, shown(channel.preset))
+
+
+def _check_callers(reader: Reader, source: Source, settings: Settings) -> None:
+    def of_issuers(code: str) -> Place:
+        return _place(source, "issuers", code)
+
+    def of_apps(code: str) -> Place:
+        return _place(source, "wechat_apps", code)
+
+    check_issuers(reader, settings.auth.issuer, settings.issuers, of_issuers)
+    check_wechat_apps(reader, settings.wechat_apps, of_apps)
 
 
 def _check_codes(reader: Reader, source: Source, name: str) -> None:
@@ -319,7 +356,7 @@ def _check_store(reader: Reader, store: Storage) -> None:
         reader.refuse("store.user", ("store",), expected, "one of them")
 
 
-Unlocked = TypeVar("Unlocked", BackendSettings, Storage)
+Unlocked = TypeVar("Unlocked", BackendSettings, Storage, WechatAppSettings)
 """A section with a password."""
 
 
@@ -332,7 +369,7 @@ def _with_password(
 ) -> Unlocked:
     """Reads a section's password from where it says that it is."""
     code = getattr(section, "code", None)
-    key = "store" if code is None else f"backends.{code}"
+    key = "store" if code is None else f"{place[0]}.{code}"
     variable, file = section.password_env, section.password_file
     if variable is not None and file is not None:
         expected = "password_env or password_file, not both"

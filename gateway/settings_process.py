@@ -199,6 +199,23 @@ class Auth:
         default=_DAY,
         metadata=about("How long a new token is good, unless --ttl says.", low=1, high=31_536_000),
     )
+    guest_token_ttl_seconds: int = field(
+        default=0,
+        metadata=about(
+            "How long a guest's token is good (`guestLogin`); 0: guests are given none. Bound what"
+            " guests can hold with `[reservations] live_units_max`.",
+            low=0,
+            high=2_592_000,
+        ),
+    )
+    logins_per_minute: int = field(
+        default=30,
+        metadata=about(
+            "Logins and guests' tokens a minute of one address, in one process; 0 is no limit.",
+            low=0,
+            high=1_000_000,
+        ),
+    )
     clock_skew_seconds: int = field(
         default=30,
         metadata=about("How far the clocks of two machines may differ.", low=0, high=300),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.settings_callers import IssuerSettings, WechatAppSettings
 from gateway.settings_documents import Documents
 from gateway.settings_file import about
 from gateway.settings_process import (
@@ -289,5 +290,7 @@ LISTS: Mapping[str, type] = {
     "presets": PresetSettings,
     "stock_rules": StockRuleSettings,
     "low_stock": LowStock,
+    "issuers": IssuerSettings,
+    "wechat_apps": WechatAppSettings,
 }
 """Sections that stand once for each entry, by name."""

@@ -8,19 +8,18 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jwt
 
+from gateway.jwt_parts import good_until, text_of, texts_of
 from resolvers.access import Principal, Role
 from resolvers.domain.errors import Unauthenticated
 from resolvers.ports import Clock
 
 _ALGORITHM = "HS256"
 _TOKEN_CHARS_MAX = 4096
-_NAME_CHARS_MAX = 256
 _KEY_BYTES = 32
 _KEY_TEXT = re.compile(r"[0-9a-f]{64}\n?")
 _OWN_CHECKS = {f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss", "sub")}
@@ -146,25 +145,10 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise Unauthenticated("this is not a token; make one with: gateway token") from error
 
-        good_until = self._good_until(claims)
-        return replace(_principal(claims), good_until=good_until)
-
-    def _good_until(self, claims: Mapping[str, Any]) -> datetime | None:
-        """The first instant at which the token is refused; None: later than there are dates."""
-        issued, expires = claims.get("iat"), claims.get("exp")
-        if type(issued) is not int or type(expires) is not int:
-            raise Unauthenticated("the token does not say when it was made and when it ends")
         if claims.get("iss") != self.issuer:
             raise Unauthenticated("the token is of another issuer")
-        now = self.clock().timestamp()
-        if issued > now + self.skew_seconds:
-            raise Unauthenticated("the token was made in the future: compare the clocks")
-        if now >= expires + self.skew_seconds:
-            raise Unauthenticated("the token has expired; ask for a new one")
-        try:
-            return datetime.fromtimestamp(expires + self.skew_seconds, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
+        ends = good_until(claims, self.clock(), self.skew_seconds)
+        return replace(_principal(claims), good_until=ends)
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal:
@@ -172,28 +156,14 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         role = Role(str(claims.get("role")))
     except ValueError as error:
         raise Unauthenticated("the token names no role that is known here") from error
-    subject = _text(claims, "sub")
+    subject = text_of(claims.get("sub"), "sub")
     if subject is None:
         raise Unauthenticated("the token does not say who calls")
     return Principal(
         role,
         subject,
-        _text(claims, "member"),
-        _text(claims, "associate"),
-        _texts(claims, "loc"),
-        _texts(claims, "ch"),
+        text_of(claims.get("member"), "member"),
+        text_of(claims.get("associate"), "associate"),
+        texts_of(claims.get("loc"), "loc"),
+        texts_of(claims.get("ch"), "ch"),
     )
-
-
-def _text(claims: Mapping[str, Any], name: str) -> str | None:
-    value = claims.get(name)
-    if value is None or (isinstance(value, str) and 0 < len(value) <= _NAME_CHARS_MAX):
-        return value
-    raise Unauthenticated(f"the token's {name} makes no sense")
-
-
-def _texts(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = claims.get(name, [])
-    if isinstance(value, list) and all(isinstance(part, str) and part for part in value):
-        return tuple(value)
-    raise Unauthenticated(f"the token's {name} makes no sense")

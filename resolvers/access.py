@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from resolvers.domain.errors import Forbidden, Unauthenticated
 
+GUESTS = "guest:"
+"""Begins the subject of a guest with a token of its own; a number follows."""
+
 
 class Role(StrEnum):
     """What a caller is to the retailer."""
@@ -92,6 +95,11 @@ class Principal:
     good_until: datetime | None = field(default=None, compare=False)
     key_id: str | None = field(default=None, compare=False)
     address: str = field(default="", compare=False, repr=False)
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether nothing is known of the caller but that it is here."""
+        return self.role is Role.GUEST or self.subject.startswith(GUESTS)
 
     def may(self, scope: Scope) -> bool:
         """Says whether this caller's role has the scope, and its key leaves it."""

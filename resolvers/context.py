@@ -9,6 +9,7 @@ from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
+from resolvers.login_port import CLOSED, Logins
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.terms import Terms
 from resolvers.watch import Watch
@@ -28,6 +29,7 @@ class Context:
     watch: Watch
     clock: Clock
     new_id: IdMaker
+    logins: Logins = CLOSED
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""

@@ -16,6 +16,7 @@ from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
 from schema.locations import LocationsQuery
+from schema.logins import LoginsMutation
 from schema.nodes import NodesQuery
 from schema.oversells import OversellsQuery
 from schema.payloads import InsufficientStockErrorType, RequestErrorType
@@ -63,12 +64,13 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
         ),
         mutation=_root(
             "Mutation",
-            "What can be done. Each takes an idempotency key: sent again with the same key it "
-            "answers what was done before. A refusal is data, in `userErrors`.",
+            "What can be done. Each but a login takes an idempotency key: sent again with the same "
+            "key it answers what was done before. A refusal is data, in `userErrors`.",
             ReservationsMutation,
             StockMutation,
             RulesMutation,
             OrdersMutation,
+            LoginsMutation,
         ),
         subscription=_root(
             "Subscription",

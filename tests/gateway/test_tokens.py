@@ -75,6 +75,12 @@ def test_a_token_from_the_future_is_refused_past_the_skew() -> None:
             "the token was not signed here",
         ),
         (signed(iss="other"), "the token is of another issuer"),
+        (
+            signed(nbf=int(NOON.timestamp()) + 31),
+            "the token is not good yet: compare the clocks",
+        ),
+        (signed(nbf=1.5), "the token's nbf makes no sense"),
+        (signed(sub="line\nbreak"), "the token's sub makes no sense"),
         (signed(role="king"), "the token names no role that is known here"),
         (signed(role=["admin"]), "the token names no role that is known here"),
         (signed(sub=None), "the token does not say who calls"),
