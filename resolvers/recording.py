@@ -10,6 +10,7 @@ from asyncio import CancelledError
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from resolvers.callers_port import CallerStore
 from resolvers.domain.callers import AuditRecord, Deed
@@ -25,6 +26,9 @@ WRITTEN_AT_ONCE = 500
 
 GATHER_SECONDS = 0.1
 """How long a write waits for others to share it."""
+
+TOLD_EVERY = 1_000
+"""Lost records from one line of the log to the next."""
 
 RETRY_SECONDS = 2.0
 """Pause after a write that the store could not take."""
@@ -95,7 +99,7 @@ class Recorder:
         self._waiting: deque[AuditRecord] = deque()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self.dropped = 0
+        self.lost = 0
         """Records that were lost since the start."""
 
     def note(self, record: AuditRecord | None) -> None:
@@ -103,7 +107,7 @@ class Recorder:
         if record is None:
             return
         if len(self._waiting) >= self._waiting_max:
-            self._drop(1, "too many wait to be written")
+            self._lose(1, "too many wait to be written")
             return
         self._waiting.append(record)
         if self._task is None or self._task.done():
@@ -122,7 +126,7 @@ class Recorder:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.flush()
         if self._waiting:
-            self._drop(len(self._waiting), "the process ends")
+            self._lose(len(self._waiting), "the process ends")
             self._waiting.clear()
 
     async def _work(self) -> None:
@@ -134,7 +138,9 @@ class Recorder:
     async def _write(self) -> bool:
         """Writes some of what waits; False if the store cannot take it now."""
         async with self._writing:
-            some = list(self._waiting)[:WRITTEN_AT_ONCE]
+            some = list(islice(self._waiting, WRITTEN_AT_ONCE))
+            if not some:
+                return True
             try:
                 await self._callers.record_audit(some)
             except (CommerceError, OSError) as error:
@@ -142,14 +148,13 @@ class Recorder:
                 return False
             except Exception:  # a bug must not keep all others waiting
                 log.exception("audit records cannot be written")
-                self._drop(len(some), "they cannot be written")
+                self._lose(len(some), "they cannot be written")
             for _ in some:
                 self._waiting.popleft()
             return True
 
-    def _drop(self, count: int, why: str) -> None:
-        if not self.dropped or why != "too many wait to be written":
-            log.error("%d audit records are lost: %s", count, why)
-        elif self.dropped % 1_000 == 0:
-            log.error("%d audit records have been lost so far: %s", self.dropped, why)
-        self.dropped += count
+    def _lose(self, count: int, why: str) -> None:
+        """Counts what is lost, and says so: of many that are lost one by one, now and then."""
+        self.lost += count
+        if count > 1 or self.lost % TOLD_EVERY == 1:
+            log.error("%d audit records are lost since the start: %s", self.lost, why)

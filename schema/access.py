@@ -41,6 +41,7 @@ ACCESS: Mapping[str, Ask] = {
     "Query.orders": Scope.ORDERS_OWN,
     "Query.backends": Scope.HOUSE,
     "Query.reconciliation": Scope.HOUSE,
+    "Query.auditRecords": Scope.AUDIT,
     "Mutation.reserveStock": Scope.RESERVE,
     "Mutation.extendReservation": Scope.RESERVE,
     "Mutation.releaseReservation": Scope.RESERVE,

@@ -6,7 +6,7 @@ of a caller without a token, who could otherwise fill the store.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import isawaitable
 from typing import Any
@@ -16,11 +16,27 @@ from resolvers.commands import checked_key
 from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import InvalidInput
 from resolvers.recording import Sent
-from schema.ids import opened
+from schema.ids import key_of
 from schema.info import RequestContext
 
-_TARGETS = ("orderId", "reservationId")
-"""Inputs that name what a mutation is about."""
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a mutation is about: a type with ids, and the input that names one, if it does."""
+
+    kind: str
+    input: str = ""
+
+
+ABOUT: Mapping[str, About] = {
+    "reserveStock": About("Reservation"),
+    "extendReservation": About("Reservation", "reservationId"),
+    "releaseReservation": About("Reservation", "reservationId"),
+    "placeOrder": About("Order"),
+    "recordPayment": About("Order", "orderId"),
+    "cancelOrder": About("Order", "orderId"),
+}
+"""Mutations about things that have ids. One that is not here is about a SKU, a code, or nothing."""
 
 _ID = re.compile("[0-9A-Za-z-]{1,64}")
 """What an id of ours may look like. A text that only says it is one is not kept."""
@@ -64,7 +80,7 @@ def _record(context: RequestContext, mutation: str, asked: object) -> AuditRecor
         mutation,
         _key(said.get("idempotencyKey")),
         Deed.DONE,
-        _target(said),
+        _target(mutation, said),
         client=context.client,
         request_id=context.request_id,
     )
@@ -78,10 +94,10 @@ def _key(said: object) -> str | None:
         return None
 
 
-def _target(said: Mapping[str, Any]) -> str | None:
-    """The id of the thing that a mutation names, if it can be one of ours."""
-    for name in _TARGETS:
-        found = opened(str(said.get(name) or ""))
-        if found is not None and _ID.fullmatch(found[1]):
-            return found[1]
-    return None
+def _target(mutation: str, said: Mapping[str, Any]) -> str | None:
+    """The key of the thing that a mutation names, if it can be one of ours."""
+    about = ABOUT.get(mutation)
+    if about is None or not about.input:
+        return None
+    key = key_of(about.kind, str(said.get(about.input)))
+    return key if key is not None and _ID.fullmatch(key) else None

@@ -1,6 +1,7 @@
 """Keys of partners, records of deeds and uses of fields: the same from every engine."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -8,7 +9,10 @@ import pytest
 
 from connectors.stores.memory.engine import open_memory
 from resolvers.copying import Side, copy, digest_of
+from resolvers.domain.books import Books, Change, Key, Scope
 from resolvers.domain.callers import ApiKey, AuditRecord, Deed, Use
+from resolvers.domain.errors import NotFound
+from resolvers.engine import Command, StockEngine
 from resolvers.filters import AuditFilter
 from resolvers.ports import Store
 from tests.contract.shop import NOON, minutes
@@ -55,6 +59,32 @@ async def test_a_record_is_kept_whole_and_one_that_is_there_is_left_as_it_is(sto
 
     page = await store.callers.audit_page(AuditFilter(), None, 10)
     assert page == [deed("b", key=None), whole]
+
+
+async def test_what_is_accepted_is_kept_with_what_changed_whatever_was_kept_before(store):
+    engine = StockEngine(store.stock, lambda: NOON)
+    accepted, refused = deed("a"), deed("b")
+    await store.callers.record_audit([replace(accepted, result=Deed.FAILED, codes=("CONTENDED",))])
+
+    def refusing(_: Books) -> tuple[Change, str]:
+        raise NotFound("there is none")
+
+    for record, decide in ((accepted, lambda _: (Change(), "R-1")), (refused, refusing)):
+        key = Key(record.subject, record.action, str(record.key))
+        with suppress(NotFound):
+            await engine.run(Command(key, "", Scope(), decide, record))
+    await engine.run(
+        Command(
+            Key(accepted.subject, accepted.action, str(accepted.key)),
+            "",
+            Scope(),
+            lambda _: (Change(), "R-2"),
+            deed("c"),
+        )
+    )
+
+    page = await store.callers.audit_page(AuditFilter(), None, 10)
+    assert page == [replace(accepted, target="R-1")]
 
 
 async def test_pages_go_from_the_newest_on_also_through_equal_instants(store):
