@@ -99,7 +99,7 @@ async def test_what_was_done_is_kept_with_it_and_once(shop: Shop) -> None:
     )  # nothing was flushed
     assert await records(shop) == [
         {
-            "id": seal("AuditRecord", "record-000001"),
+            "id": seal("AuditRecord", "record-000000001"),
             "at": "2026-03-02T12:00:00Z",
             "subject": "member:M-1",
             "role": "shopper",
