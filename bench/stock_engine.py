@@ -39,6 +39,7 @@ from gateway.serving import run
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
+from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import Contended
 from resolvers.domain.feeds import Feed
 from resolvers.domain.reservation import Line
@@ -102,7 +103,16 @@ def hold_of(id: str, sku: str) -> Command:
     def decide(books: Books) -> tuple[Change, str]:
         return holds.reserve(books, hold), id
 
-    return Command(Key("bench", "reserveStock", id), "1", Scope(frozenset([sku])), decide)
+    key = Key("bench", "reserveStock", id)
+    return Command(key, "1", Scope(frozenset([sku])), decide, kept(key))
+
+
+def kept(key: Key) -> AuditRecord:
+    """The record of a mutation, as the schema makes it."""
+    at = now()
+    return AuditRecord(
+        key.key, at, key.subject, "shopper", key.mutation, key.key, Deed.DONE, request_id=key.key
+    )
 
 
 def hot(_: random.Random) -> Make:
@@ -122,7 +132,9 @@ def zipf(dice: random.Random) -> Make:
             known, sku = held.pop(0)
             scope = Scope(frozenset([sku]), frozenset([known]))
             key = Key("bench", "releaseReservation", id)
-            return Command(key, "1", scope, lambda books: (holds.release(books, known), known))
+            return Command(
+                key, "1", scope, lambda books: (holds.release(books, known), known), kept(key)
+            )
         sku = next(drawn)
         held.append((id, sku))
         return hold_of(id, sku)

@@ -39,6 +39,7 @@ from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
 from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
+from resolvers.recording import Recorder
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -62,6 +63,7 @@ class Runtime:
     gate: Gate
     clock: Clock
     new_id: IdMaker
+    recorder: Recorder
 
     def context(self, principal: Principal) -> Context:
         """What one request carries; made inside its coroutine."""
@@ -76,6 +78,7 @@ class Runtime:
             self.watch,
             self.clock,
             self.new_id,
+            self.recorder,
             self._logins,
         )
 
@@ -96,13 +99,14 @@ class Runtime:
         return Trust(self.tokens, self.issuers)
 
     async def close(self) -> None:
-        """Shuts every door: backends first, then the store."""
+        """Shuts every door: backends first, then the store, when all records are in it."""
         for issuer in self.issuers.values():
             await issuer.keys.close()
         for app in self.apps.values():
             await app.close()
         for backend in self.backends.values():
             await closed(backend)
+        await self.recorder.close()
         await self.store.close()
 
 
@@ -237,4 +241,5 @@ def assemble(
         minute_gate(auth.logins_per_minute),
         clock,
         new_id,
+        Recorder(store.callers, new_id()[-10:]),
     )

@@ -47,6 +47,7 @@ class Scope(StrEnum):
     RULES = "rules:set"
     HOUSE = "house:read"
     OPERATE = "house:operate"
+    AUDIT = "audit:read"
 
 
 _SHOPPER = frozenset(
@@ -61,7 +62,7 @@ _MANAGER = _ASSOCIATE | {
     Scope.RULES_READ,
 }
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.PERSONAL, Scope.TRUSTED_TERMS, Scope.PAY}
-_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),

@@ -16,6 +16,7 @@ from resolvers.access import NOBODY, Principal, Scope
 from resolvers.domain.errors import Unauthenticated
 from resolvers.domain.personal import hidden, masked_name, masked_phone
 from schema.info import RequestContext
+from schema.recording import recorded
 
 OPEN: Final = "open"
 """Nothing is asked beyond what led there; what is behind it says for itself who may see it."""
@@ -58,6 +59,7 @@ ACCESS: Mapping[str, Ask] = {
     "Query.orders": Scope.ORDERS_OWN,
     "Query.backends": Scope.HOUSE,
     "Query.reconciliation": Scope.HOUSE,
+    "Query.auditRecords": Scope.AUDIT,
     "Mutation.reserveStock": Scope.RESERVE,
     "Mutation.extendReservation": Scope.RESERVE,
     "Mutation.releaseReservation": Scope.RESERVE,
@@ -83,6 +85,9 @@ ACCESS: Mapping[str, Ask] = {
     "Address.postalCode": Masked(Scope.PERSONAL, hidden),
     "Address.*": OPEN,
     "AdjustStockPayload.*": OPEN,
+    "AuditRecord.*": OPEN,
+    "AuditRecordConnection.*": OPEN,
+    "AuditRecordEdge.*": OPEN,
     "Availability.*": OPEN,
     "AvailabilityTerm.*": OPEN,
     "Backend.*": OPEN,
@@ -209,7 +214,8 @@ def refuses(field: GraphQLField, ask: Ask) -> bool:
 def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, ask: Ask) -> None:
     """Lays what a field asks over what it does; where it asks nothing, the field stays as it is."""
     if owner is schema.mutation_type:
-        field.resolve = _refusing(_afresh(_resolve_of(field)), ask, nobody=ask == OPEN)
+        asking = _refusing(_afresh(_resolve_of(field)), ask, nobody=ask == OPEN)
+        field.resolve = recorded(asking)
     elif ask == OPEN:
         return
     elif owner is schema.subscription_type:

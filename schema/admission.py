@@ -6,7 +6,7 @@ tell by the refusal. What only the field itself can know, such as whose order it
 refused in its turn all the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,12 +29,14 @@ from graphql import (
     ValueNode,
     VariableNode,
     get_named_type,
+    value_from_ast_untyped,
 )
 from strawberry.extensions import SchemaExtension
 
 from resolvers.access import Principal
 from resolvers.domain.errors import Denied
 from schema.access import ACCESS, refuses, require, row_of
+from schema.recording import turned_away
 
 
 class Admission(SchemaExtension):
@@ -52,9 +54,16 @@ class Admission(SchemaExtension):
                 core = context.schema._schema  # noqa: SLF001  # the library has no other door to it
                 said = _said(operation, context.variables or {})
                 asked = _Asked(core, _fragments(document), said)
-                caller = context.context.ctx.principal
-                context.pre_execution_errors = list(asked.denials(operation, caller))
+                denied = list(asked.denials(operation, context.context.ctx.principal))
+                if denied:
+                    turned_away(context.context, asked.mutations(operation), _reasons(denied))
+                context.pre_execution_errors = denied
         yield
+
+
+def _reasons(errors: Sequence[GraphQLError]) -> list[Denied]:
+    found = (error.original_error for error in errors)
+    return [reason for reason in found if isinstance(reason, Denied)]
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
@@ -109,6 +118,19 @@ class _Asked:
                 require(caller, ACCESS[row], nobody=not at_root)
             except Denied as denied:
                 yield GraphQLError(str(denied), [node], original_error=denied)
+
+    def mutations(self, operation: OperationDefinitionNode) -> Iterator[tuple[str, object]]:
+        """The mutations of an operation: the name of each, and its input as it was said."""
+        self.visited.clear()
+        for owner, node in self._fields(self.schema.mutation_type, operation.selection_set):
+            if owner is self.schema.mutation_type and not node.name.value.startswith("__"):
+                said = (it.value for it in node.arguments or () if it.name.value == "input")
+                value = next(said, None)
+                known = dict(self.variables)
+                yield (
+                    node.name.value,
+                    None if value is None else value_from_ast_untyped(value, known),
+                )
 
     def _fields(
         self, owner: GraphQLNamedType | None, selections: SelectionSetNode

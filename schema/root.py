@@ -8,6 +8,7 @@ from strawberry.types.execution import ExecutionContext
 
 from schema.access import guard
 from schema.admission import Admission
+from schema.audit import AuditQuery
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
@@ -60,6 +61,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ReservationsQuery,
             OrdersQuery,
             HouseQuery,
+            AuditQuery,
             FederationQuery,
         ),
         mutation=_root(

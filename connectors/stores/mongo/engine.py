@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from connectors.stores.memory.callers import MemoryCallers
-from connectors.stores.memory.state import State
+from connectors.stores.mongo.callers import MongoCallers
 from connectors.stores.mongo.catalog import MongoCatalog
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock, ServerTime
@@ -54,7 +53,7 @@ def open_mongo(
         MongoOutbox(database, clock),
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
-        MemoryCallers(State()),
+        MongoCallers(database),
         MongoUpkeep(database, cluster),
         close,
     )

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from connectors.stores.memory.callers import MemoryCallers
-from connectors.stores.memory.state import State
+from connectors.stores.sqlite.callers import SqliteCallers
 from connectors.stores.sqlite.catalog import SqliteCatalog
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import SqliteHouse
@@ -30,7 +29,7 @@ def open_sqlite(path: Path) -> Store:
         SqliteOutbox(database),
         SqliteCatalog(database),
         SqliteHouse(database),
-        MemoryCallers(State()),
+        SqliteCallers(database),
         SqliteUpkeep(database),
         database.close,
     )
