@@ -107,9 +107,10 @@ class _Asked:
         told: set[str] = set()
         for owner, node in self._fields(self.schema.mutation_type, operation.selection_set):
             name = node.name.value
-            row = row_of(ACCESS, owner.name, name)
-            if row is None or f"{owner.name}.{name}" in told:  # __typename has no row
+            if name not in owner.fields or f"{owner.name}.{name}" in told:  # __typename is no field
                 continue
+            row = row_of(ACCESS, owner.name, name)
+            assert row is not None, "the schema is not built without"
             told.add(f"{owner.name}.{name}")
             at_root = owner is self.schema.mutation_type
             if not at_root and not refuses(owner.fields[name], ACCESS[row]):
