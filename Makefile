@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick chaos mutants check bench bench-big schema docs clean
+.PHONY: help install demo demo-live test test-quick chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -65,6 +65,10 @@ schema: install ## Write schema/schema.graphql from the code
 docs: install ## Write docs/settings.md from the code
 	@$(BIN)/python -m gateway.settings_page > .venv/written
 	@mv .venv/written docs/settings.md
+
+composition: install ## Write docs/composition.md: what composers of others make of the schema
+	@$(BIN)/python -m tests.composition.composed > .venv/written
+	@mv .venv/written docs/composition.md
 
 clean: ## Remove what the other targets made; data under var/ stays
 	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules*
