@@ -54,9 +54,10 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
 
-bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
+bench-big: install ## Measure stores with a long history and five million positions, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.large_store
+	$(BIN)/python -m bench.idle_sockets
 
 schema: install ## Write schema/schema.graphql from the code
 	@$(BIN)/gateway schema > .venv/written
