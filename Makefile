@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-live test-quick screenshot chaos mutants check bench bench-big schema docs clean
+.PHONY: help install demo demo-live test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -58,9 +58,10 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
 
-bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
+bench-big: install ## Measure stores with a long history and five million positions, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.large_store
+	$(BIN)/python -m bench.idle_sockets
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium
@@ -75,6 +76,10 @@ docs: install ## Write docs/settings.md and docs/access.md from the code
 	@mv .venv/written docs/settings.md
 	@$(BIN)/python -m gateway.access_page > .venv/written
 	@mv .venv/written docs/access.md
+
+composition: install ## Write docs/composition.md: what composers of others make of the schema
+	@$(BIN)/python -m tests.composition.composed > .venv/written
+	@mv .venv/written docs/composition.md
 
 clean: ## Remove what the other targets made; data under var/ stays
 	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules*

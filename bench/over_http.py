@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -56,19 +56,45 @@ async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
     """One process of the demo on a free port of loopback, with settings from its environment; its
     host and port. What it logs stands beside its data.
     """
-    words = ["-m", "gateway", "demo", "--port", "0", "--data", str(data)]
+    async with _process(data, ["demo"], settings) as (process, host, port):
+        assert process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            await process.stdout.readuntil(b"Stop with")
+        yield host, port
+
+
+@asynccontextmanager
+async def configured(data: Path, config: Path) -> AsyncIterator[tuple[int, str, int]]:
+    """The same of ``gateway serve`` with a file of settings, once it is ready; its process id
+    stands before its host and port.
+    """
+    async with _process(data, ["serve", "--config", str(config)], {}) as (process, host, port):
+        asking = f"GET /health/ready HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        async with asyncio.timeout(START_SECONDS):
+            made = await asyncio.get_running_loop().create_connection(Asker, host, port)
+            while b" 200 " not in (await made[1].ask(asking)).partition(b"\r\n")[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            made[0].close()
+        yield process.pid, host, port
+
+
+@asynccontextmanager
+async def _process(
+    data: Path, words: Sequence[str], settings: Mapping[str, str]
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, int]]:
+    """A gateway that has said where it listens; it is ended behind the block."""
+    command = ["-m", "gateway", *words, "--port", "0", "--data", str(data)]
     env = {**os.environ, **settings}
     with (data.parent / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=subprocess.PIPE, stderr=log, env=env
+            sys.executable, *command, stdout=subprocess.PIPE, stderr=log, env=env
         )
         assert process.stdout is not None
         try:
             async with asyncio.timeout(START_SECONDS):
                 address = (await process.stdout.readline()).decode().split("http://")[1].strip()
-                await process.stdout.readuntil(b"Stop with")
             host, _, port = address.rpartition(":")
-            yield host, int(port)
+            yield process, host, int(port)
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()

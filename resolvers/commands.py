@@ -11,7 +11,7 @@ from hashlib import sha256
 from resolvers.context import Context
 from resolvers.domain.books import Books, Change, Key, Scope
 from resolvers.domain.errors import InvalidInput, Refused
-from resolvers.domain.values import KEY_LENGTH_MAX
+from resolvers.domain.values import KEY_LENGTH_MAX, NAME_LENGTH_MAX, is_name
 from resolvers.engine import Command, Outcome
 
 Decide = Callable[[Books], tuple[Change, str]]
@@ -72,6 +72,17 @@ def checked_note(note: str | None, *field: str) -> str | None:
     if note is not None and len(note) > NOTE_LENGTH_MAX:
         raise InvalidInput(f"at most {NOTE_LENGTH_MAX} characters", field=("input", *field))
     return note
+
+
+def checked_name(text: str | None, *field: str | int) -> str | None:
+    """A name that a caller gives, if it can be one.
+
+    Raises:
+        InvalidInput: nothing, longer than any name, or with signs that nobody can print.
+    """
+    if text is not None and not is_name(text):
+        raise InvalidInput(f"1 to {NAME_LENGTH_MAX} printable characters", field=("input", *field))
+    return text
 
 
 def fingerprint(request: object) -> str:

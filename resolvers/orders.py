@@ -28,6 +28,8 @@ from resolvers.placing import (
     PlaceOrder,
     asked_lines,
     check_delivery,
+    check_names,
+    check_payment,
     check_terms,
     number_of,
     priced,
@@ -51,6 +53,7 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
 
     async def prepare() -> tuple[Scope, Decide]:
         check_terms(ctx, asked)
+        check_names(asked)
         channel = ctx.directory.channel(asked.channel)
         scope, lines = await asked_lines(ctx, asked)
         hold = replace(
@@ -129,6 +132,7 @@ async def record_payment(
 
     async def prepare() -> tuple[Scope, Decide]:
         scope = await _scope_of_order(ctx, order_id)
+        check_payment(payment, "payment")
         paid = Payment(payment.method, payment.amount, ctx.now, payment.reference)
         takers = await sinks(ctx)
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from resolvers.access import Scope as Right
 from resolvers.catalog import variant_by_sku
+from resolvers.commands import checked_name
 from resolvers.context import Context
 from resolvers.domain.books import Scope
 from resolvers.domain.catalog import Variant, title_of
@@ -90,6 +91,19 @@ def check_terms(ctx: Context, asked: PlaceOrder) -> None:
             field = ("input", "lines", at, "unitPrice")
             refusals.append(InvalidInput(message, field=field))
     refuse(refusals)
+
+
+def check_names(asked: PlaceOrder) -> None:
+    """Refuses what could not be the name of an associate or of a payment."""
+    checked_name(asked.associate_code or None, "associateCode")
+    for at, payment in enumerate(asked.payments):
+        check_payment(payment, "payments", at)
+
+
+def check_payment(payment: AskedPayment, *field: str | int) -> None:
+    """Refuses a payment whose method or reference nobody could read back."""
+    checked_name(payment.method, *field, "method")
+    checked_name(payment.reference, *field, "reference")
 
 
 async def check_delivery(ctx: Context, asked: PlaceOrder) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from resolvers.access import Role
 from resolvers.access import Scope as Right
 from resolvers.catalog import sold
-from resolvers.commands import Decide, checked_note, run
+from resolvers.commands import Decide, checked_name, checked_note, run
 from resolvers.context import Context
 from resolvers.domain import holds
 from resolvers.domain.backing import Hold
@@ -160,12 +160,13 @@ def own_member(ctx: Context, member_id: str | None) -> str | None:
 
     Raises:
         Forbidden: a member named another one.
+        InvalidInput: no member has such an id.
     """
     own = ctx.principal.member_id
     if own is None:
         if member_id is not None and not ctx.principal.may(Right.TRUSTED_TERMS):
             raise Forbidden("this token is no member's; leave memberId out, or log in")
-        return member_id
+        return checked_name(member_id, "memberId")
     if member_id not in (None, own):
         raise Forbidden("a member acts for itself only; leave memberId out")
     return own

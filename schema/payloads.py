@@ -130,6 +130,7 @@ def key_field() -> Any:
     """The input field ``idempotencyKey`` of every mutation."""
     return strawberry.field(
         description="Made by the caller, one for each thing that it wants done, 1 to 255 "
-        "characters. Sent again with the same content it answers what was done before; with other "
-        "content it is refused. Kept for at least 24 hours; a refusal does not use it up."
+        "characters (code points), no control characters, compared exactly. Sent again with the "
+        "same content it answers what was done before; with other content it is refused. Kept for "
+        "at least 24 hours; a refusal does not use it up."
     )

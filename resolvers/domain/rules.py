@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from resolvers.domain.errors import InvalidInput, NotFound, Refused
 from resolvers.domain.locations import Location
-from resolvers.domain.values import QUANTITY_MAX
+from resolvers.domain.values import NAME_LENGTH_MAX, QUANTITY_MAX, is_name
 
 CODE_LENGTH_MAX = 64
 SCOPE_MAX = 1000
@@ -236,7 +236,8 @@ def faults(
 
     ``locations`` are all that there are; None while nobody knows them.
     """
-    return [*_wrong_values(rule), *_wrong_scope(rule, locations, set(channels))]
+    wrong_scope = _wrong_scope(rule, locations, set(channels))
+    return [*_wrong_values(rule), *wrong_scope, *_wrong_names(rule)]
 
 
 def _wrong(message: str, *field: str) -> Refused:
@@ -275,6 +276,13 @@ def _wrong_amount(rule: StockRule) -> Iterable[Refused]:
         yield _wrong("a protection needs a quantity or a percentage", "quantity")
     if rule.kind is RuleKind.SAFETY_STOCK and not given and rule.per_stale_hour is None:
         yield _wrong("safety stock needs a quantity, a percentage or perStaleHour", "quantity")
+
+
+def _wrong_names(rule: StockRule) -> Iterable[Refused]:
+    for name, values in (("skus", rule.skus), ("categories", rule.categories)):
+        for at, value in enumerate(values):
+            if not is_name(value):
+                yield _wrong(f"1 to {NAME_LENGTH_MAX} printable characters", name, str(at))
 
 
 def _wrong_scope(

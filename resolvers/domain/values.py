@@ -13,6 +13,9 @@ from resolvers.domain.errors import InvalidInput
 KEY_LENGTH_MAX = 255
 """Longest idempotency key, in characters (the contract's limit, and the habit of the trade)."""
 
+NAME_LENGTH_MAX = 255
+"""Longest name that a caller gives to something of its own, in characters."""
+
 LINES_MAX = 100
 """Most lines of one reservation or order, and most SKUs of one availability question."""
 
@@ -89,6 +92,13 @@ def shares(total: int, weights: Sequence[int]) -> list[int]:
     for at in by_remainder[: total - sum(parts)]:
         parts[at] += 1
     return parts
+
+
+def is_name(text: str) -> bool:
+    """Says whether a text can be the name of something: people can print it, and see that it is
+    there. Names are compared exactly, sign by sign: none is trimmed, folded or normalised.
+    """
+    return len(text) <= NAME_LENGTH_MAX and text.isprintable() and not text.isspace() and bool(text)
 
 
 def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:

@@ -1,13 +1,13 @@
 """A partner composes the gateway with a subgraph of its own, and asks both in one query."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.schema_text import federated_sdl
-from tests.composition.house import HERE, PARTNER, Router, composed, install, ran, routing
+from tests.composition.composed import REPORT, report
+from tests.composition.house import Router, composed, install, routed, routing
 from tests.e2e.child import Child, demo
 from tests.schema.asking import PLACE, SHIP
 
@@ -57,19 +57,13 @@ def test_two_composers_take_the_schema_without_an_error_or_a_hint(
 
 
 def test_a_third_composes_it_for_its_router(gateway_sdl: Path, tmp_path: Path) -> None:
-    graph, out = tmp_path / "graph.yaml", tmp_path / "router.json"
-    subgraphs = [
-        {"name": name, "routing_url": f"http://127.0.0.1/{name}", "schema": {"file": str(file)}}
-        for name, file in (("gateway", gateway_sdl), ("partner", PARTNER))
-    ]
-    graph.write_text(json.dumps({"version": 1, "subgraphs": subgraphs}), encoding="utf-8")
+    told = routed(gateway_sdl, tmp_path)
 
-    wgc = HERE / "node_modules" / ".bin" / "wgc"
-    told = ran([wgc, "router", "compose", "--input", graph, "--out", out])
+    assert told == {"errors": [], "subgraphs": ["gateway", "partner"]}
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    config = json.loads(out.read_text(encoding="utf-8"))
-    assert [subgraph["name"] for subgraph in config["subgraphs"]] == ["gateway", "partner"]
+
+def test_the_report_tells_what_they_compose_it_to(gateway_sdl: Path, tmp_path: Path) -> None:
+    assert report(tmp_path) == REPORT.read_text(encoding="utf-8"), "run `make composition`"
 
 
 def test_one_query_is_answered_by_both_and_what_is_nobodys_is_null(

@@ -5,7 +5,7 @@ No worker runs: what lies on the shelves is what a test has put there.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -100,6 +100,8 @@ async def opened(
     *,
     mutations_per_second: int = 0,
     documents: Documents | None = None,
+    clock: Callable[[], datetime] = lambda: NOON,
+    engine: str = "memory",
     **given: Any,
 ) -> House:
     """A gateway of the sandbox's catalogue at noon, with empty shelves; what is given are settings
@@ -111,11 +113,11 @@ async def opened(
             mutations_per_second=mutations_per_second,
             **{name: value for name, value in given.items() if name not in of_limits},
         ),
-        store=Storage("memory"),
+        store=Storage(engine),
         limits=Limits(**{name: value for name, value in given.items() if name in of_limits}),
         documents=documents or Documents(),
     )
-    runtime = assemble(settings, data, [], chain.CHANNELS, lambda: NOON)
+    runtime = assemble(settings, data, [], chain.CHANNELS, clock)
     await runtime.store.catalog.save_locations(chain.LOCATIONS)
     await runtime.store.catalog.save_products(goods.catalogue()[:10], NOON)
     return house_of(runtime)
