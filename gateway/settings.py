@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.settings_cache import Cache
 from gateway.settings_file import (
     SECRET_NAME,
     Problem,
@@ -84,6 +85,7 @@ class Settings:
     store: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
     limits: Limits = field(default_factory=Limits)
+    cache: Cache = field(default_factory=Cache)
     retailer: Retailer = field(default_factory=Retailer)
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
@@ -161,6 +163,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         store=reader.single("store", Storage),
         auth=reader.single("auth", Auth),
         limits=reader.single("limits", Limits),
+        cache=reader.single("cache", Cache),
         retailer=reader.single("retailer", Retailer),
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),

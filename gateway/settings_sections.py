@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.settings_cache import Cache
 from gateway.settings_file import about
 from gateway.settings_process import (
     FROM_FILE,
@@ -272,6 +273,7 @@ SECTIONS: Mapping[str, type] = {
     "store": Storage,
     "auth": Auth,
     "limits": Limits,
+    "cache": Cache,
     "retailer": Retailer,
     "reservations": Reservations,
     "orders": Orders,
