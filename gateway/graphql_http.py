@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.batches import answered
+from gateway.caching import NO_STORE, cache_control, revalidated
 from gateway.desk import Desk
 from gateway.wire import (
     BYTES_MAX,
@@ -44,7 +45,7 @@ PROOFS = (
 BODY_SECONDS = 30.0
 """How long a body may take to come; then nobody waits for the rest."""
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": NO_STORE, "X-Content-Type-Options": "nosniff"}
 _UTF8 = ("utf-8", "utf8")
 
 
@@ -84,7 +85,9 @@ class GraphqlHttp:
             structlog.contextvars.bind_contextvars(codes=[refusal.code])
             body = {"errors": [refusal.error(request_id)]}
             return _response(body, refusal.status, media, refusal.headers)
-        return _response(answer.body, _status(answer, media), media, {})
+        keeping = {"Cache-Control": cache_control(answer, caller)}
+        response = _response(answer.body, _status(answer, media), media, keeping)
+        return revalidated(request, response, media)
 
 
 def _require_fitting(method: str, kind: Kind | None) -> None:

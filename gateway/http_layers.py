@@ -3,11 +3,13 @@
 Pages of other origins are let in here, and long answers are compressed. Sockets pass by.
 """
 
-from starlette.datastructures import Headers
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware, IdentityResponder
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.graphql_http import weight_of
 from gateway.settings import Server
@@ -37,6 +39,31 @@ class Compression(GZipMiddleware):
             await IdentityResponder(self.app, self.minimum_size)(scope, receive, send)
 
 
+class Varying:
+    """Says on what an answer depends, whether or not this one does: each header once.
+
+    An answer without an origin would else be kept for pages that have one, and that may not read
+    it then.
+    """
+
+    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+        self.app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                said = ",".join([*self._names, *headers.getlist("vary")]).split(",")
+                names = {name.strip().title(): None for name in said if name.strip()}
+                headers["vary"] = ", ".join(names)
+            await send(message)
+
+        await self.app(scope, receive, telling)
+
+
 def takes_gzip(accept_encoding: str) -> bool:
     """Says whether a client takes answers in gzip, by the value of its Accept-Encoding header."""
     wishes: dict[str, float] = {}
@@ -48,7 +75,10 @@ def takes_gzip(accept_encoding: str) -> bool:
 
 def layers(server: Server) -> list[Middleware]:
     """The layers around the endpoint, the outermost first."""
-    return [*_origins(server), Middleware(Compression)]
+    names = ["Accept", "Authorization", "Accept-Encoding"]
+    if server.allowed_origins:
+        names.append("Origin")
+    return [Middleware(Varying, names=names), *_origins(server), Middleware(Compression)]
 
 
 def _origins(server: Server) -> list[Middleware]:
