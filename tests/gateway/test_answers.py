@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from resolvers.ports import ANY
 from resolvers.watch import Key, Watch
 from schema.hints import CATALOGUE, EVERY_STOCK, PRIVATE, STOCK, Policy
 from schema.operations import Answer, Operation
-from tests.gateway.house import HOLD, PROMISE, House, house_of, opened, promised
 
 ASKED = Operation("{ channels { code } }")
 ROOM = 100_000
@@ -348,62 +346,3 @@ async def test_who_has_changed_something_sees_it_in_its_next_answer(kept: Played
     assert await kept.number(STOCK, caller=ann) == 1
     kept.now = OWN_SECONDS
     assert await kept.number(STOCK, caller=mia) == 3  # the kept one is over, too
-
-
-# ---- in a gateway ------------------------------------------------------------------------------
-
-
-async def test_each_pays_for_the_answer_that_it_shares(tmp_path: Path) -> None:
-    house = await opened(tmp_path, cost_per_second=1, cost_saved_max=1000)
-    await house.stocked("WH-01", 7)
-    one = house.desk.budget.left("nobody\x1f127.0.0.1")
-    await house.post({"query": PROMISE})
-    price = one - house.desk.budget.left("nobody\x1f127.0.0.1")
-
-    answers = await asyncio.gather(*(house.post({"query": PROMISE}) for _ in range(4)))
-
-    assert [answer.json() for answer in answers] == [promised(7)] * 4
-    assert one - house.desk.budget.left("nobody\x1f127.0.0.1") == 5 * price
-    shared = house.desk.telemetry.metrics.registry.get_sample_value("gateway_answers_shared_total")
-    assert shared == 3
-    await house.runtime.close()
-
-
-def frozen(house: House) -> House:
-    """A gateway whose kept answers never grow old: only a change makes them go."""
-    runtime, kept = house.runtime, Cache(answers_max_bytes=ROOM)
-    return house_of(runtime, answers=Answers(runtime.watch, kept, CollectorRegistry(), lambda: 0.0))
-
-
-async def test_a_hold_in_one_process_is_in_the_next_answer_of_another(tmp_path: Path) -> None:
-    one = await opened(tmp_path, store="sqlite")
-    other = frozen(await opened(tmp_path, store="sqlite"))
-    await one.stocked("WH-01", 7)
-    hold = {"query": HOLD, "variables": {"key": "k", "quantity": 2}}
-
-    before = (await other.post({"query": PROMISE})).json()
-    await one.post(hold, **one.token())
-    deaf = (await other.post({"query": PROMISE})).json()
-    tail = asyncio.create_task(other.runtime.watch.tail())
-    async with asyncio.timeout(5):
-        while (after := (await other.post({"query": PROMISE})).json()) == before:
-            await waiting(1)  # for the tail to have its turn
-
-    assert (before, deaf, after) == (promised(7), promised(7), promised(5))
-    tail.cancel()
-    for house in (one, other):
-        await house.runtime.close()
-
-
-async def test_a_shopper_sees_its_own_hold_at_once(tmp_path: Path) -> None:
-    house = frozen(await opened(tmp_path))
-    await house.stocked("WH-01", 7)
-    token = house.token()
-    hold = {"query": HOLD, "variables": {"key": "k", "quantity": 2}}
-
-    before = (await house.post({"query": PROMISE}, **token)).json()
-    await house.post(hold, **token)
-
-    assert before == promised(7)
-    assert (await house.post({"query": PROMISE}, **token)).json() == promised(5)
-    await house.runtime.close()
