@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -56,7 +56,24 @@ async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
     """One process of the demo on a free port of loopback, with settings from its environment; its
     host and port. What it logs stands beside its data.
     """
-    words = ["-m", "gateway", "demo", "--port", "0", "--data", str(data)]
+    async with _process(["demo"], data, settings, b"Stop with") as door:
+        yield door
+
+
+@asynccontextmanager
+async def configured(
+    data: Path, config: Path, settings: Mapping[str, str]
+) -> AsyncIterator[tuple[str, int]]:
+    """The same of what a file configures; it may not have read anything yet."""
+    async with _process(["serve", "--config", str(config)], data, settings, b"") as door:
+        yield door
+
+
+@asynccontextmanager
+async def _process(
+    what: list[str], data: Path, settings: Mapping[str, str], said_last: bytes
+) -> AsyncIterator[tuple[str, int]]:
+    words = ["-m", "gateway", *what, "--port", "0", "--data", str(data)]
     env = {**os.environ, **settings}
     with (data.parent / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -66,7 +83,8 @@ async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
         try:
             async with asyncio.timeout(START_SECONDS):
                 address = (await process.stdout.readline()).decode().split("http://")[1].strip()
-                await process.stdout.readuntil(b"Stop with")
+                if said_last:
+                    await process.stdout.readuntil(said_last)
             host, _, port = address.rpartition(":")
             yield host, int(port)
         finally:
