@@ -95,9 +95,6 @@ HINTS: Mapping[str, Policy] = {
     "Query.orders": PRIVATE,
     "Query.backends": NO_STORE,
     "Query.reconciliation": NO_STORE,
-    "Variant.unitCost": PRIVATE,
-    "StockLevel.entries": PRIVATE,
-    "StockLevel.entriesSince": PRIVATE,
     "Provenance.ageSeconds": NOW,
     **dict.fromkeys(
         (
@@ -169,7 +166,9 @@ HINTS: Mapping[str, Policy] = {
     ),
     **dict.fromkeys(("Backend", "Drift", "DriftConnection", "DriftEdge", "EntityLag"), NO_STORE),
 }
-"""By type and field, and by type: a plain value is as good as the object that it is of."""
+"""By type and field, and by type: a plain value is as good as the object that it is of. What asks a
+scope that guests do not have (``schema.access``) is private besides.
+"""
 
 FILTERED, BY_STOCK = {"Query.products": "filter"}, "inStock"
 """Lists that are of every stock when their filter asks for it."""
