@@ -3,8 +3,6 @@
 Pages of other origins are let in here, and long answers are compressed. Sockets pass by.
 """
 
-from collections.abc import Sequence
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -23,6 +21,9 @@ LONG_BYTES = 1024
 LEVEL = 4
 """Of zlib's nine: its usual 9 takes three times as long over an introspection for a tenth less."""
 
+DEPENDS = "Accept, Authorization, Accept-Encoding"
+"""What every answer depends on; where pages of other origins are let in, it is the origin, too."""
+
 
 class Compression(GZipMiddleware):
     """Compresses long answers for clients that take gzip, but no stream of events."""
@@ -40,15 +41,12 @@ class Compression(GZipMiddleware):
 
 
 class Varying:
-    """Says on what an answer depends, whether or not this one does: each header once.
-
-    An answer without an origin would else be kept for pages that have one, and that may not read
-    it then.
+    """Says on which headers of a request an answer depends, each once, also where this one does
+    not: what is kept without compression must not be all that is ever kept.
     """
 
-    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -56,9 +54,8 @@ class Varying:
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                said = ",".join([*self._names, *headers.getlist("vary")]).split(",")
-                names = {name.strip().title(): None for name in said if name.strip()}
-                headers["vary"] = ", ".join(names)
+                said = ",".join([DEPENDS, *headers.getlist("vary")]).split(",")
+                headers["vary"] = ", ".join({name.strip().title(): None for name in said})
             await send(message)
 
         await self.app(scope, receive, telling)
@@ -75,10 +72,7 @@ def takes_gzip(accept_encoding: str) -> bool:
 
 def layers(server: Server) -> list[Middleware]:
     """The layers around the endpoint, the outermost first."""
-    names = ["Accept", "Authorization", "Accept-Encoding"]
-    if server.allowed_origins:
-        names.append("Origin")
-    return [Middleware(Varying, names=names), *_origins(server), Middleware(Compression)]
+    return [Middleware(Varying), *_origins(server), Middleware(Compression)]
 
 
 def _origins(server: Server) -> list[Middleware]:
