@@ -57,6 +57,7 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.hot_sku
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.caching
 
 bench-big: install ## Measure stores with a long history and five million positions, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth

@@ -13,9 +13,11 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -38,9 +40,9 @@ class Round:
     p99_ms: float
 
 
-def request(host: str) -> bytes:
-    """The README's query as bytes on the wire."""
-    body = json.dumps({"query": QUERY, "variables": QUERY_VARIABLES}).encode()
+def request(host: str, query: str = QUERY, variables: Mapping[str, Any] = QUERY_VARIABLES) -> bytes:
+    """A query, the README's unless another is given, as bytes on the wire."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -57,7 +59,12 @@ def check(answer: bytes) -> None:
     assert found["data"]["variant"]["sku"] == QUERY_VARIABLES["sku"], found
 
 
-async def measured(askers: list[Asker], text: bytes, seconds: float) -> Round:
+async def measured(
+    askers: list[Asker],
+    text: bytes,
+    seconds: float,
+    check: Callable[[bytes], None] = check,
+) -> Round:
     """Asks on every connection for some seconds."""
     times: list[float] = []
 

@@ -64,11 +64,14 @@ async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
 
 
 @asynccontextmanager
-async def configured(data: Path, config: Path) -> AsyncIterator[tuple[int, str, int]]:
+async def configured(
+    data: Path, config: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[int, str, int]]:
     """The same of ``gateway serve`` with a file of settings, once it is ready; its process id
     stands before its host and port.
     """
-    async with _process(data, ["serve", "--config", str(config)], {}) as (process, host, port):
+    command = ["serve", "--config", str(config)]
+    async with _process(data, command, settings or {}) as (process, host, port):
         asking = f"GET /health/ready HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
         async with asyncio.timeout(START_SECONDS):
             made = await asyncio.get_running_loop().create_connection(Asker, host, port)

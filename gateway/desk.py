@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 from starlette.datastructures import Address
 
+from gateway.answers import Answers, Ran
 from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
 from gateway.documents import Library
@@ -34,6 +35,7 @@ from schema.operations import (
     Outline,
     Schema,
     outline,
+    policy_of,
     run,
     watch,
 )
@@ -44,8 +46,8 @@ from schema.root import build_schema
 class Desk:
     """One app's desk.
 
-    ``keys`` are the API keys that are believed.
-    ``allowance`` counts mutations, ``budget`` points, ``crowd`` what is under way;
+    ``keys`` are the API keys that are believed. ``allowance`` counts mutations, ``budget`` points,
+    ``crowd`` what is under way; ``answers`` has those that more than one may be given;
     ``deadline_seconds`` bounds each query and mutation.
     """
 
@@ -60,6 +62,7 @@ class Desk:
     deadline_seconds: float
     show_cost: bool
     library: Library
+    answers: Answers
 
     async def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none, from
@@ -134,16 +137,41 @@ class Desk:
             TurnedAway: it took too long; a mutation may be sent again with the same key.
         """
         began = time.perf_counter()
-        context = self._context(caller, request_id)
         try:
             with self.crowd.one_more():
                 async with asyncio.timeout(self.deadline_seconds):
-                    answer = await run(self.schema, operation, context)
+                    answer = await self._made(operation, kind, caller, request_id)
         except TimeoutError as late:
             told = f"no answer within {self.deadline_seconds:g} s; a mutation keeps its key"
             raise _later(503, "DEADLINE_EXCEEDED", told, 1) from late
         self._told(kind, answer, time.perf_counter() - began)
         return self._with_cost(answer, operation, caller) if show_cost or self.show_cost else answer
+
+    async def _made(
+        self, operation: Operation, kind: Kind | None, caller: Principal, request_id: str
+    ) -> Answer:
+        """The answer to an operation: made for it, or for another that asks the same."""
+
+        async def ran() -> Ran:
+            context = self._context(caller, request_id)
+            answer = await run(self.schema, operation, context)
+            return Ran(answer, frozenset(context.ctx.loaders.skus_read))
+
+        if kind is Kind.QUERY:
+            policy = policy_of(self.schema, operation, self.bounds)
+            return await self.answers.answer(
+                operation,
+                policy,
+                caller,
+                request_id=request_id,
+                seconds=self.deadline_seconds,
+                run=ran,
+            )
+        try:
+            return (await ran()).answer
+        finally:
+            if kind is Kind.MUTATION:
+                self.answers.wrote(caller)
 
     async def states(
         self, operation: Operation, caller: Principal, request_id: str
@@ -222,6 +250,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         limits.deadline_seconds,
         limits.show_cost,
         library,
+        Answers(runtime.watch, runtime.settings.cache, telemetry.metrics.registry),
     )
 
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.batches import answered
+from gateway.caching import NO_STORE, cache_control, revalidated
 from gateway.desk import Desk
 from gateway.documents import client_of
 from gateway.wire import (
@@ -47,7 +48,7 @@ PROOFS = (
 BODY_SECONDS = 30.0
 """How long a body may take to come; then nobody waits for the rest."""
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": NO_STORE, "X-Content-Type-Options": "nosniff"}
 _DENIED = {Unauthenticated.code: 401, Forbidden.code: 403}
 _UTF8 = ("utf-8", "utf8")
 
@@ -92,8 +93,10 @@ class GraphqlHttp:
             status = refusal.status_in_json if media == JSON else refusal.status
             return _response(body, status, media, refusal.headers)
         status = _status(answer, media)
-        told = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return _response(answer.body, status, media, told)
+        told = {"Cache-Control": cache_control(answer, caller)}
+        if status == 401:
+            told["WWW-Authenticate"] = "Bearer"
+        return revalidated(request, _response(answer.body, status, media, told), media)
 
 
 def _require_fitting(method: str, kind: Kind | None) -> None:

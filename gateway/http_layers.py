@@ -5,11 +5,11 @@ Pages of other origins are let in here, and long answers are compressed. Sockets
 
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware, IdentityResponder
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.graphql_http import weight_of
 
@@ -21,6 +21,9 @@ LONG_BYTES = 1024
 
 LEVEL = 4
 """Of zlib's nine: its usual 9 takes three times as long over an introspection for a tenth less."""
+
+DEPENDS = "Accept, Authorization, Accept-Encoding"
+"""What every answer depends on; where pages of other origins are let in, it is the origin, too."""
 
 
 class Compression(GZipMiddleware):
@@ -36,6 +39,27 @@ class Compression(GZipMiddleware):
             await super().__call__(scope, receive, send)
         else:
             await IdentityResponder(self.app, self.minimum_size)(scope, receive, send)
+
+
+class Varying:
+    """Says on which headers of a request an answer depends, each once, also where this one does
+    not: what is kept without compression must not be all that is ever kept.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                said = ",".join([DEPENDS, *headers.getlist("vary")]).split(",")
+                headers["vary"] = ", ".join({name.strip().title(): None for name in said})
+            await send(message)
+
+        await self.app(scope, receive, telling)
 
 
 def takes_gzip(accept_encoding: str) -> bool:
@@ -73,7 +97,7 @@ class Pages:
 
 def layers(origins: Origins) -> list[Middleware]:
     """The layers around the endpoint, the outermost first."""
-    return [Middleware(Pages, origins=origins), Middleware(Compression)]
+    return [Middleware(Varying), Middleware(Pages, origins=origins), Middleware(Compression)]
 
 
 def _cors(app: ASGIApp, allowed: Sequence[str]) -> ASGIApp:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.settings_cache import Cache
 from gateway.settings_callers import (
     IssuerSettings,
     WechatAppSettings,
     check_issuers,
     check_wechat_apps,
 )
-from gateway.settings_documents import ENFORCE, Documents
+from gateway.settings_documents import Documents, checked_documents
 from gateway.settings_file import (
     SECRET_NAME,
     Place,
@@ -96,6 +97,7 @@ class Settings:
     auth: Auth = field(default_factory=Auth)
     limits: Limits = field(default_factory=Limits)
     documents: Documents = field(default_factory=Documents)
+    cache: Cache = field(default_factory=Cache)
     retailer: Retailer = field(default_factory=Retailer)
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
@@ -176,6 +178,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         auth=reader.single("auth", Auth),
         limits=reader.single("limits", Limits),
         documents=reader.single("documents", Documents),
+        cache=reader.single("cache", Cache),
         retailer=reader.single("retailer", Retailer),
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
@@ -198,7 +201,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     _check_callers(reader, source, settings)
     folder = Path() if path is None else path.parent
-    documents = _documents(reader, settings.documents, folder)
+    documents = checked_documents(reader, settings.documents, folder)
     _check_store(reader, settings.store)
     store = _with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
@@ -329,16 +332,6 @@ def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | 
             dotted_option = f"{key}.options.{option}"
             where = (*place, "options", option)
             reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
-
-
-def _documents(reader: Reader, found: Documents, folder: Path) -> Documents:
-    """The section with its file named from here; nothing can be enforced without one."""
-    key = "documents.manifest"
-    if found.trusted == ENFORCE and found.manifest is None and reader.sound(key):
-        reader.refuse_value(key, 'a file, which trusted = "enforce" needs', "nothing")
-    return (
-        found if found.manifest is None else replace(found, manifest=str(folder / found.manifest))
-    )
 
 
 def _check_store(reader: Reader, store: Storage) -> None:

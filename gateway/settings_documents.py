@@ -3,9 +3,10 @@
 What they do stands in ``gateway/documents.py``; for people, in ``docs/documents.md``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from gateway.settings_file import about
+from gateway.settings_file import Reader, about
 from resolvers.access import Role
 
 OFF, LOG, ENFORCE = "off", "log", "enforce"
@@ -70,4 +71,14 @@ class Documents:
         metadata=about(
             "Most bytes of text that they have, for each of the two.", low=1024, high=1_073_741_824
         ),
+    )
+
+
+def checked_documents(reader: Reader, found: Documents, folder: Path) -> Documents:
+    """The section with its file named from here; nothing can be enforced without one."""
+    key = "documents.manifest"
+    if found.trusted == ENFORCE and found.manifest is None and reader.sound(key):
+        reader.refuse_value(key, 'a file, which trusted = "enforce" needs', "nothing")
+    return (
+        found if found.manifest is None else replace(found, manifest=str(folder / found.manifest))
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.settings_cache import Cache
 from gateway.settings_callers import IssuerSettings, WechatAppSettings
 from gateway.settings_documents import Documents
 from gateway.settings_file import about
@@ -275,6 +276,7 @@ SECTIONS: Mapping[str, type] = {
     "auth": Auth,
     "limits": Limits,
     "documents": Documents,
+    "cache": Cache,
     "retailer": Retailer,
     "reservations": Reservations,
     "orders": Orders,

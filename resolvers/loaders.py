@@ -30,15 +30,16 @@ class Loaders:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.products_by_handle: DataLoader[str, Product | None] = _by_key(store.catalog.products)
         self.variants_by_sku: DataLoader[str, Variant | None] = _by_key(store.catalog.variants)
-        self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(
-            lambda skus: store.stock.streams(skus, clock())
-        )
+        self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(self._read_streams)
         self.orders_by_id: DataLoader[str, Order | None] = _by_key(store.stock.orders)
         self.writes_by_order: DataLoader[str, Sequence[Write] | None] = _by_key(
             store.outbox.writes_of
         )
         self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
+        self.skus_read: set[str] = set()
+        """SKUs whose stock was read: what was answered rests on them."""
         self._store = store
+        self._clock = clock
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
         self._rules: asyncio.Future[RuleBook] | None = None
 
@@ -53,6 +54,10 @@ class Loaders:
         if self._rules is None:
             self._rules = asyncio.ensure_future(self._store.stock.rules())
         return await asyncio.shield(self._rules)
+
+    async def _read_streams(self, skus: Sequence[str]) -> Mapping[str, Stream]:
+        self.skus_read.update(skus)
+        return await self._store.stock.streams(skus, self._clock())
 
     async def _read_feeds(self) -> Mapping[FeedKey, Feed]:
         return {feed.key: feed for feed in await self._store.house.feeds()}

@@ -23,7 +23,7 @@ Key = tuple[str, str]
 """A topic, and the key of what changed in it."""
 
 
-class _Follower:
+class Follower:
     """What has changed in some topics since its owner last looked; None: too much to be kept."""
 
     def __init__(self) -> None:
@@ -31,6 +31,7 @@ class _Follower:
         self.woken = asyncio.Event()
 
     def note(self, key: Key) -> None:
+        """Keeps what has changed, and wakes the owner."""
         if key[1] == ANY:
             self.changed = None
         elif self.changed is not None:
@@ -40,6 +41,7 @@ class _Follower:
         self.woken.set()
 
     def taken(self) -> set[Key] | None:
+        """What has changed since this was asked last, at first everything."""
         changed, self.changed = self.changed, set()
         self.woken.clear()
         return changed
@@ -52,7 +54,7 @@ class Watch:
         self._store = store
         self._last: int | None = None
         self._waiting: dict[Key, set[asyncio.Event]] = {}
-        self._following: dict[str, set[_Follower]] = {}
+        self._following: dict[str, set[Follower]] = {}
 
     async def changes(self, keys: Iterable[Key]) -> AsyncIterator[set[Key]]:
         """Yields, first at once with every key, then whenever some of them have changed."""
@@ -78,9 +80,7 @@ class Watch:
         """Yields, first at once None, which is everything; then whatever has changed in some topics
         since, or None again when that is more than is kept.
         """
-        follower = _Follower()
-        for topic in topics:
-            self._following.setdefault(topic, set()).add(follower)
+        follower = self.following(*topics)
         try:
             yield follower.taken()
             while True:
@@ -89,6 +89,15 @@ class Watch:
         finally:
             for topic in topics:
                 self._following[topic].discard(follower)
+
+    def following(self, *topics: str) -> Follower:
+        """Who is told from now on, as long as this is watched, of whatever changes in some topics;
+        it looks at it when it wants to.
+        """
+        follower = Follower()
+        for topic in topics:
+            self._following.setdefault(topic, set()).add(follower)
+        return follower
 
     async def tail(self) -> None:
         """Follows the store's events for ever and wakes whoever waits for them.

@@ -13,6 +13,7 @@ Not a word of what went wrong inside. What a mutation refuses is no such error (
 
 import logging
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -89,6 +90,14 @@ def formatted(
     return told
 
 
+def error_to(told: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    """A formatted error of one request as it stands in the same answer to another."""
+    extensions = {**told["extensions"], "requestId": request_id}
+    internal = extensions["code"] == INTERNAL
+    message = _quoting(request_id) if internal else told["message"]
+    return {**told, "message": message, "extensions": extensions}
+
+
 def mark_invalid(errors: list[GraphQLError] | None) -> None:
     """Notes on errors that they were found before anything ran."""
     for error in errors or ():
@@ -127,7 +136,11 @@ def _told(error: GraphQLError, request_id: str) -> Told:
     if _about_input(error, cause):
         return error.message, {"code": BAD_USER_INPUT}
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause)
-    return f"something went wrong in here; quote request {request_id}", {"code": INTERNAL}
+    return _quoting(request_id), {"code": INTERNAL}
+
+
+def _quoting(request_id: str) -> str:
+    return f"something went wrong in here; quote request {request_id}"
 
 
 def _told_by_house(cause: Refused | Denied | Unready) -> Told:

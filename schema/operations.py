@@ -6,17 +6,20 @@ send them and how often stands in ``gateway``.
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 from strawberry import Schema as Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from schema.documents import read
-from schema.errors import Telling, formatted
+from schema.errors import Telling, error_to, formatted
+from schema.hints import NO_STORE as NO_STORE
+from schema.hints import Policy as Policy
+from schema.hints import hinted
 from schema.info import RequestContext
 from schema.limits import REFUSED_COST as REFUSED_COST
 from schema.limits import Bounds as Bounds
@@ -60,12 +63,14 @@ class Outline:
 class Answer:
     """A GraphQL response as plain data, with the codes of its errors.
 
-    ``refused`` says that nothing ran: the body has no ``data``.
+    ``refused`` says that nothing ran: the body has no ``data``. ``policy`` is what may be done with
+    it; nobody keeps one that says nothing of it.
     """
 
     body: Mapping[str, Any]
     refused: bool
     codes: tuple[str, ...]
+    policy: Policy = NO_STORE
 
 
 def outline(schema: Schema, operation: Operation, bounds: Bounds) -> Outline | None:
@@ -82,6 +87,29 @@ def outline(schema: Schema, operation: Operation, bounds: Bounds) -> Outline | N
             points = REFUSED_COST if over else max(1, size.cost + size.sized)
             return Outline(Kind(node.operation.value), max(1, size.roots), points)
     return None
+
+
+def policy_of(schema: Schema, operation: Operation, bounds: Bounds) -> Policy:
+    """What may be done with the answer of a query, if it is one without errors."""
+    try:
+        document = read(operation.document, bounds.tokens)
+    except GraphQLError:
+        return NO_STORE
+    meant = [node for node in document.operations if operation.name in (None, _name(node))]
+    if len(meant) != 1 or Kind(meant[0].operation.value) is not Kind.QUERY:
+        return NO_STORE
+    core = schema._schema  # noqa: SLF001  # the library has no other door to it
+    return hinted(core, document, meant[0]).with_variables(operation.variables or {})
+
+
+def _name(node: OperationDefinitionNode) -> str | None:
+    return None if node.name is None else node.name.value
+
+
+def readdressed(answer: Answer, request_id: str) -> Answer:
+    """An answer to one request as it is given to another that asked the same."""
+    errors = [error_to(error, request_id) for error in answer.body.get("errors", ())]
+    return replace(answer, body={**answer.body, "errors": errors} if errors else answer.body)
 
 
 async def run(schema: Schema, operation: Operation, context: RequestContext) -> Answer:

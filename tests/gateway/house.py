@@ -18,10 +18,12 @@ from starlette.applications import Starlette
 from structlog.testing import CapturingLogger
 
 from connectors.sandbox import chain, goods
+from gateway.answers import Answers
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
 from gateway.desk import Desk, desk_of
 from gateway.settings import Documents, Limits, Server, Settings, Storage
+from gateway.settings_cache import Cache
 from gateway.telemetry import Metrics, Telemetry
 from gateway.tokens import principal_of
 from resolvers.access import Role
@@ -102,6 +104,7 @@ async def opened(
     documents: Documents | None = None,
     clock: Callable[[], datetime] = lambda: NOON,
     engine: str = "memory",
+    cache: Cache | None = None,
     **given: Any,
 ) -> House:
     """A gateway of the sandbox's catalogue at noon, with empty shelves; what is given are settings
@@ -114,6 +117,7 @@ async def opened(
             **{name: value for name, value in given.items() if name not in of_limits},
         ),
         store=Storage(engine),
+        cache=cache or Cache(),
         limits=Limits(**{name: value for name, value in given.items() if name in of_limits}),
         documents=documents or Documents(),
     )
@@ -123,7 +127,9 @@ async def opened(
     return house_of(runtime)
 
 
-def house_of(runtime: Runtime, deadline_seconds: float = 10.0) -> House:
+def house_of(
+    runtime: Runtime, deadline_seconds: float = 10.0, answers: Answers | None = None
+) -> House:
     """A house around a runtime."""
     capturing = CapturingLogger()
     log = structlog.wrap_logger(
@@ -131,6 +137,8 @@ def house_of(runtime: Runtime, deadline_seconds: float = 10.0) -> House:
     )
     telemetry = Telemetry(Metrics(lambda: runtime.engine.waiting), log)
     desk = replace(desk_of(runtime, telemetry), deadline_seconds=deadline_seconds)
+    if answers is not None:
+        desk = replace(desk, answers=answers)
     house = House(runtime, desk, create_app(runtime, desk))
     house.lines = _Lines(capturing)
     return house

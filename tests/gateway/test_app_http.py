@@ -34,7 +34,7 @@ async def test_a_query_needs_no_token(house: House) -> None:
 
     assert (answer.status_code, answer.json()) == (200, promised(7))
     assert answer.headers["content-type"] == JSON_TYPE
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "public, max-age=1"
 
 
 async def test_an_answer_that_rests_on_old_facts_says_so(house: House) -> None:

@@ -56,7 +56,8 @@ async def test_a_named_page_is_let_in_and_asks_seldom(tmp_path: Path) -> None:
     }
     letting = {"allow-origin": SHOP, "expose-headers": "X-Request-Id, Retry-After"}
     assert allowing(sent.headers) == allowing(refused.headers) == letting
-    assert (sent.status_code, refused.status_code, sent.headers["vary"]) == (200, 400, "Origin")
+    vary = "Accept, Authorization, Accept-Encoding, Origin"
+    assert (sent.status_code, refused.status_code, sent.headers["vary"]) == (200, 400, vary)
     assert allowing(health.headers) == {}
 
 
@@ -130,7 +131,9 @@ async def test_a_long_answer_is_compressed_for_who_takes_it(
     plain = await ask(house.app, Sent.body(LONG))
 
     assert heard.headers.get("content-encoding") == encoding
-    assert heard.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert (
+        heard.headers["vary"] == plain.headers["vary"] == "Accept, Authorization, Accept-Encoding"
+    )
     assert int(heard.headers["content-length"]) == len(heard.content)
     content = gzip.decompress(heard.content) if encoding else heard.content
     assert content == plain.content
@@ -149,7 +152,7 @@ async def test_an_answer_is_compressed_and_open_to_another_page(tmp_path: Path) 
 
     heard = await ask(house.app, Sent.body(LONG, ("accept-encoding", "gzip"), ("origin", SHOP)))
 
-    assert heard.headers["vary"] == "Accept-Encoding, Origin"
+    assert heard.headers["vary"] == "Accept, Authorization, Accept-Encoding, Origin"
     assert (heard.headers["content-encoding"], allowing(heard.headers)["allow-origin"]) == (
         "gzip",
         SHOP,
