@@ -180,8 +180,9 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
         (
             "\n[orderz]\n",
             "shop.toml:2: orderz: expected one of [server], [sockets], [store], [auth], [limits], "
-            "[retailer], [reservations], [orders], [sync], [signals], [[channels]], [[locations]], "
-            "[[backends]], [[presets]], [[stock_rules]], [[low_stock]], found an unknown section",
+            "[retailer], [reservations], [orders], [sync], [signals], [telemetry], "
+            "[[channels]], [[locations]], [[backends]], [[presets]], [[stock_rules]], "
+            "[[low_stock]], found an unknown section",
         ),
         ("sync = 2\n", "shop.toml:1: sync: expected a section [sync], found 2"),
         (
