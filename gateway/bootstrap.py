@@ -4,6 +4,7 @@
 when they return.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from connectors.stores.sqlite.engine import open_sqlite
 from gateway.ids import new_id, wall_clock
 from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
 from gateway.tokens import SigningKey, Tokens
+from gateway.tracing import UNTRACED, Tracing, tracing_of
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.context import Context
@@ -44,6 +46,7 @@ class Runtime:
     tokens: Tokens
     clock: Clock
     new_id: IdMaker
+    tracing: Tracing = UNTRACED
 
     def context(self, principal: Principal) -> Context:
         """What one request carries; made inside its coroutine."""
@@ -61,10 +64,12 @@ class Runtime:
         )
 
     async def close(self) -> None:
-        """Shuts every door: backends first, then the store."""
+        """Shuts every door: backends first, then the store; then the last spans are sent."""
         for backend in self.backends.values():
             await closed(backend)
         await self.store.close()
+        if self.tracing is not UNTRACED:
+            await asyncio.to_thread(self.tracing.close)
 
 
 async def closed(backend: Backend) -> None:
@@ -75,7 +80,12 @@ async def closed(backend: Backend) -> None:
             await ended
 
 
-def connect(settings: Settings, configured: BackendSettings, data: Path) -> Backend:
+def connect(
+    settings: Settings,
+    configured: BackendSettings,
+    data: Path,
+    tracing: Tracing = UNTRACED,
+) -> Backend:
     """One backend of the configuration. Nothing is asked of it yet."""
     if configured.vendor == "tryton":
         assert configured.password is not None, "the settings refuse this before it comes here"
@@ -89,6 +99,7 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             timeout_seconds=configured.timeout_seconds,
             poll_seconds=settings.poll_seconds(configured),
             options=configured.options,
+            headers=tracing.headers,
         )
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
@@ -101,13 +112,17 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of a configuration, with its state in ``data``."""
-    backends = [connect(settings, configured, data) for configured in settings.backends]
-    return assemble(settings, data, backends, settings.sales_channels(), clock)
+    tracing = tracing_of(settings.telemetry)
+    backends = [connect(settings, configured, data, tracing) for configured in settings.backends]
+    return assemble(settings, data, backends, settings.sales_channels(), clock, tracing=tracing)
 
 
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
-    return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+    tracing = tracing_of(settings.telemetry)
+    return assemble(
+        settings, data, retailer.backends(data), retailer.CHANNELS, clock, tracing=tracing
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,8 @@ def assemble(
     backends: Sequence[Backend],
     channels: Sequence[Channel],
     clock: Clock,
+    *,
+    tracing: Tracing = UNTRACED,
 ) -> Runtime:
     """A runtime of given parts."""
     store = place_of(settings.store, data, clock).open()
@@ -166,4 +183,5 @@ def assemble(
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
         clock,
         new_id,
+        tracing,
     )

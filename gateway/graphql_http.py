@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.batches import answered
 from gateway.desk import Desk
+from gateway.notes import note
 from gateway.wire import (
     BYTES_MAX,
     TurnedAway,
@@ -81,7 +81,7 @@ class GraphqlHttp:
             answer = await self._desk.answer(asked, kind, caller, request_id, show_cost=shown)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
-            structlog.contextvars.bind_contextvars(codes=[refusal.code])
+            note(codes=[refusal.code])
             body = {"errors": [refusal.error(request_id)]}
             return _response(body, refusal.status, media, refusal.headers)
         return _response(answer.body, _status(answer, media), media, {})

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.desk import Desk
 from gateway.graphql_http import GRAPHQL, JSON, operation_in, weight_of
 from gateway.listeners import Ending, Full, Listeners
+from gateway.notes import note
 from gateway.origins import may_connect
 from gateway.timers import Later, Timers, later
 from gateway.wire import TurnedAway, encoded, error, internal
@@ -86,7 +86,7 @@ class GraphqlStreams:
                     await stream.answer(kind)
         except TurnedAway as refusal:  # nothing has been sent yet
             self._desk.turned_away(refusal, kind)
-            structlog.contextvars.bind_contextvars(codes=[refusal.code])
+            note(codes=[refusal.code])
             body = encoded({"errors": [refusal.error(request_id)]})
             headers = {"Cache-Control": "no-store", **refusal.headers}
             response = Response(body, refusal.status, headers, f"{JSON}; charset=utf-8")

@@ -29,8 +29,8 @@ from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
 from gateway.health import lacks
 from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
+from gateway.logs import configure_logging
 from gateway.settings import Retailer, Server, Settings
-from gateway.telemetry import configure_logging
 from gateway.welcome import welcome
 from gateway.wire import BYTES_MAX
 from gateway.ws_protocol import QuietSocket
@@ -72,12 +72,12 @@ def serve_demo(port: int, data: Path, host: str) -> None:
         server=Server(host=host, port=port, mutations_per_second=100_000, drain_seconds=0),
         retailer=Retailer(name="the sandbox retailer"),
     )
-    _serve(host, port, lambda: bootstrap_demo(settings, data), greet=True)
+    _serve(host, port, lambda: bootstrap_demo(settings, data), settings, greet=True)
 
 
 def serve(settings: Settings, data: Path, host: str, port: int) -> None:
     """Serves the retailer that the settings describe until it is told to stop."""
-    _serve(host, port, lambda: bootstrap(settings, data), greet=False)
+    _serve(host, port, lambda: bootstrap(settings, data), settings, greet=False)
 
 
 def sync_now(settings: Settings, data: Path, backend: str) -> None:
@@ -87,7 +87,7 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
         BackendUnavailable: not all of it could be read; what could be is kept.
         Contended: somebody else went on reading it for a minute.
     """
-    configure_logging()
+    configure_logging(settings.telemetry.log_level)
 
     async def read() -> None:
         runtime = bootstrap(settings, data)
@@ -105,8 +105,10 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
     sys.stdout.write(f"{backend} was read whole\n")
 
 
-def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: bool) -> None:
-    configure_logging()
+def _serve(
+    host: str, port: int, assembled: Callable[[], Runtime], settings: Settings, *, greet: bool
+) -> None:
+    configure_logging(settings.telemetry.log_level)
     listener = listening(host, port)
     with listener:
         runtime = assembled()

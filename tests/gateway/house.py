@@ -21,6 +21,7 @@ from connectors.sandbox import chain, goods
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
 from gateway.desk import Desk, desk_of
+from gateway.notes import with_notes
 from gateway.settings import Limits, Server, Settings, Storage
 from gateway.telemetry import Metrics, Telemetry
 from gateway.tokens import principal_of
@@ -114,13 +115,14 @@ async def opened(data: Path, *, mutations_per_second: int = 0, **given: Any) -> 
     return house_of(runtime)
 
 
-def house_of(runtime: Runtime, deadline_seconds: float = 10.0) -> House:
+def house_of(
+    runtime: Runtime, deadline_seconds: float = 10.0, telemetry: Telemetry | None = None
+) -> House:
     """A house around a runtime."""
     capturing = CapturingLogger()
-    log = structlog.wrap_logger(
-        capturing, processors=[structlog.contextvars.merge_contextvars, _as_arguments]
-    )
-    telemetry = Telemetry(Metrics(lambda: runtime.engine.waiting), log)
+    log = structlog.wrap_logger(capturing, processors=[with_notes, _as_arguments])
+    telemetry = telemetry or Telemetry(Metrics(lambda: runtime.engine.waiting))
+    telemetry.log = log
     desk = replace(desk_of(runtime, telemetry), deadline_seconds=deadline_seconds)
     house = House(runtime, desk, create_app(runtime, desk))
     house.lines = _Lines(capturing)
