@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import bootstrap, doctor, schema_text, serving, store_commands
+from gateway import bootstrap, doctor, schema_text, serving, store_commands, usage_commands
 from gateway.settings import Settings, SettingsError, Storage, load, load_store
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
@@ -150,6 +150,33 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
     Console().print(doctor.table(findings))
     if any(finding.wrong for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: gateway usage --deprecated --since 2026-06-01 --data var/shop")
+def usage(
+    config: StoreConfig = None,
+    data: Data = _DATA,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day (UTC); by default 90 days ago."),
+    ] = None,
+    field: Annotated[
+        str | None, typer.Option(help="Only this: Order.number, Query.orders(first:), Enum.VALUE.")
+    ] = None,
+    *,
+    deprecated: Annotated[
+        bool, typer.Option("--deprecated", help="Only what is deprecated, used or not.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON instead of a table.")] = False,
+) -> None:
+    """Show which client uses which part of the schema, so that it can be retired on evidence."""
+    day = (since or datetime.now(UTC) - timedelta(days=90)).date()
+    asked = usage_commands.Asked(day, field, deprecated)
+    with _told():
+        try:
+            usage_commands.show(_place(config, data), asked, as_json=json)
+        except usage_commands.Unknown as unknown:
+            raise typer.BadParameter(str(unknown), param_hint="--field") from unknown
 
 
 _WHERE = "a data directory, or a TOML file that names a store in MongoDB"
