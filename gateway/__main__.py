@@ -24,6 +24,7 @@ from gateway import (
     schema_text,
     serving,
     store_commands,
+    usage_commands,
 )
 from gateway.manifests import Unreadable
 from gateway.settings import Limits, Settings, SettingsError, Storage, load, load_store
@@ -161,6 +162,33 @@ def examine(config: Config = _CONFIG, data: Data = _DATA) -> None:
     Console().print(doctor.table(findings))
     if any(finding.wrong for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: gateway usage --deprecated --since 2026-06-01 --data var/shop")
+def usage(
+    config: StoreConfig = None,
+    data: Data = _DATA,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day (UTC); by default 90 days ago."),
+    ] = None,
+    field: Annotated[
+        str | None, typer.Option(help="Only this: Order.number, Query.orders(first:), Enum.VALUE.")
+    ] = None,
+    *,
+    deprecated: Annotated[
+        bool, typer.Option("--deprecated", help="Only what is deprecated, used or not.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON instead of a table.")] = False,
+) -> None:
+    """Show which client uses which part of the schema, so that it can be retired on evidence."""
+    day = (since or datetime.now(UTC) - timedelta(days=90)).date()
+    asked = usage_commands.Asked(day, field, deprecated)
+    with _told():
+        try:
+            usage_commands.show(_place(config, data), asked, as_json=json)
+        except usage_commands.Unknown as unknown:
+            raise typer.BadParameter(str(unknown), param_hint="--field") from unknown
 
 
 _WHERE = "a data directory, or a TOML file that names a store in MongoDB"

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import orjson
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from gateway.notes import note
 from gateway.settings_cache import Cache
 from resolvers.access import Principal
 from resolvers.ports import ANY
@@ -206,7 +206,7 @@ class Answers:
         self._told.shared.inc()
         if not answer.codes:
             return answer
-        structlog.contextvars.bind_contextvars(answer_of=of)  # there the log has the whole
+        note(answer_of=of)  # there the log has the whole
         return readdressed(answer, request_id)
 
     def _close(self, flight: _Flight) -> None:

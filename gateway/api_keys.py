@@ -39,7 +39,6 @@ _ID_DIGITS = "0123456789abcdefghijkmnpqrstuvwxyz"  # without l and o, which are 
 _TAIL_CHARS = _SECRET_CHARS + _CHECK_CHARS
 _TEXT = re.compile(rf"{WORD}_([0-9a-z]{{{_ID_CHARS}}})_[0-9A-Za-z]{{{_TAIL_CHARS}}}")
 _SHOWN = re.compile(rf"(?:{WORD}_)?([0-9a-z]{{{_ID_CHARS}}})(?:_\w*)?")
-_LIKE_A_KEY = re.compile(rf"{WORD}_(\w{{{_ID_CHARS}}})\w+")
 _NO_DIGEST = "0" * 64
 
 log = logging.getLogger(__name__)
@@ -76,11 +75,6 @@ def id_in(text: str) -> str | None:
     """The id in a key, in its shown part, or alone; None if it is none of them."""
     found = _SHOWN.fullmatch(text)
     return found[1] if found else None
-
-
-def without_keys(text: str) -> str:
-    """A text in which nobody can use what looks like a key: its secret is ``***``."""
-    return _LIKE_A_KEY.sub(rf"{WORD}_\1_***", text) if f"{WORD}_" in text else text
 
 
 def _in_base_62(number: int, chars: int) -> str:

@@ -5,6 +5,7 @@ Each endpoint stands in its own module. The server that it runs in stands in ``g
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -13,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from gateway import examples, graphiql, health, workers
+from gateway import examples, graphiql, health, monitor, workers
+from gateway.backend_calls import watched
 from gateway.bootstrap import Runtime
 from gateway.desk import Desk, desk_of
 from gateway.doorman import Doorman
@@ -22,7 +24,7 @@ from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import Origins, layers
 from gateway.listeners import Listeners
-from gateway.telemetry import Metrics, Telemetry
+from gateway.telemetry import telemetry_of
 
 PAGE = Path(__file__).parent / "page" / "dist"
 """What the build of the GraphiQL page wrote, if it has run."""
@@ -46,14 +48,18 @@ def create_app(
     """
     listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
-        metrics = Metrics(lambda: runtime.engine.waiting, lambda: runtime.recorder.lost)
-        desk = desk_of(runtime, Telemetry(metrics))
+        desk = desk_of(runtime, telemetry_of(runtime))
     telemetry, server = desk.telemetry, runtime.settings.server
     tabs = examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with workers.running(runtime), desk.keys.kept():
+        backends = watched(runtime.backends, telemetry)
+        async with (
+            monitor.watching(runtime, telemetry),
+            workers.running(replace(runtime, backends=backends)),
+            desk.keys.kept(),
+        ):
             yield
 
     return Starlette(

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import structlog
-
 from gateway.desk import Desk
+from gateway.notes import note
 from gateway.wire import Asked, TurnedAway, malformed, require_short
 from resolvers.access import Principal
 from schema.operations import Answer, Kind, Operation
@@ -51,8 +50,8 @@ async def answered(
         else:
             bodies.append(answer.body)
             codes.update(answer.codes)
-    told = {"operation": f"list of {len(bodies)}", "result": "errors" if codes else "ok"}
-    structlog.contextvars.bind_contextvars(**told, **({"codes": sorted(codes)} if codes else {}))
+    told = {"operations": len(bodies), "result": "errors" if codes else "ok"}
+    note(**told, **({"codes": sorted(codes)} if codes else {}))
     return bodies
 
 

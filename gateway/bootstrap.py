@@ -4,6 +4,7 @@
 when they return.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from gateway.settings import (
     WechatAppSettings,
 )
 from gateway.tokens import SigningKey, Tokens
+from gateway.tracing import UNTRACED, Tracing, tracing_of
 from gateway.trust import Trust
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
@@ -64,6 +66,7 @@ class Runtime:
     clock: Clock
     new_id: IdMaker
     recorder: Recorder
+    tracing: Tracing = UNTRACED
 
     def context(self, principal: Principal) -> Context:
         """What one request carries; made inside its coroutine."""
@@ -99,7 +102,9 @@ class Runtime:
         return Trust(self.tokens, self.issuers)
 
     async def close(self) -> None:
-        """Shuts every door: backends first, then the store, when all records are in it."""
+        """Shuts every door: backends first, then the store, when all records are in it; then the
+        last spans are sent.
+        """
         for issuer in self.issuers.values():
             await issuer.keys.close()
         for app in self.apps.values():
@@ -108,6 +113,8 @@ class Runtime:
             await closed(backend)
         await self.recorder.close()
         await self.store.close()
+        if self.tracing is not UNTRACED:
+            await asyncio.to_thread(self.tracing.close)
 
 
 async def closed(backend: Backend) -> None:
@@ -118,7 +125,12 @@ async def closed(backend: Backend) -> None:
             await ended
 
 
-def connect(settings: Settings, configured: BackendSettings, data: Path) -> Backend:
+def connect(
+    settings: Settings,
+    configured: BackendSettings,
+    data: Path,
+    tracing: Tracing = UNTRACED,
+) -> Backend:
     """One backend of the configuration. Nothing is asked of it yet."""
     if configured.vendor == "tryton":
         assert configured.password is not None, "the settings refuse this before it comes here"
@@ -132,6 +144,7 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             timeout_seconds=configured.timeout_seconds,
             poll_seconds=settings.poll_seconds(configured),
             options=configured.options,
+            headers=tracing.headers,
         )
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
@@ -144,13 +157,17 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of a configuration, with its state in ``data``."""
-    backends = [connect(settings, configured, data) for configured in settings.backends]
-    return assemble(settings, data, backends, settings.sales_channels(), clock)
+    tracing = tracing_of(settings.telemetry)
+    backends = [connect(settings, configured, data, tracing) for configured in settings.backends]
+    return assemble(settings, data, backends, settings.sales_channels(), clock, tracing=tracing)
 
 
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
-    return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+    tracing = tracing_of(settings.telemetry)
+    return assemble(
+        settings, data, retailer.backends(data), retailer.CHANNELS, clock, tracing=tracing
+    )
 
 
 def key_fetcher(issuer: IssuerSettings) -> Fetch:
@@ -217,6 +234,8 @@ def assemble(
     backends: Sequence[Backend],
     channels: Sequence[Channel],
     clock: Clock,
+    *,
+    tracing: Tracing = UNTRACED,
 ) -> Runtime:
     """A runtime of given parts."""
     store = place_of(settings.store, data, clock).open()
@@ -242,4 +261,5 @@ def assemble(
         clock,
         new_id,
         Recorder(store.callers, new_id()[-10:]),
+        tracing,
     )

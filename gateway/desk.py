@@ -10,19 +10,23 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
-import structlog
 from starlette.datastructures import Address
 
 from gateway.answers import Answers, Ran
 from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
+from gateway.clients import UNNAMED, calling, shown_name
 from gateway.documents import Library
 from gateway.limits import Allowance, Crowd
+from gateway.notes import note
+from gateway.redaction import speaks
 from gateway.settings import Limits
 from gateway.telemetry import Telemetry
+from gateway.tracing import Span
 from gateway.wire import Asked, TurnedAway
-from resolvers.access import NOBODY, Principal
+from resolvers.access import NOBODY, Principal, Role
 from resolvers.domain.errors import Unauthenticated, Unready
 from schema.info import RequestContext
 from schema.inspection import faults
@@ -40,6 +44,7 @@ from schema.operations import (
     watch,
 )
 from schema.root import build_schema
+from schema.usage import deprecated_in, uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Desk:
         try:
             if is_key(token):
                 caller = self.keys.holder(token)
-                structlog.contextvars.bind_contextvars(key=caller.key_id)
+                note(key=caller.key_id)
                 return caller
             return await self.runtime.trust.authenticate(token)
         except Unauthenticated as refusal:
@@ -106,6 +111,8 @@ class Desk:
             TurnedAway: the process is busy, or the caller has sent too many mutations or asked for
                 too much.
         """
+        speaks(operation)
+        began = time.perf_counter()
         if self.crowd.full:
             raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
         asked = outline(self.schema, operation, self.bounds)
@@ -114,6 +121,7 @@ class Desk:
             if wait > 0:
                 raise _later(429, "THROTTLED", "too many mutations from this caller", wait)
         points = _points(asked)
+        self._admitted(caller, points, began)
         wait = self.budget.take(_payer(caller), points)
         if wait > 0:
             told = f"this caller has not saved the {points:,} points that this costs"
@@ -138,13 +146,13 @@ class Desk:
         """
         began = time.perf_counter()
         try:
-            with self.crowd.one_more():
+            with self.crowd.one_more(), self.telemetry.tracing.operation(_type(kind)) as span:
                 async with asyncio.timeout(self.deadline_seconds):
                     answer = await self._made(operation, kind, caller, request_id)
+                self._told(kind, operation, caller, answer, began=began, span=span)
         except TimeoutError as late:
             told = f"no answer within {self.deadline_seconds:g} s; a mutation keeps its key"
             raise _later(503, "DEADLINE_EXCEEDED", told, 1) from late
-        self._told(kind, answer, time.perf_counter() - began)
         return self._with_cost(answer, operation, caller) if show_cost or self.show_cost else answer
 
     async def _made(
@@ -179,16 +187,19 @@ class Desk:
         """Runs a subscription until it ends or nobody listens any more."""
         answers = watch(self.schema, operation, self._context(caller, request_id))
         last = Answer({}, refused=False, codes=())
-        try:
-            async with aclosing(answers):
-                async for last in answers:
-                    yield last
-        finally:
-            self._told(Kind.SUBSCRIPTION, last, None)
+        metrics, tracing = self.telemetry.metrics, self.telemetry.tracing
+        with metrics.subscriptions.track_inprogress(), tracing.subscription() as span:
+            try:
+                async with aclosing(answers):
+                    async for last in answers:
+                        yield last
+            finally:
+                self._told(Kind.SUBSCRIPTION, operation, caller, last, began=None, span=span)
 
     def turned_away(self, refusal: TurnedAway, kind: Kind | None = None) -> None:
         """Counts a request that was refused before anything ran."""
-        self.telemetry.metrics.ended(kind or "unknown", "refused", [refusal.code], None)
+        self.telemetry.metrics.ended(_type(kind), "refused", [refusal.code], None)
+        note(kind=_type(kind), result="refused", codes=[refusal.code])
 
     def _with_cost(self, answer: Answer, operation: Operation, caller: Principal) -> Answer:
         """An answer that says what it cost and what its caller has left."""
@@ -208,14 +219,64 @@ class Desk:
         return replace(answer, body={**answer.body, "extensions": extensions})
 
     def _context(self, caller: Principal, request_id: str) -> RequestContext:
-        return RequestContext(self.runtime.context(caller), [], request_id, self.bounds.telling)
-
-    def _told(self, kind: Kind | None, answer: Answer, seconds: float | None) -> None:
-        result = "refused" if answer.refused else "errors" if answer.codes else "ok"
-        self.telemetry.metrics.ended(kind or "unknown", result, answer.codes, seconds)
-        structlog.contextvars.bind_contextvars(
-            operation=kind or "unknown", result=result, **_named(answer.codes)
+        client = calling()
+        return RequestContext(
+            self.runtime.context(caller),
+            [],
+            request_id,
+            self.bounds.telling,
+            None if client is UNNAMED else client.name,
         )
+
+    def _admitted(self, caller: Principal, points: int, began: float) -> None:
+        """Notes what is known of an operation before it runs."""
+        read_ms = round((time.perf_counter() - began) * 1000, 2)
+        note(role=str(caller.role), cost=points, read_ms=read_ms)
+
+    def _told(
+        self,
+        kind: Kind | None,
+        operation: Operation,
+        caller: Principal,
+        answer: Answer,
+        *,
+        began: float | None,
+        span: Span,
+    ) -> None:
+        """Counts an operation that ended, and notes for its line what is told of it."""
+        result = "refused" if answer.refused else "errors" if answer.codes else "ok"
+        used = None if answer.refused else uses(self.schema, operation, self.bounds.tokens)
+        name = shown_name(operation.name if used is None else used.name)
+        client, codes = calling(), sorted(set(answer.codes))
+        told: dict[str, Any] = {"kind": _type(kind), "result": result}
+        if name:
+            told["operation"] = name
+        if codes:
+            told["codes"] = codes
+        seconds = None
+        if began is not None:
+            seconds = time.perf_counter() - began
+            told["run_ms"] = round(seconds * 1000, 2)
+        self.telemetry.metrics.ended(
+            _type(kind), result, answer.codes, seconds, name=name, trusted=caller.role in _KNOWN
+        )
+        note(**told)
+        span.note(name=name, result=result, client=client.name, role=str(caller.role))
+        span.note_document(operation.document)
+        if codes:
+            span.failed(codes[0])
+        usage = self.telemetry.usage
+        if usage is not None and used is not None:
+            aged = deprecated_in(used, operation.variables) if used.watched else ()
+            usage.add(used, client.name, aged)
+
+
+_KNOWN = frozenset(Role) - {Role.GUEST, Role.SHOPPER}
+"""Whose operations may be counted by name: anybody can become a shopper."""
+
+
+def _type(kind: Kind | None) -> str:
+    return "unknown" if kind is None else kind.value
 
 
 def _payer(caller: Principal) -> str:
@@ -238,6 +299,8 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         lambda document, remember: faults(schema, document, bounds, remember=remember), telemetry
     )
     library.adopt(library.opened(runtime.settings.documents))
+    crowd = Crowd(limits.concurrent_max)
+    telemetry.metrics.crowded(crowd)
     return Desk(
         runtime,
         KeyRing(runtime.store.callers, runtime.clock, runtime.settings.auth.key_pause_seconds),
@@ -245,7 +308,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         telemetry,
         Allowance(runtime.settings.server.mutations_per_second),
         Allowance(limits.cost_per_second, saved_max=limits.cost_saved_max),
-        Crowd(limits.concurrent_max),
+        crowd,
         bounds,
         limits.deadline_seconds,
         limits.show_cost,
@@ -288,7 +351,3 @@ def _later(status: int, code: str, message: str, wait: float) -> TurnedAway:
 def _untrusted(message: str) -> TurnedAway:
     told = {"WWW-Authenticate": "Bearer"}
     return TurnedAway(401, Unauthenticated.code, message, headers=told)
-
-
-def _named(codes: tuple[str, ...]) -> dict[str, list[str]]:
-    return {"codes": sorted(set(codes))} if codes else {}

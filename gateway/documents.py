@@ -5,12 +5,10 @@ request names one stands in ``gateway.wire``, how a manifest is read in ``gatewa
 """
 
 import logging
-import re
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from prometheus_client import Counter
 
@@ -38,24 +36,7 @@ TOLD_MAX = 1000
 FAULTY_TOLD = 20
 """Most documents of a manifest that are named as faulty; the command names all."""
 
-CLIENT_HEADERS = ("graphql-client-name", "apollographql-client-name")
-
-_CLIENT = re.compile(r"[\w .:/@+-]{1,64}", re.ASCII)
-
 log = logging.getLogger(__name__)
-
-
-class Given(Protocol):
-    """Headers of a request."""
-
-    def get(self, key: str, /) -> str | None:
-        """The value of one, in whatever letters its name is written."""
-
-
-def client_of(headers: Given) -> str:
-    """What a client calls itself; "" if it does not, or says nothing that can be a name."""
-    given = next(filter(None, map(headers.get, CLIENT_HEADERS)), "")
-    return given if _CLIENT.fullmatch(given) else ""
 
 
 class Shelf:

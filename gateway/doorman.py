@@ -8,15 +8,20 @@ import re
 import time
 from typing import Any
 
-import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.clients import UNNAMED, calls, client_of
+from gateway.notes import begin_anew, note
+from gateway.redaction import is_harmless
 from gateway.telemetry import Telemetry
 from gateway.wire import encoded, internal
 from resolvers.ports import IdMaker
 
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+PATHS = frozenset({"/", "/graphql", "/graphiql", "/health/live", "/health/ready", "/metrics"})
+"""Paths that are ours and are written down; a stranger may put anything into another."""
 
 _CHATTER = ("/health/", "/metrics", "/graphiql/assets/")
 """Paths that machines ask for all the time; their lines are left out unless something failed."""
@@ -37,12 +42,24 @@ class Doorman:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given.decode() if REQUEST_ID.fullmatch(given) else self._new_id()
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        request_id = headers.get("x-request-id", "")
+        if not REQUEST_ID.fullmatch(request_id) or not is_harmless(request_id):
+            request_id = self._new_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        begin_anew(request_id=request_id)
+        self._introduce(headers)
         await self._watched(scope, receive, send, request_id)
+
+    def _introduce(self, headers: dict[str, str]) -> None:
+        """Notes which program calls, and of which trace the request is part."""
+        client = client_of(headers)
+        calls(client)
+        if client is not UNNAMED:
+            note(client=client.name, client_version=client.version)
+        self._telemetry.tracing.arrived(headers)
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         began = time.perf_counter()
@@ -68,12 +85,16 @@ class Doorman:
         path = scope["path"]
         if status < 400 and path.startswith(_CHATTER):
             return
-        told: dict[str, Any] = {"path": path[:200], "status": status or 403}
+        shown = path if path in PATHS else _OTHER_PATH
+        told: dict[str, Any] = {"path": shown, "status": status or 403}
         if scope["type"] == "http":
-            told["method"] = scope["method"][:16]
+            told["method"] = scope["method"] if scope["method"] in _METHODS else _OTHER_METHOD
         milliseconds = round((time.perf_counter() - began) * 1000, 2)
         self._telemetry.log.info(scope["type"], **told, milliseconds=milliseconds)
 
+
+_METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+_OTHER_PATH = _OTHER_METHOD = "(another)"
 
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.batches import answered
 from gateway.caching import NO_STORE, cache_control, revalidated
+from gateway.clients import calling
 from gateway.desk import Desk
-from gateway.documents import client_of
+from gateway.notes import note
 from gateway.wire import (
     BYTES_MAX,
     Asked,
@@ -77,7 +77,7 @@ class GraphqlHttp:
             media = accepted(request.headers.getlist("accept"))
             caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await asked_in(request, self._batch_max, self._body_seconds)
-            client = client_of(request.headers)
+            client = calling().name
             if not isinstance(asked, Asked):
                 answers = await answered(self._desk, asked, caller, request_id, client)
                 return _response(answers, 200, media, {})
@@ -88,7 +88,7 @@ class GraphqlHttp:
             answer = await self._desk.answer(operation, kind, caller, request_id, show_cost=shown)
         except TurnedAway as refusal:
             self._desk.turned_away(refusal, kind)
-            structlog.contextvars.bind_contextvars(codes=[refusal.code])
+            note(codes=[refusal.code])
             body = {"errors": [refusal.error(request_id)]}
             status = refusal.status_in_json if media == JSON else refusal.status
             return _response(body, status, media, refusal.headers)

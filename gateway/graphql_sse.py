@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.clients import calling
 from gateway.desk import Desk
-from gateway.documents import client_of
 from gateway.graphql_http import GRAPHQL, JSON, one_asked_in, weight_of
 from gateway.listeners import Ending, Full, Listeners
+from gateway.notes import note
 from gateway.origins import may_connect
 from gateway.timers import Later, Timers, later
 from gateway.wire import TurnedAway, encoded, error, internal
@@ -75,7 +75,7 @@ class GraphqlStreams:
             self._require_known_page(request)
             caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await one_asked_in(request)
-            operation = self._desk.operation(asked, caller, client_of(request.headers))
+            operation = self._desk.operation(asked, caller, calling().name)
             kind = self._desk.admit(operation, caller)
             _require_post(request.method, kind)
             with self._seated(caller) as ending:
@@ -88,7 +88,7 @@ class GraphqlStreams:
                     await stream.answer(kind)
         except TurnedAway as refusal:  # nothing has been sent yet
             self._desk.turned_away(refusal, kind)
-            structlog.contextvars.bind_contextvars(codes=[refusal.code])
+            note(codes=[refusal.code])
             body = encoded({"errors": [refusal.error(request_id)]})
             headers = {"Cache-Control": "no-store", **refusal.headers}
             response = Response(body, refusal.status, headers, f"{JSON}; charset=utf-8")

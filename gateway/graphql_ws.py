@@ -10,13 +10,13 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway.clients import UNNAMED, calling, calls, client_of
 from gateway.desk import Desk
-from gateway.documents import client_of
 from gateway.listeners import Ending, Full, Listeners, Seat
+from gateway.notes import begin, note
 from gateway.origins import may_connect
 from gateway.settings_process import Sockets
 from gateway.timers import Later, Timers, later
@@ -107,7 +107,7 @@ class _Connection:
     async def _close(self, closing: _Closing | None) -> None:
         """Says why the connection ends; None: the client has ended it."""
         if closing is not None:
-            structlog.contextvars.bind_contextvars(closed=closing.code)
+            note(closed=closing.code)
             with suppress(WebSocketDisconnect):
                 await self.websocket.close(closing.code, closing.reason)
 
@@ -193,6 +193,7 @@ class _Connection:
                 raise _Closing(4401, "Unauthorized")
             await self._take(message)
             message = await self._message()
+        self._named(_require_object(message))
         self.authorization = self._authorization(_require_object(message))
         await self._recognize()
         try:
@@ -202,6 +203,13 @@ class _Connection:
         if self.caller.good_until is not None:
             self.timers.at("token", self.caller.good_until, lambda: self.ending.now(_forbidden()))
         await self._send({"type": "connection_ack"})
+
+    def _named(self, payload: dict[str, Any]) -> None:
+        """Notes which program calls; a page cannot say it in a header of the handshake."""
+        client = client_of(payload)
+        if client is not UNNAMED:
+            calls(client)
+            note(client=client.name, client_version=client.version)
 
     async def _recognize(self) -> None:
         """Says who calls, now: a connection does not outlive the token that it came with."""
@@ -268,7 +276,7 @@ class _Connection:
     async def _run(self, id: str, asked: Asked) -> None:
         """Runs one operation to its end, which has its line in the log as a request has."""
         request_id = self.desk.runtime.new_id()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        begin(request_id=request_id)
         try:
             last = await self._answered(id, asked, request_id)
             self._ended(id)
@@ -284,7 +292,7 @@ class _Connection:
         kind: Kind | None = None
         refused = False
         try:
-            client = client_of(self.websocket.headers)
+            client = calling().name
             operation = self.desk.operation(asked, self.caller, client)
             kind = self.desk.admit(operation, self.caller)
             if kind is Kind.SUBSCRIPTION:

@@ -32,9 +32,10 @@ from gateway.health import lacks
 from gateway.http_layers import Origins
 from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
+from gateway.logs import configure_logging
 from gateway.reloading import Reloader, reloading
 from gateway.settings import Retailer, Server, Settings
-from gateway.telemetry import Metrics, Telemetry, configure_logging
+from gateway.telemetry import telemetry_of
 from gateway.welcome import shopper_headers, welcome
 from gateway.wire import BYTES_MAX
 from gateway.ws_protocol import QuietSocket
@@ -76,7 +77,7 @@ def serve_demo(port: int, data: Path, host: str) -> None:
         server=Server(host=host, port=port, mutations_per_second=100_000, drain_seconds=0),
         retailer=Retailer(name="the sandbox retailer"),
     )
-    _serve(host, port, lambda: bootstrap_demo(settings, data), greet=True)
+    _serve(host, port, lambda: bootstrap_demo(settings, data), settings, greet=True)
 
 
 def serve(
@@ -85,7 +86,7 @@ def serve(
     """Serves the retailer that the settings describe until it is told to stop; ``again`` reads them
     once more at SIGHUP.
     """
-    _serve(host, port, lambda: bootstrap(settings, data), again, greet=False)
+    _serve(host, port, lambda: bootstrap(settings, data), settings, again, greet=False)
 
 
 def sync_now(settings: Settings, data: Path, backend: str) -> None:
@@ -95,7 +96,7 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
         BackendUnavailable: not all of it could be read; what could be is kept.
         Contended: somebody else went on reading it for a minute.
     """
-    configure_logging()
+    configure_logging(settings.telemetry.log_level)
 
     async def read() -> None:
         runtime = bootstrap(settings, data)
@@ -117,9 +118,15 @@ Again = Callable[[], Settings] | None
 
 
 def _serve(
-    host: str, port: int, assembled: Callable[[], Runtime], again: Again = None, *, greet: bool
+    host: str,
+    port: int,
+    assembled: Callable[[], Runtime],
+    settings: Settings,
+    again: Again = None,
+    *,
+    greet: bool,
 ) -> None:
-    configure_logging()
+    configure_logging(settings.telemetry.log_level)
     listener = listening(host, port)
     with listener:
         runtime = assembled()
@@ -134,7 +141,7 @@ async def _served(
     listeners, origins = Listeners(settings.sockets), Origins(settings.server.allowed_origins)
     page_headers = partial(shopper_headers, runtime.tokens, settings.auth.token_ttl_seconds)
     try:
-        desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
+        desk = desk_of(runtime, telemetry_of(runtime))
         headers = page_headers if greet else None
         app = create_app(runtime, desk, listeners, origins, headers)
         config = _config(app, settings.server.shutdown_seconds)

@@ -50,6 +50,7 @@ from gateway.settings_sections import (
     Retailer,
     Sync,
 )
+from gateway.settings_telemetry import TelemetrySettings
 from resolvers.domain.locations import Channel
 from resolvers.domain.presets import Preset, rules_of
 from resolvers.domain.rules import StockRule
@@ -79,6 +80,7 @@ __all__ = [
     "StockRuleSettings",
     "Storage",
     "Sync",
+    "TelemetrySettings",
     "WechatAppSettings",
     "load",
     "load_store",
@@ -103,6 +105,7 @@ class Settings:
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
     signals: Signals = field(default_factory=Signals)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     channels: tuple[ChannelSettings, ...] = ()
     locations: tuple[LocationOverlay, ...] = ()
     backends: tuple[BackendSettings, ...] = ()
@@ -184,6 +187,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
         signals=reader.single("signals", Signals),
+        telemetry=reader.single("telemetry", TelemetrySettings),
         channels=reader.many("channels", ChannelSettings),
         locations=reader.many("locations", LocationOverlay),
         backends=reader.many("backends", BackendSettings),

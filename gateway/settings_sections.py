@@ -34,6 +34,7 @@ from gateway.settings_rules import (
     StockRuleSettings,
     is_code,
 )
+from gateway.settings_telemetry import TelemetrySettings
 from resolvers.domain.locations import Capability, ChannelKind, GeoPoint, Location, LocationKind
 
 VENDORS: Mapping[str, tuple[str, ...]] = {
@@ -282,6 +283,7 @@ SECTIONS: Mapping[str, type] = {
     "orders": Orders,
     "sync": Sync,
     "signals": Signals,
+    "telemetry": TelemetrySettings,
 }
 """Sections that stand once, by name."""
 

@@ -73,6 +73,11 @@ class Outcome:
     change: Change | None = None
 
 
+Batched = Callable[[int, float, float], None]
+"""Hears of a batch: its commands, how long the first of them waited, how long the store was at it,
+in seconds."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     command: Command
@@ -106,6 +111,11 @@ class StockEngine:
         self._queue: deque[_Waiting] = deque()
         self._drain: asyncio.Task[None] | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._told: Batched | None = None
+
+    def tell(self, told: Batched) -> None:
+        """Tells somebody of every batch from now on."""
+        self._told = told
 
     @property
     def waiting(self) -> int:
@@ -152,12 +162,15 @@ class StockEngine:
             return books.batch()
 
         self._watch(taken)
+        began = self._timer()
         try:
             await self._store.transact(scope, keys, self._clock, decide)
         except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
         finally:
             self._unwatch()
+            if self._told is not None:
+                self._told(len(taken), began - taken[0].since, self._timer() - began)
         again: list[_Waiting] = []
         answers: list[tuple[_Waiting, Outcome | BaseException]] = []
         for waiting, result in zip(taken, results, strict=True):

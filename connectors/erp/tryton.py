@@ -58,8 +58,10 @@ def backend(
     options: Mapping[str, str] = NO_OPTIONS,
     clock: Callable[[], datetime] = wall_clock,
     transport: httpx2.AsyncBaseTransport | None = None,
+    headers: Callable[[], Mapping[str, str]] = dict,
 ) -> Backend:
-    """One Tryton database. ``timeout_seconds`` bounds one question to it.
+    """One Tryton database. ``timeout_seconds`` bounds one question to it; ``headers`` are what goes
+    with each, such as the trace that it is part of.
 
     Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
     sales), ``locale`` (language of product names).
@@ -71,6 +73,7 @@ def backend(
         user=user,
         password=password,
         timeout_seconds=timeout_seconds,
+        headers=headers,
         clock=clock,
         transport=transport,
     )

@@ -70,8 +70,11 @@ class TrytonClient:
         timeout_seconds: float,
         clock: Callable[[], datetime],
         transport: httpx2.AsyncBaseTransport | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """``code`` is for errors; ``timeout_seconds`` bounds every call, and the wait for it."""
+        """``code`` is for errors; ``timeout_seconds`` bounds every call, and the wait for it;
+        ``headers`` are what else goes with each call.
+        """
         self.code = code
         self._user = user
         self._url = url.rstrip("/")
@@ -80,6 +83,7 @@ class TrytonClient:
         self._timeout = timeout_seconds
         self._clock = clock
         self._transport = transport
+        self._headers = headers
         self._calls = itertools.count(1)
         self._http: httpx2.AsyncClient | None = None
         self._session: _Session | None = None
@@ -284,7 +288,7 @@ class TrytonClient:
     async def _post(
         self, path: str, method: str, body: bytes, authorization: str | None, intent: Intent
     ) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
+        headers = {**self._headers(), "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if authorization is not None:
             headers["Authorization"] = authorization
         try:

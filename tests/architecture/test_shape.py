@@ -117,6 +117,13 @@ def test_a_database_driver_is_imported_in_one_module() -> None:
     assert len({place.split(":")[0] for place in found(driver, modules(*ROOMS))}) <= 1
 
 
+def test_opentelemetry_is_imported_in_one_module() -> None:
+    """So that a gateway without the extra never looks for it."""
+    named = re.compile(r"^\s*(import|from) opentelemetry\b")
+
+    assert {place.split(":")[0] for place in found(named, modules(*ROOMS))} == {"gateway/otlp.py"}
+
+
 def test_no_word_of_a_vendor_leaves_its_module() -> None:
     told: list[str] = found(re.compile(NOT_CONNECTED, re.IGNORECASE), modules(*ROOMS))
     for word, homes in VENDORS.items():

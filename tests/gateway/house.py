@@ -22,6 +22,7 @@ from gateway.answers import Answers
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, assemble
 from gateway.desk import Desk, desk_of
+from gateway.notes import with_notes
 from gateway.settings import Documents, Limits, Server, Settings, Storage
 from gateway.settings_cache import Cache
 from gateway.telemetry import Metrics, Telemetry
@@ -128,14 +129,16 @@ async def opened(
 
 
 def house_of(
-    runtime: Runtime, deadline_seconds: float = 10.0, answers: Answers | None = None
+    runtime: Runtime,
+    deadline_seconds: float = 10.0,
+    answers: Answers | None = None,
+    telemetry: Telemetry | None = None,
 ) -> House:
     """A house around a runtime."""
     capturing = CapturingLogger()
-    log = structlog.wrap_logger(
-        capturing, processors=[structlog.contextvars.merge_contextvars, _as_arguments]
-    )
-    telemetry = Telemetry(Metrics(lambda: runtime.engine.waiting), log)
+    log = structlog.wrap_logger(capturing, processors=[with_notes, _as_arguments])
+    telemetry = telemetry or Telemetry(Metrics(lambda: runtime.engine.waiting))
+    telemetry.log = log
     desk = replace(desk_of(runtime, telemetry), deadline_seconds=deadline_seconds)
     if answers is not None:
         desk = replace(desk, answers=answers)

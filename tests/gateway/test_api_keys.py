@@ -17,9 +17,7 @@ from gateway.api_keys import (
     KeyRing,
     digest_of,
     id_in,
-    is_key,
     mint,
-    without_keys,
 )
 from resolvers.access import Role, Scope
 from resolvers.domain.callers import ApiKey
@@ -221,9 +219,9 @@ def test_no_line_of_the_log_shows_a_key() -> None:
     text, minted = mint()
     program = """
 import logging, sys, structlog
-from gateway.telemetry import configure_logging
+from gateway.logs import configure_logging
 configure_logging()
-structlog.get_logger().info("request", path="/x/" + sys.argv[1], headers=[sys.argv[1]])
+structlog.get_logger().info("request", at="/x/" + sys.argv[1], headers=[sys.argv[1]])
 logging.getLogger("driver").warning("cannot use %s", sys.argv[1])
 try:
     raise ValueError(sys.argv[1])
@@ -235,13 +233,6 @@ except ValueError:
         [sys.executable, "-c", program, text], capture_output=True, text=True, check=True
     )
 
-    assert told.stderr.count(f"ucg_{minted.id}_***") == 4
+    assert told.stderr.count("[hidden]") >= 4
+    assert minted.id not in told.stderr
     assert text[-49:] not in told.stderr
-
-
-def test_only_what_looks_like_a_key_is_blotted_out() -> None:
-    assert without_keys("key ucg_7h2k9q4mzx is revoked") == "key ucg_7h2k9q4mzx is revoked"
-    assert without_keys("ucg_7h2k9q4mzx_abc, ucg_7h2k9q4mzxabc") == (
-        "ucg_7h2k9q4mzx_***, ucg_7h2k9q4mzx_***"
-    )
-    assert (is_key("ucg_x"), is_key("eyJhbGciOi")) == (True, False)

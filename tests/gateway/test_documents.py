@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.documents import CLIENT_HEADERS, Shelf, client_of
+from gateway.documents import Shelf
 from gateway.manifests import hash_of
 from gateway.settings import Documents, SettingsError
 from resolvers.access import Role
@@ -378,10 +378,3 @@ def test_a_shelf_is_bounded_by_number_and_by_bytes() -> None:
     assert [shelf.find(name) is not None for name in "acde"] == [False, False, True, True]
     shelf.put("f", "f" * 101, 3, 100)
     assert [shelf.find(name) is not None for name in "def"] == [True, True, False]
-
-
-def test_what_a_client_calls_itself_is_a_name_or_nothing() -> None:
-    first, second = CLIENT_HEADERS
-
-    assert client_of({first: "web/2.1"}) == client_of({second: "web/2.1"}) == "web/2.1"
-    assert client_of({}) == client_of({first: "a\nb"}) == client_of({second: "x" * 65}) == ""

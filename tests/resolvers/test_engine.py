@@ -94,3 +94,19 @@ async def test_nobody_waits_for_a_store_that_does_not_finish():
     with pytest.raises(Contended, match="it is not known whether it was done"):
         await asked
     house.store.go.set()
+
+
+async def test_a_batch_tells_its_commands_their_wait_and_the_stores_time():
+    house = Patience()
+    told: list[tuple[int, float, float]] = []
+    house.engine.tell(lambda *batch: told.append(batch))
+
+    first = house.send("first")
+    await house.store.begun.wait()
+    others = [house.send("second"), house.send("third")]
+    await asyncio.sleep(0)
+    house.passed = 3.0
+    house.store.go.set()
+    await asyncio.gather(first, *others)
+
+    assert told == [(1, 0.0, 3.0), (2, 3.0, 0.0)]

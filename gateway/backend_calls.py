@@ -1,0 +1,169 @@
+"""The one place that every call to a backend passes on its way out: it is timed, counted and traced
+here, whatever the vendor. A role that answers in pages is counted page by page.
+"""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from gateway.telemetry import Telemetry
+from resolvers.backend_ports import (
+    Backend,
+    CatalogSource,
+    Health,
+    LocationSource,
+    OrderSink,
+    OrderSource,
+    Probe,
+    StockFeed,
+    StockMovements,
+    StockReading,
+    StockSink,
+    WriteResult,
+)
+from resolvers.domain.catalog import Product
+from resolvers.domain.locations import Location
+from resolvers.domain.movements import Movement
+from resolvers.domain.orders import Order
+from resolvers.domain.outbox import Adjustment, Sale
+
+T = TypeVar("T")
+
+
+def watched(backends: Mapping[str, Backend], telemetry: Telemetry) -> dict[str, Backend]:
+    """The same backends, with every call to them told."""
+    return {code: _watched(backend, _Calls(code, telemetry)) for code, backend in backends.items()}
+
+
+def _watched(at: Backend, calls: "_Calls") -> Backend:
+    return replace(
+        at,
+        health=_Health(at.health, calls),
+        catalog=at.catalog and _Catalog(at.catalog, calls),
+        locations=at.locations and _Locations(at.locations, calls),
+        stock=at.stock and _Stock(at.stock, calls),
+        movements=at.movements and _Movements(at.movements, calls),
+        stock_sink=at.stock_sink and _StockSink(at.stock_sink, calls),
+        order_source=at.order_source and _Orders(at.order_source, calls),
+        order_sink=at.order_sink and _OrderSink(at.order_sink, calls),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The calls to one backend."""
+
+    backend: str
+    telemetry: Telemetry
+
+    @contextmanager
+    def one(self, call: str) -> Iterator[None]:
+        """One call, or one page."""
+        began, result = time.perf_counter(), "ok"
+        try:
+            with self.telemetry.tracing.call(self.backend, call) as span:
+                try:
+                    yield
+                except Exception as error:
+                    result = "failed"
+                    span.failed(type(error).__name__)
+                    raise
+        finally:
+            took = time.perf_counter() - began
+            self.telemetry.metrics.backend_seconds.labels(self.backend, call, result).observe(took)
+
+    async def pages(self, call: str, pages: AsyncIterator[T]) -> AsyncIterator[T]:
+        """The pages of an answer, each as a call; so is the look for one that is not there."""
+        try:
+            while True:
+                with self.one(call):
+                    page = await anext(pages, None)
+                if page is None:
+                    return
+                yield page
+        finally:
+            if isinstance(pages, AsyncGenerator):
+                await pages.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Health:
+    inner: Health
+    calls: _Calls
+
+    async def probe(self) -> Probe:
+        with self.calls.one("health"):
+            return await self.inner.probe()
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    inner: CatalogSource
+    calls: _Calls
+
+    def products(self, cursor: str) -> AsyncIterator[tuple[Sequence[Product], str]]:
+        return self.calls.pages("products", self.inner.products(cursor))
+
+
+@dataclass(frozen=True, slots=True)
+class _Locations:
+    inner: LocationSource
+    calls: _Calls
+
+    async def locations(self) -> Sequence[Location]:
+        with self.calls.one("locations"):
+            return await self.inner.locations()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    inner: StockFeed
+    calls: _Calls
+
+    async def read(self, location: str) -> StockReading:
+        with self.calls.one("stock"):
+            return await self.inner.read(location)
+
+
+@dataclass(frozen=True, slots=True)
+class _Movements:
+    inner: StockMovements
+    calls: _Calls
+
+    def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
+        return self.calls.pages("movements", self.inner.movements(location, after))
+
+
+@dataclass(frozen=True, slots=True)
+class _StockSink:
+    inner: StockSink
+    calls: _Calls
+
+    async def adjust(self, adjustment: Adjustment, *, second_try: bool) -> WriteResult:
+        with self.calls.one("adjust"):
+            return await self.inner.adjust(adjustment, second_try=second_try)
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    inner: OrderSource
+    calls: _Calls
+
+    def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:
+        return self.calls.pages("orders", self.inner.orders(cursor))
+
+
+@dataclass(frozen=True, slots=True)
+class _OrderSink:
+    inner: OrderSink
+    calls: _Calls
+
+    async def place(self, sales: Sequence[Sale], *, second_try: bool) -> Sequence[WriteResult]:
+        with self.calls.one("place"):
+            return await self.inner.place(sales, second_try=second_try)
+
+    async def cancel(self, sale: Sale) -> WriteResult:
+        with self.calls.one("cancel"):
+            return await self.inner.cancel(sale)

@@ -1,0 +1,151 @@
+"""What no log line may hold, taken out of it: secrets, phone numbers, mail addresses, and the words
+of the request at hand.
+
+The last is for errors that quote what they were given: no pattern knows a street or a name, but the
+request says which texts came with it. Pure, but for the request that ``speaks`` notes.
+"""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+from schema.operations import Operation
+
+HIDDEN = "[hidden]"
+
+OWN = frozenset(
+    {
+        *("timestamp", "level", "logger", "trace_id", "path", "method", "kind", "role", "result"),
+        *("request_id", "operation", "client", "client_version"),
+    }
+)
+"""Keys whose values are the gateway's own words, and those of a client's that were looked through
+where they were noted (``gateway.clients``, ``gateway.doorman``): each line has them.
+"""
+
+DEPTH_MAX = 6
+TEXTS_MAX = 2_000
+"""Most texts of one request that are looked for in an error."""
+
+SHORT = 3
+"""Texts of fewer signs are left: taken out, they would leave nothing to read."""
+
+_SECRETS = re.compile(
+    r"""
+    (?i:\b(?:bearer|basic|session|digest)\s+)[A-Za-z0-9._~+/=:-]{4,}        # Authorization
+    | \beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?           # JWT
+    | ucg_[A-Za-z0-9_-]+                                                    # our API keys
+    | (?i:(?:pass(?:word|wd)?|secret|token|api[_-]?key|authorization|session_key|openid|unionid)
+      \\?["']?\s*[=:]\s*(?:(?:bearer|basic|session|digest)\s+)?)            # named as one
+      (?:"[^"]*"|'[^']*'|\\"[^"]*"|[^\s"'&,;}\)]+)
+    | (?<=://)[^\s/@:"']*:[^\s/@"']*(?=@)                                   # in an address
+    """,
+    re.VERBOSE,
+)
+_MAIL = re.compile(r"[^\s@\"'<>(),:;\[\]{}]{1,64}@[^\s@\"'<>(),:;\[\]{}]{1,255}")
+_PHONE = re.compile(
+    r"""
+    (?<![0-9])(?:\+?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9]) # of the mainland
+    | \+[0-9](?:[ ().-]?[0-9]){6,14}                                        # of any country
+    | (?<![0-9])0[0-9]{2,3}[ -][0-9]{7,8}(?![0-9])                          # with an area code
+    | (?<![0-9])\(?[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}(?![0-9])
+    """,
+    re.VERBOSE,
+)
+_DIGITS = re.compile("[0-9]{4}")
+_MARKS = (
+    *("bearer", "basic", "session", "digest", "eyj", "ucg_", "pass", "secret", "token", "api"),
+    *("authorization", "openid", "unionid", "://"),
+)
+"""One of them, in small letters, stands in whatever ``_SECRETS`` finds."""
+
+_WHOLE_MAX = 1_000_000
+"""Whole numbers below are nobody's telephone."""
+
+_LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', re.DOTALL)
+
+_speaking: ContextVar[Operation | None] = ContextVar("speaking", default=None)
+
+
+def hidden(text: str) -> str:
+    """A text without secrets, phone numbers and mail addresses."""
+    small = text.lower()
+    for mark in _MARKS:
+        if mark in small:
+            text = _SECRETS.sub(HIDDEN, text)
+            break
+    if "@" in text:
+        text = _MAIL.sub(HIDDEN, text)
+    return _PHONE.sub(HIDDEN, text) if _DIGITS.search(text) is not None else text
+
+
+def is_harmless(text: str) -> bool:
+    """Says whether there is nothing in a text that ``hidden`` would take out."""
+    return hidden(text) == text
+
+
+def speaks(operation: Operation) -> None:
+    """Notes what the request at hand says: what goes wrong in it is told without those words."""
+    _speaking.set(operation)
+
+
+def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor of structlog: the line without what it may not hold.
+
+    A line that tells of an exception also loses every text that the request at hand has said.
+    """
+    said = _texts(_speaking.get()) if "exception" in event else []
+    texts = []
+    for name, value in event.items():
+        if name in OWN:
+            continue
+        if type(value) is str and not said:
+            texts.append(value)
+        elif type(value) is not float and not (type(value) is int and -1 < value < _WHOLE_MAX):
+            event[name] = _clean(value, said, DEPTH_MAX)
+    together = "\n".join(texts)
+    if hidden(together) != together:  # seldom: one look at all is cheaper than one at each
+        for name, value in event.items():
+            if type(value) is str and name not in OWN:
+                event[name] = hidden(value)
+    return event
+
+
+def _clean(value: Any, said: list[str], depth: int) -> Any:
+    if isinstance(value, str):
+        for text in said:
+            value = value.replace(text, HIDDEN)
+        return hidden(value)
+    if value is None or isinstance(value, int | float):
+        return value if is_harmless(str(value)) else HIDDEN
+    if depth == 0:
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {_clean(k, said, 0): _clean(v, said, depth - 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(at, said, depth - 1) for at in value]
+    return _clean(str(value), said, depth)
+
+
+def _texts(operation: Operation | None) -> list[str]:
+    """The texts of an operation, the longest first: variables, and what is quoted in a document."""
+    if operation is None:
+        return []
+    found = {one or other for one, other in _LITERAL.findall(operation.document)}
+    level: list[Any] = [operation.variables or {}]
+    for _ in range(64):
+        inner: list[Any] = []
+        for held in level:
+            if isinstance(held, Mapping):
+                found.update(key for key in held if isinstance(key, str) and not key.isascii())
+                inner += held.values()
+            elif isinstance(held, list):
+                inner += held
+            elif isinstance(held, str):
+                found.add(held)
+        if not inner or len(found) > TEXTS_MAX:
+            break
+        level = inner
+    written = {form for text in found for form in (text, repr(text)[1:-1])}
+    return sorted((t for t in written if len(t) >= SHORT), key=len, reverse=True)[:TEXTS_MAX]
