@@ -155,7 +155,7 @@ async def test_log_lets_unknown_documents_run_and_tells_their_hash_and_client_on
 
     lines = [line for line in house.lines if line.get("event") == "unknown document"]
     pairs = [(line["document"], line["client"]) for line in lines]
-    assert pairs == [(hash_of(secret), "till app"), (hash_of(secret), "")]
+    assert pairs == [(hash_of(secret), "till app"), (hash_of(secret), "unnamed")]
     assert "hush" not in str(list(house.lines))
     assert counted(house, "gateway_unknown_documents_total") == 4.0
     assert counted(house, "gateway_documents_total", found="trusted") == 1.0

@@ -93,7 +93,7 @@ async def test_what_a_person_said_is_in_no_span(house: House, collector: Collect
     assert len(collector.spans()) == 3
     assert SECRET.encode() not in b"".join(collector.raw)
     failed = [attributes(span).get("error.type") for span in collector.spans()]
-    assert failed == ["BAD_USER_INPUT", None, "GRAPHQL_VALIDATION_FAILED"]
+    assert failed == ["UNAUTHENTICATED", None, "GRAPHQL_VALIDATION_FAILED"]
 
 
 async def test_the_caller_decides_what_is_traced_if_it_is_believed(

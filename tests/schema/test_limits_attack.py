@@ -91,7 +91,7 @@ def test_the_pass_grows_with_the_document_and_with_nothing_else() -> None:
 
 
 async def test_a_document_is_read_validated_and_measured_once(shop: Shop) -> None:
-    document = "query Once { channels { code } }"
+    document = "query ReadOnce { channels { code } }"
 
     first = read(document)
     answers: list[Any] = [await ask(shop, document) for _ in range(3)]

@@ -115,7 +115,9 @@ async def found(shop: Shop, words: list[str], ours: set[str]) -> list[tuple[str,
     return leaks
 
 
-PLAIN = {"field", "message", "name", "value", "code", "kind", "query", "condition", "input"}
+PLAIN = {
+    *("field", "message", "name", "value", "code", "kind", "query", "condition", "input", "since"),
+}
 """Names of ours that are also words of a sentence."""
 
 
