@@ -13,6 +13,7 @@ from resolvers.domain.locations import Location
 from resolvers.ports import Store
 
 CATALOG, LOCATIONS, STOCK, ORDERS, HEALTH = "catalog", "locations", "stock", "orders", "health"
+LISTINGS, MEMBERS = "listings", "members"
 
 
 class BackendStatus(StrEnum):

@@ -3,6 +3,9 @@
 from datetime import datetime
 
 from connectors.stores.memory.callers import MemoryCallers
+from connectors.stores.memory.inbox import MemoryInbox
+from connectors.stores.memory.listings import MemoryListings
+from connectors.stores.memory.members import MemoryMembers
 from connectors.stores.memory.state import State
 from connectors.stores.mongo.catalog import MongoCatalog
 from connectors.stores.mongo.client import Database
@@ -55,6 +58,9 @@ def open_mongo(
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
         MemoryCallers(State()),
+        MemoryInbox(State()),
+        MemoryMembers(State()),
+        MemoryListings(State()),
         MongoUpkeep(database, cluster),
         close,
     )
