@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
+from resolvers.domain.breakers import BreakerState
 from resolvers.domain.catalog import Product
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.listings import Listing
@@ -292,6 +293,27 @@ class OrderSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How much a backend is asked now.
+
+    ``calls_per_second`` is the rate that is kept to, ``silent_seconds`` how long it is left alone
+    because it complained.
+    """
+
+    breaker: BreakerState
+    calls_per_second: float
+    under_way: int
+    waiting: int
+    silent_seconds: float
+
+
+class Governed(Protocol):
+    """Says how much a backend is asked."""
+
+    def standing(self) -> Standing: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One configured system, with the roles it plays. Absent roles are None.
 
@@ -316,6 +338,7 @@ class Backend:
     publication: PublicationSink | None = None
     members: MemberSource | None = None
     events: EventReceiver | None = None
+    governor: Governed | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
