@@ -21,7 +21,7 @@ from resolvers.context import Context
 from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError, Contended
 from resolvers.ports import Lease
-from resolvers.reading import Memory
+from resolvers.reading import Memory, Progress, in_silence
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
 from resolvers.ruling import conform_rules
@@ -265,10 +265,14 @@ async def _fold(runtime: Runtime) -> None:
 
 
 async def sync_once(
-    runtime: Runtime, code: str, *, wait_seconds: float = SYNC_WAIT_SECONDS
+    runtime: Runtime,
+    code: str,
+    *,
+    wait_seconds: float = SYNC_WAIT_SECONDS,
+    told: Progress = in_silence,
 ) -> bool:
     """Reads one backend now, whole; says whether all of it could be read. Whoever else reads it
-    gives way once its pass is over.
+    gives way at once. ``told`` hears how far it is.
 
     Raises:
         NotCopied: the store is a copy that is not finished.
@@ -286,7 +290,8 @@ async def sync_once(
         _taken(wish, until, f"somebody else reads {code} by hand just now; try again after that"),
         _taken(turn, until, busy),
     ):
-        return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)
+        backend = runtime.backends[code]
+        return await sync_backend(_house(runtime), backend, Memory(), whole=True, told=told)
 
 
 def _asking(code: str) -> str:

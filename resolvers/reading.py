@@ -1,7 +1,7 @@
 """One reading of a backend: its feeds as they were and as they are now, and what it came to."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +26,14 @@ class Memory:
     readings: dict[str, StockReading] = field(default_factory=dict)
 
 
+Progress = Callable[[str, int], None]
+"""Is told, page by page, of an entity and how many things of it were read."""
+
+
+def in_silence(_: str, __: int) -> None:
+    """Whom nobody needs to be told."""
+
+
 class Reading:
     """Work at one backend's feeds. ``good`` says whether all of it succeeded, ``changed`` how much
     of what was read was new. ``whole``: it begins at the beginning; ``waits``: something else has
@@ -40,11 +48,13 @@ class Reading:
         known: Mapping[FeedKey, Feed],
         *,
         whole: bool = False,
+        told: Progress = in_silence,
     ) -> None:
         self.ctx = ctx
         self.backend = backend
         self.memory = memory
         self.whole = whole
+        self.told = told
         self._known = dict(known)
         self.good = True
         self.changed = 0

@@ -26,7 +26,7 @@ from resolvers.mirroring import (
     take_members,
     take_products,
 )
-from resolvers.reading import Memory, Reading
+from resolvers.reading import Memory, Progress, Reading, in_silence
 from resolvers.stocktaking import read_stock
 from resolvers.taking import take_orders
 
@@ -66,14 +66,19 @@ def entities(backend: Backend) -> tuple[str, ...]:
 
 
 async def sync_backend(
-    ctx: Context, backend: Backend, memory: Memory, *, whole: bool = False
+    ctx: Context,
+    backend: Backend,
+    memory: Memory,
+    *,
+    whole: bool = False,
+    told: Progress = in_silence,
 ) -> bool:
     """Reads everything that a backend is read for, one after the other; says whether all of it
-    could be read. ``whole`` as below.
+    could be read. ``whole`` and ``told`` as below.
     """
     good = True
     for entity in entities(backend):
-        read = await sync_entity(ctx, backend, entity, memory, whole=whole)
+        read = await sync_entity(ctx, backend, entity, memory, whole=whole, told=told)
         good &= read.good
         if not read.there:
             break
@@ -81,15 +86,22 @@ async def sync_backend(
 
 
 async def sync_entity(
-    ctx: Context, backend: Backend, entity: str, memory: Memory, *, whole: bool = False
+    ctx: Context,
+    backend: Backend,
+    entity: str,
+    memory: Memory,
+    *,
+    whole: bool = False,
+    told: Progress = in_silence,
 ) -> Read:
     """Reads one entity of a backend.
 
     ``whole`` is a person's wish, or due from time to time: it is read from its beginning, not from
-    where it stood, and readings of stock hold even if their watermarks run back.
+    where it stood, and readings of stock hold even if their watermarks run back. ``told`` hears of
+    every page.
     """
     known = {feed.key: feed for feed in await ctx.store.house.feeds()}
-    this = Reading(ctx, backend, memory, known, whole=whole)
+    this = Reading(ctx, backend, memory, known, whole=whole, told=told)
     try:
         await _READ[entity](this)
     except (BackendUnavailable, BackendTimedOut) as error:
@@ -220,6 +232,7 @@ async def _pages(
         cursor, read = found.cursor, read + len(found.items)
         feed = replace(feed, cursor=cursor, read=read)
         await this.save(feed)
+        this.told(feed.entity, read)
     whole_at = feed.whole_at if start else began
     now = this.ctx.now
     await this.save(
