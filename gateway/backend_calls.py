@@ -12,11 +12,16 @@ from gateway.telemetry import Telemetry
 from resolvers.backend_ports import (
     Backend,
     CatalogSource,
+    Changes,
     Health,
+    ListingSource,
     LocationSource,
+    MemberSource,
     OrderSink,
     OrderSource,
     Probe,
+    Publication,
+    PublicationSink,
     StockFeed,
     StockMovements,
     StockReading,
@@ -24,7 +29,9 @@ from resolvers.backend_ports import (
     WriteResult,
 )
 from resolvers.domain.catalog import Product
+from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Location
+from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
@@ -48,6 +55,9 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         stock_sink=at.stock_sink and _StockSink(at.stock_sink, calls),
         order_source=at.order_source and _Orders(at.order_source, calls),
         order_sink=at.order_sink and _OrderSink(at.order_sink, calls),
+        listings=at.listings and _Listings(at.listings, calls),
+        publication=at.publication and _Publication(at.publication, calls),
+        members=at.members and _Members(at.members, calls),
     )
 
 
@@ -167,3 +177,43 @@ class _OrderSink:
     async def cancel(self, sale: Sale) -> WriteResult:
         with self.calls.one("cancel"):
             return await self.inner.cancel(sale)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listings:
+    inner: ListingSource
+    calls: _Calls
+
+    def listings(self, cursor: str) -> AsyncIterator[Changes[Listing]]:
+        return self.calls.pages("listings", self.inner.listings(cursor))
+
+    async def listing(self, id: str) -> Listing | None:
+        with self.calls.one("listing"):
+            return await self.inner.listing(id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Publication:
+    inner: PublicationSink
+    calls: _Calls
+
+    async def publish(self, publications: Sequence[Publication]) -> Sequence[WriteResult]:
+        with self.calls.one("publish"):
+            return await self.inner.publish(publications)
+
+    async def published(self, listings: Sequence[str]) -> Mapping[str, int]:
+        with self.calls.one("published"):
+            return await self.inner.published(listings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    inner: MemberSource
+    calls: _Calls
+
+    def members(self, cursor: str) -> AsyncIterator[Changes[Member]]:
+        return self.calls.pages("members", self.inner.members(cursor))
+
+    async def member(self, external_id: str) -> Member | None:
+        with self.calls.one("member"):
+            return await self.inner.member(external_id)

@@ -6,15 +6,22 @@ Every role of a backend is optional; what a backend is able to do is declared as
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+from resolvers.domain.breakers import BreakerState
 from resolvers.domain.catalog import Product
+from resolvers.domain.inbox import Hint, Message
+from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Location
+from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
 from resolvers.domain.sources import StockSource, Watermark
+
+T = TypeVar("T")
 
 
 class Role(StrEnum):
@@ -26,6 +33,29 @@ class Role(StrEnum):
     STOCK_SINK = "STOCK_SINK"
     ORDER_SOURCE = "ORDER_SOURCE"
     ORDER_SINK = "ORDER_SINK"
+    LISTING_SOURCE = "LISTING_SOURCE"
+    PUBLICATION_SINK = "PUBLICATION_SINK"
+    MEMBER_SOURCE = "MEMBER_SOURCE"
+    EVENT_RECEIVER = "EVENT_RECEIVER"
+
+
+class CompareAndSet(StrEnum):
+    """What a backend does about a number that has moved since it was read.
+
+    NATIVE: it refuses a write that names another number than it has. NONE: the last write wins, so
+    that whoever writes reads before, and reads back.
+    """
+
+    NATIVE = "NATIVE"
+    NONE = "NONE"
+
+
+class Throttle(StrEnum):
+    """How a backend says that it is asked too much."""
+
+    COST_BUCKET = "COST_BUCKET"
+    TOKEN_BUCKET = "TOKEN_BUCKET"  # noqa: S105  # a kind of limit
+    UNDOCUMENTED = "UNDOCUMENTED"
 
 
 class Idempotency(StrEnum):
@@ -43,6 +73,11 @@ class Capabilities:
     ``stock`` says what its numbers of stock mean, None if it has none; ``cancels`` whether it takes
     a cancellation from us; ``sales_per_call`` how many sales one call may carry;
     ``write_seconds_max`` how long a write whose answer was lost may still be running there.
+    ``publications_per_call`` is how many quantities one call may carry, ``publication_cas`` what
+    it does about one that has moved. ``throttle`` is how it limits us, ``calls_per_second`` and
+    ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme that it signs messages by,
+    None if it sends none. ``scanned`` are the entities that it tells no changes of: they are read
+    whole each time. ``deletions`` says whether it tells of the others what is gone.
     """
 
     roles: tuple[Role, ...]
@@ -52,6 +87,14 @@ class Capabilities:
     cancels: bool = False
     sales_per_call: int = 1
     write_seconds_max: float = 30.0
+    publications_per_call: int = 1
+    publication_cas: CompareAndSet = CompareAndSet.NONE
+    throttle: Throttle = Throttle.UNDOCUMENTED
+    calls_per_second: float = 50.0
+    calls_at_once: int = 8
+    webhooks: str | None = None
+    scanned: tuple[str, ...] = ()
+    deletions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +197,121 @@ class OrderSource(Protocol):
     def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Changes(Generic[T]):
+    """One page of what a source has: things, the ids of those that are gone, and where to go on.
+
+    ``whole`` is true on the last page of a reading of everything: what was in no page is gone.
+    """
+
+    items: Sequence[T]
+    cursor: str
+    gone: Sequence[str] = ()
+    whole: bool = False
+
+
+class ListingSource(Protocol):
+    """What a marketplace offers. A cursor as in the catalogue."""
+
+    def listings(self, cursor: str) -> AsyncIterator[Changes[Listing]]: ...
+    async def listing(self, id: str) -> Listing | None: ...
+
+
+class MemberSource(Protocol):
+    """People. A cursor as in the catalogue."""
+
+    def members(self, cursor: str) -> AsyncIterator[Changes[Member]]: ...
+    async def member(self, external_id: str) -> Member | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """How many units a listing may sell from now on. ``reference`` is ours; ``seen`` the number
+    that the marketplace had when ours was worked out, None if nobody looked.
+    """
+
+    reference: str
+    listing: str
+    quantity: int
+    seen: int | None = None
+
+
+class PublicationSink(Protocol):
+    """Takes quantities that listings may sell, absolute, and tells those that it has."""
+
+    async def publish(self, publications: Sequence[Publication]) -> Sequence[WriteResult]: ...
+    async def published(self, listings: Sequence[str]) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """A message as it came in: nothing of it is believed yet. Header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a vendor wants to hear so that it does not send again."""
+
+    status: int = 200
+    content_type: str = "application/json"
+    body: bytes = b"{}"
+
+
+class EventReceiver(Protocol):
+    """Knows a backend's messages: whether they are its own, which are the same, what they say."""
+
+    acknowledgement: Acknowledgement
+
+    def verify(self, raw: RawMessage) -> bool:
+        """Says whether the backend has sent it, and not too long ago; on the raw bytes."""
+
+    def dedupe_key(self, raw: RawMessage) -> str:
+        """What is the same for the same message sent again, at most 255 characters."""
+
+    def kept_headers(self, raw: RawMessage) -> Mapping[str, str]:
+        """The headers that it is understood by; no secret."""
+
+    def hints(self, message: Message) -> Sequence[Hint]:
+        """What it says has changed.
+
+        Raises:
+            NotUnderstood: it makes no sense to us; a person has to look.
+        """
+
+
 class OrderSink(Protocol):
     """Takes sales; looked up by our reference before any second try."""
 
     async def place(self, sales: Sequence[Sale], *, second_try: bool) -> Sequence[WriteResult]: ...
     async def cancel(self, sale: Sale) -> WriteResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much a backend is asked now.
+
+    ``calls_per_second`` is the rate that is kept to, ``silent_seconds`` how long it is left alone
+    because it complained.
+    """
+
+    breaker: BreakerState
+    calls_per_second: float
+    under_way: int
+    waiting: int
+    silent_seconds: float
+
+
+class Governed(Protocol):
+    """Says how much a backend is asked."""
+
+    def standing(self) -> Standing: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +335,11 @@ class Backend:
     stock_sink: StockSink | None = None
     order_source: OrderSource | None = None
     order_sink: OrderSink | None = None
+    listings: ListingSource | None = None
+    publication: PublicationSink | None = None
+    members: MemberSource | None = None
+    events: EventReceiver | None = None
+    governor: Governed | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

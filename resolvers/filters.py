@@ -74,3 +74,18 @@ class AuditFilter:
     target: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFilter:
+    """Which members are asked for; lists mean any of, absent means all. Values are as they are
+    compared: phones E.164, mail addresses lower case.
+    """
+
+    phone: str | None = None
+    email: str | None = None
+    card: str | None = None
+    systems: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    updated_since: datetime | None = None

@@ -21,6 +21,7 @@ from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.filters import LevelFilter, OrderFilter, ProductFilter, ProductSort
+from resolvers.mirror_ports import InboxStore, ListingStore, MemberStore
 from resolvers.upkeep_port import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -33,7 +34,7 @@ IdMaker = Callable[[], str]
 # ---- stores ----------------------------------------------------------------------------------
 
 
-TOPICS = ("stock", "reservation", "order", "catalog", "rule")
+TOPICS = ("stock", "reservation", "order", "catalog", "rule", "member")
 """What events are about."""
 
 ANY = "*"
@@ -216,5 +217,8 @@ class Store:
     catalog: CatalogStore
     house: HouseStore
     callers: CallerStore
+    inbox: InboxStore
+    members: MemberStore
+    listings: ListingStore
     upkeep: UpkeepStore
     close: Callable[[], Awaitable[None]]

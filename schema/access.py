@@ -91,6 +91,7 @@ ACCESS: Mapping[str, Ask] = {
     "Availability.*": OPEN,
     "AvailabilityTerm.*": OPEN,
     "Backend.*": OPEN,
+    "BackendPressure.*": OPEN,
     "BackendWrite.*": OPEN,
     "BundleComponent.*": OPEN,
     "CancelOrderPayload.*": OPEN,

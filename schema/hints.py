@@ -165,7 +165,8 @@ HINTS: Mapping[str, Policy] = {
         ),
         PRIVATE,
     ),
-    **dict.fromkeys(("Backend", "Drift", "DriftConnection", "DriftEdge", "EntityLag"), NO_STORE),
+    **dict.fromkeys(("Backend", "BackendPressure", "EntityLag"), NO_STORE),
+    **dict.fromkeys(("Drift", "DriftConnection", "DriftEdge"), NO_STORE),
     **dict.fromkeys(("AuditRecord", "AuditRecordConnection", "AuditRecordEdge"), NO_STORE),
 }
 """By type and field, and by type: a plain value is as good as the object that it is of. What asks a

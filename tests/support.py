@@ -168,6 +168,9 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
         role("catalog"),
         role("house"),
         role("callers"),
+        role("inbox"),
+        role("members"),
+        role("listings"),
         role("upkeep"),
         store.close,
     )

@@ -20,8 +20,11 @@
      │   └─ Forbidden
      ├─ BackendRefused           a backend understood a write and said no
      ├─ ReadingRefused           what a source says cannot be so; nothing of it was taken
+     ├─ NotUnderstood            a message of a backend makes no sense to us; it is parked
      └─ Unready                  try again with the same key; a top-level error, retryable
-         ├─ Contended · Overloaded · BackendUnavailable · BackendTimedOut · UnknownOutcome
+         ├─ Contended · Overloaded · BackendTimedOut · UnknownOutcome
+         └─ BackendUnavailable
+             └─ BackendThrottled it is asked too much; it may say when to come again
 
 Anything else that is raised is a bug: masked to the caller, logged whole.
 """
@@ -221,6 +224,14 @@ class BackendTimedOut(Unready):
     code = "BACKEND_TIMEOUT"
 
 
+class BackendThrottled(BackendUnavailable):
+    """A backend is asked too much. ``retry_after`` is in seconds, None if it does not say."""
+
+    def __init__(self, message: str, *, backend: str, retry_after: float | None = None) -> None:
+        super().__init__(message, backend=backend)
+        self.retry_after = retry_after
+
+
 class UnknownOutcome(Unready):
     """A backend did not answer a write in time: it may have happened or not. Look it up first."""
 
@@ -246,3 +257,9 @@ class ReadingRefused(CommerceError):
     """What a source of stock says cannot be so, or not be placed: nothing of it was taken."""
 
     code = "READING_REFUSED"
+
+
+class NotUnderstood(CommerceError):
+    """A message of a backend makes no sense to us. It is parked, and blocks nobody."""
+
+    code = "NOT_UNDERSTOOD"

@@ -6,6 +6,9 @@ It forgets everything when the process ends.
 from connectors.stores.memory.callers import MemoryCallers
 from connectors.stores.memory.catalog import MemoryCatalog
 from connectors.stores.memory.house import MemoryHouse
+from connectors.stores.memory.inbox import MemoryInbox
+from connectors.stores.memory.listings import MemoryListings
+from connectors.stores.memory.members import MemoryMembers
 from connectors.stores.memory.outbox import MemoryOutbox
 from connectors.stores.memory.state import State
 from connectors.stores.memory.stock import MemoryStock
@@ -22,6 +25,9 @@ def open_memory() -> Store:
         MemoryCatalog(state),
         MemoryHouse(state),
         MemoryCallers(state),
+        MemoryInbox(state),
+        MemoryMembers(state),
+        MemoryListings(state),
         MemoryUpkeep(state),
         _close,
     )

@@ -14,8 +14,11 @@ from resolvers.domain.books import Recorded
 from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.inbox import Message
 from resolvers.domain.ledger import Checkpoint
+from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.locations import Location
+from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.reservation import Reservation
@@ -81,6 +84,12 @@ class State:
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     audit: dict[tuple[datetime, str], AuditRecord] = field(default_factory=dict)
     uses: dict[tuple[str, str, date], Use] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    message_keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    masters: dict[str, dict[str, Product]] = field(default_factory=dict)
+    listings: dict[tuple[str, str], Listing] = field(default_factory=dict)
+    mappings: dict[tuple[str, str], ListingMapping] = field(default_factory=dict)
 
     def journal_batch(self, batch: Journaled) -> None:
         """Keeps a batch of entries, after those of before."""

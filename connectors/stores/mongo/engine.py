@@ -2,6 +2,10 @@
 
 from datetime import datetime
 
+from connectors.stores.memory.inbox import MemoryInbox
+from connectors.stores.memory.listings import MemoryListings
+from connectors.stores.memory.members import MemoryMembers
+from connectors.stores.memory.state import State
 from connectors.stores.mongo.callers import MongoCallers
 from connectors.stores.mongo.catalog import MongoCatalog
 from connectors.stores.mongo.client import Database
@@ -54,6 +58,9 @@ def open_mongo(
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
         MongoCallers(database),
+        MemoryInbox(State()),
+        MemoryMembers(State()),
+        MemoryListings(State()),
         MongoUpkeep(database, cluster),
         close,
     )

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from connectors.stores.memory.inbox import MemoryInbox
+from connectors.stores.memory.listings import MemoryListings
+from connectors.stores.memory.members import MemoryMembers
+from connectors.stores.memory.state import State
 from connectors.stores.sqlite.callers import SqliteCallers
 from connectors.stores.sqlite.catalog import SqliteCatalog
 from connectors.stores.sqlite.database import Database
@@ -30,6 +34,9 @@ def open_sqlite(path: Path) -> Store:
         SqliteCatalog(database),
         SqliteHouse(database),
         SqliteCallers(database),
+        MemoryInbox(State()),
+        MemoryMembers(State()),
+        MemoryListings(State()),
         SqliteUpkeep(database),
         database.close,
     )
