@@ -14,11 +14,12 @@ from connectors.erp.tryton_catalog import Catalog
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_health import TrytonHealth
 from connectors.erp.tryton_orders import Orders
-from connectors.erp.tryton_rpc import TrytonClient
+from connectors.erp.tryton_rpc import READERS_MAX, TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_sales import Sales
 from connectors.erp.tryton_stock import Stock
 from connectors.erp.tryton_writing import Writer
+from connectors.governor import Governor, GovernorTerms
 from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
 from resolvers.domain.locations import Channel
 from resolvers.domain.sources import StockSource, Watermark
@@ -38,6 +39,12 @@ NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 CREATE_SECONDS = 40.0
 """How long Tryton may go on making a sale whose caller has gone: 6 tries of 5 s for its turn to
 write to SQLite, and the work itself. The steps after it may be pressed twice without harm."""
+
+
+CALLS_AT_ONCE = READERS_MAX + 2
+"""Its readers, its writer, and somebody who asks whether it is well."""
+
+CALLS_PER_SECOND = 100.0
 
 
 def wall_clock() -> datetime:
@@ -66,6 +73,15 @@ def backend(
     Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
     sales), ``locale`` (language of product names).
     """
+    governor = Governor(
+        code,
+        GovernorTerms(
+            calls_at_once=CALLS_AT_ONCE,
+            live_reserved=0,
+            calls_per_second=CALLS_PER_SECOND,
+            turn_seconds=timeout_seconds,
+        ),
+    )
     client = TrytonClient(
         code=code,
         url=url,
@@ -76,6 +92,7 @@ def backend(
         headers=headers,
         clock=clock,
         transport=transport,
+        governor=governor,
     )
     books = CompanyBooks(client, clock)
     terms = SaleTerms(client, books, clock, options.get(PARTY, PARTY_DEFAULT))
@@ -100,6 +117,8 @@ def backend(
             cancels=True,
             sales_per_call=1,
             write_seconds_max=write_seconds + CREATE_SECONDS,
+            calls_per_second=CALLS_PER_SECOND,
+            calls_at_once=CALLS_AT_ONCE,
         ),
         health=TrytonHealth(client, terms),
         poll_seconds=poll_seconds,
@@ -110,5 +129,6 @@ def backend(
         stock_sink=Adjustments(writer, books, clock),
         order_source=Orders(client, clock, channels, options),
         order_sink=Sales(writer, terms),
+        governor=governor,
         close=client.close,
     )

@@ -28,6 +28,7 @@ from connectors.erp.tryton_wire import (
     unknown_outcome,
     unpacked,
 )
+from connectors.governor import Governor
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError
 
 PAGE = 200
@@ -71,9 +72,11 @@ class TrytonClient:
         clock: Callable[[], datetime],
         transport: httpx2.AsyncBaseTransport | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
+        governor: Governor | None = None,
     ) -> None:
         """``code`` is for errors; ``timeout_seconds`` bounds every call, and the wait for it;
-        ``headers`` are what else goes with each call.
+        ``headers`` are what else goes with each call. ``governor`` says when a call may be made;
+        without one, whenever its turn is.
         """
         self.code = code
         self._user = user
@@ -84,6 +87,7 @@ class TrytonClient:
         self._clock = clock
         self._transport = transport
         self._headers = headers
+        self._governor = governor
         self._calls = itertools.count(1)
         self._http: httpx2.AsyncClient | None = None
         self._session: _Session | None = None
@@ -275,7 +279,9 @@ class TrytonClient:
         intent: Intent,
     ) -> Any:
         body = encoded(next(self._calls), method, params)
-        status, answer = await self._post(path, method, body, authorization, intent)
+        turn = contextlib.nullcontext() if self._governor is None else self._governor.turn()
+        async with turn:
+            status, answer = await self._post(path, method, body, authorization, intent)
         if status == 401:
             raise _SessionOverError
         if status != 200:

@@ -73,7 +73,16 @@ async def test_a_backend_is_made_without_network_and_declares_what_it_can():
 
     assert server.requests == []
     assert (made.code, made.vendor, made.poll_seconds) == ("erp", "tryton", 2.0)
-    assert set(made.capabilities.roles) == set(Role)
+    assert set(made.capabilities.roles) == {
+        Role.CATALOG_SOURCE,
+        Role.LOCATION_SOURCE,
+        Role.STOCK_FEED,
+        Role.STOCK_SINK,
+        Role.ORDER_SOURCE,
+        Role.ORDER_SINK,
+    }
+    assert made.governor is not None
+    assert made.governor.standing().calls_per_second == made.capabilities.calls_per_second
     assert made.capabilities.idempotency is Idempotency.EXTERNAL_REFERENCE
     assert (made.capabilities.cancels, made.capabilities.sales_per_call) == (True, 1)
     assert made.capabilities.stock == StockSource(watermark=Watermark.NONE)
