@@ -22,13 +22,13 @@ const TOPICS = {
   variant: [core.ProductVariantEvent, changed],
   'variant-price': [core.ProductVariantPriceEvent, (event) => ({
     change: event.type,
-    ids: ids(event.entity.map((price) => price.variant?.id).filter(Boolean)),
+    ids: ids(event.entity.map((price) => price.variant?.id ?? price.variantId).filter(Boolean)),
   })],
   'product-channel': [core.ProductChannelEvent, (event) => ({ change: event.type, ids: ids(event.product) })],
   'variant-channel': [core.ProductVariantChannelEvent, (event) => ({ change: event.type, ids: ids(event.productVariant) })],
   stock: [core.StockMovementEvent, (event) => ({
     change: event.type,
-    ids: ids(event.stockMovements.map((it) => it.productVariant?.id).filter(Boolean)),
+    ids: ids(event.stockMovements.map((it) => it.productVariant?.id ?? it.productVariantId).filter(Boolean)),
   })],
   'order-placed': [core.OrderPlacedEvent, (event) => ({ ...ofOrder(event.order), ...moved(event) })],
   'order-state': [core.OrderStateTransitionEvent, (event) => ({ ...ofOrder(event.order), ...moved(event) })],
