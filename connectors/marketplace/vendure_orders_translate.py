@@ -119,7 +119,8 @@ def _lines(row: Row, left: Mapping[str, int]) -> Iterator[OrderLine]:
     """The lines. Units that were called off are gone, unless all of the order was; units that had
     left before they were called off have come back.
     """
-    for line in row["lines"]:
+    # Vendure tells them in any order.
+    for line in sorted(row["lines"], key=lambda line: (len(line["id"]), line["id"])):
         out = left.get(line["id"], 0)
         units = max(line["quantity"], out)
         if row["state"] == CALLED_OFF and not left:
