@@ -38,7 +38,7 @@ NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 CALLS_AT_ONCE = 6
 """A shop's process works on one core, and has ten connections to its database by default."""
 
-CALLS_PER_SECOND = 20.0
+CALLS_PER_SECOND = 50.0
 
 
 def wall_clock() -> datetime:
