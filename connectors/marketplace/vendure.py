@@ -53,7 +53,7 @@ def backend(
     user: str,
     password: str,
     channels: Sequence[Channel],
-    webhook_secrets: Sequence[bytes] = (),
+    webhooks: Endpoint | None = None,
     timeout_seconds: float = 10.0,
     poll_seconds: float = 2.0,
     options: Mapping[str, str] = NO_OPTIONS,
@@ -62,8 +62,8 @@ def backend(
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> Backend:
     """One shop. ``url`` is where its process answers, without ``/admin-api``; ``timeout_seconds``
-    bounds one question to it. ``webhook_secrets`` are those of its plugin, the newest first;
-    without any it sends no messages.
+    bounds one question to it. ``webhooks`` is what is agreed with its plugin; without,
+    it sends no messages.
 
     Options: ``channels`` (which of its channels are which of ours), ``location`` (name of the stock
     location that we publish to), ``barcode_field`` (custom field of variants), ``phone_region``.
@@ -88,7 +88,7 @@ def backend(
                 Role.ORDER_SOURCE,
                 Role.PUBLICATION_SINK,
                 Role.MEMBER_SOURCE,
-                *((Role.EVENT_RECEIVER,) if webhook_secrets else ()),
+                *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
             ),
             idempotency=Idempotency.NONE,  # what is published is absolute; it takes no orders
             delta="changed since, with an overlap; open orders by their state; stock by messages",
@@ -98,7 +98,7 @@ def backend(
             throttle=Throttle.UNDOCUMENTED,
             calls_per_second=CALLS_PER_SECOND,
             calls_at_once=CALLS_AT_ONCE,
-            webhooks=SCHEME if webhook_secrets else None,
+            webhooks=SCHEME if webhooks is not None else None,
             deletions=False,
         ),
         health=VendureHealth(shop),
@@ -108,7 +108,7 @@ def backend(
         listings=Listings(shop, clock),
         publication=Publisher(shop),
         members=Members(shop, clock),
-        events=Events(Endpoint(tuple(webhook_secrets))) if webhook_secrets else None,
+        events=None if webhooks is None else Events(webhooks),
         governor=governor,
         close=client.close,
     )

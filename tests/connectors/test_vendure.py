@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from connectors.marketplace.vendure_shop import BadOption
+from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, Changes, RawMessage, Role
 from resolvers.domain.breakers import BreakerState
 from resolvers.domain.errors import BackendRefused, BackendUnavailable, NotUnderstood
@@ -303,7 +304,7 @@ def test_what_is_declared_is_what_is_there():
     assert Role.EVENT_RECEIVER not in declared.roles
     assert declared.webhooks is None
 
-    told = Shop().backend(webhook_secrets=(b"k" * 16,)).capabilities
+    told = Shop().backend(webhooks=Endpoint((b"k" * 16,))).capabilities
     assert told.roles[-1] is Role.EVENT_RECEIVER
     assert (told.webhooks, told.publications_per_call) == ("vendure", 50)
 
@@ -327,7 +328,7 @@ def message(topic: str, about: Any) -> Message:
     ],
 )
 def test_a_message_hints_at_what_has_changed(topic, about, hints):
-    events = Shop().backend(webhook_secrets=(b"k" * 16,)).events
+    events = Shop().backend(webhooks=Endpoint((b"k" * 16,))).events
     assert events is not None
 
     assert list(events.hints(message(topic, about))) == hints
@@ -338,7 +339,7 @@ def test_a_message_hints_at_what_has_changed(topic, about, hints):
     [("weather", {}), ("variant", {}), ("variant", {"ids": [7]}), ("order-state", [])],
 )
 def test_a_message_of_another_kind_is_parked(topic, about):
-    events = Shop().backend(webhook_secrets=(b"k" * 16,)).events
+    events = Shop().backend(webhooks=Endpoint((b"k" * 16,))).events
     assert events is not None
 
     with pytest.raises(NotUnderstood):
@@ -349,7 +350,7 @@ def test_a_message_of_another_kind_is_parked(topic, about):
 
 def test_a_message_is_known_by_its_signature_and_its_id():
     """Signed by the plugin's own code with this secret and body."""
-    events = Shop().backend(webhook_secrets=(b"known to the shop and to us alone",)).events
+    events = Shop().backend(webhooks=Endpoint((b"known to the shop and to us alone",))).events
     assert events is not None
     headers = {
         "x-vendure-signature": "sha256="

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from connectors.marketplace import vendure as connector
+from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Channel, ChannelKind
@@ -35,7 +36,7 @@ def connected(
         user=shop.user,
         password=password or shop.password,
         channels=CHANNELS,
-        webhook_secrets=(SECRET.encode(),),
+        webhooks=Endpoint((SECRET.encode(),)),
         timeout_seconds=30,
         options=OPTIONS,
         timer=timer,
