@@ -349,7 +349,7 @@ def test_a_message_of_another_kind_is_parked(topic, about):
 
 
 def test_a_message_is_known_by_its_signature_and_its_id():
-    """Signed by the plugin's own code with this secret and body."""
+    """Signed by Node.js as the plugin does it, with this secret and body."""
     events = Shop().backend(webhooks=Endpoint((b"known to the shop and to us alone",))).events
     assert events is not None
     headers = {
