@@ -2,6 +2,7 @@
 channels and the quantity that it may sell.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -25,6 +26,8 @@ STOCK_FIELDS = """id trackInventory outOfStockThreshold useGlobalOutOfStockThres
   stockLevels { stockLocationId stockOnHand stockAllocated }"""
 
 _PRICE_FIELDS = "id priceWithTax currencyCode"
+"""Of a variant as the channel sees it that is asked."""
+
 _PRODUCT_FIELDS = "id name description enabled updatedAt assets { name source }"
 
 
@@ -42,7 +45,8 @@ class Listings:
         self._clock = clock
         field = shop.terms.barcode_field
         barcode = f"customFields {{ barcode: {field} }}" if field else ""
-        self._fields = f"{STOCK_FIELDS} sku name enabled updatedAt productId {barcode}"
+        more = "sku name enabled updatedAt productId"
+        self._fields = f"{STOCK_FIELDS} {_PRICE_FIELDS} {more} {barcode}"
         stamps = "id updatedAt"
         self._feed = Feed(
             shop.client,
@@ -75,12 +79,15 @@ class Listings:
         if not ids:
             return []
         place = await self._shop.place()
-        rows = await self._rows(variants(self._fields), ids)
-        prices = [
-            (channel, by_id(await self._rows(variants(_PRICE_FIELDS), ids, channel=code)))
-            for code, channel in self._shop.terms.channels.items()
-        ]
+        channels = self._shop.terms.channels
+        others = [code for code in channels if code != HOME]
+        rows, *seen = await asyncio.gather(
+            self._rows(variants(self._fields), ids),
+            *(self._rows(variants(_PRICE_FIELDS), ids, channel=code) for code in others),
+        )
         with legible("a variant", self._client.code):
+            by_code = {HOME: by_id(rows)} | dict(zip(others, map(by_id, seen), strict=True))
+            prices = [(channel, by_code[code]) for code, channel in channels.items()]
             of = sorted({row["productId"] for row in rows})
         products = by_id(await self._rows(_PRODUCTS % _PRODUCT_FIELDS, of))
         with legible("a variant", self._client.code):

@@ -114,7 +114,10 @@ class Shop:
             return answer(recorded("errors")["too many rows"])
         [root] = re.findall(r"rows: (\w+)", query)
         priced = root == "productVariants" and "priceWithTax" in query
-        rows = self.prices[channel] if priced else self.lists[root]
+        rows = self.lists[root]
+        if priced:  # as the channel sees it
+            prices = {row["id"]: row for row in self.prices[channel]}
+            rows = [{**row, **prices[row["id"]]} for row in rows if row["id"] in prices]
         rows = [row for row in rows if fits(row, options.get("filter") or {})]
         skip = options.get("skip", 0)
         page = rows[skip : skip + options["take"]]
