@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -27,15 +27,20 @@ demo: install ## Serve the sandbox retailer: PORT=8000 DATA=var/demo
 demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DATA=var/demo-live
 	@exec $(BIN)/python -m tests.live.demo --port $(PORT) --data "$(or $(DATA),var/demo-live)"
 
+live-vendure: install ## Prove the connector on a real Vendure, installed on first use with its PostgreSQL
+	@$(BIN)/python -m tests.live.vendure.house install
+	$(BIN)/pytest -m live_vendure tests/live
+
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
-test-live: install ## Visit the GraphiQL page in Chromium, which is installed if it may be
+test-live: install ## Prove what `make test` leaves out: the page in Chromium, and a real Vendure
 	@$(BIN)/python -m tests.browser.chromium
-	$(BIN)/pytest -m browser tests/browser
+	@$(BIN)/python -m tests.live.vendure.house install
+	$(BIN)/pytest -m "browser or live_vendure" tests/browser tests/live
 
 test-quick: install ## Prove everything but the live backends and what composers of others say
-	$(BIN)/pytest -m "not live and not composition and not browser"
+	$(BIN)/pytest -m "not live and not live_vendure and not composition and not browser"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos

@@ -12,6 +12,8 @@ from pathlib import Path
 from connectors.erp import tryton
 from connectors.identity import key_sets
 from connectors.identity.wechat import WechatApp
+from connectors.marketplace import vendure
+from connectors.marketplace.vendure_shop import BadOption
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
@@ -146,6 +148,8 @@ def connect(
             options=configured.options,
             headers=tracing.headers,
         )
+    if configured.vendor == "vendure":
+        return _vendure(settings, configured)
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
         expected = f"one of {', '.join(doors)}, the sandbox's own names for its systems"
@@ -153,6 +157,24 @@ def connect(
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
     return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+
+
+def _vendure(settings: Settings, configured: BackendSettings) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    try:
+        return vendure.backend(
+            code=configured.code,
+            url=configured.url or "",
+            user=configured.user or "",
+            password=configured.password.reveal(),
+            channels=settings.sales_channels(),
+            timeout_seconds=configured.timeout_seconds,
+            poll_seconds=settings.poll_seconds(configured),
+            options=configured.options,
+        )
+    except BadOption as wrong:
+        key = f"backends.{configured.code}.options.{wrong.option}"
+        raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
 
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

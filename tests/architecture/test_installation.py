@@ -69,7 +69,9 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert len(links) > 10
 
 
-@pytest.mark.parametrize("recipe", ["gateway/page", "tests/conformance/audit"])
+@pytest.mark.parametrize(
+    "recipe", ["gateway/page", "tests/conformance/audit", "tests/live/vendure"]
+)
 def test_what_npm_installs_is_locked_by_version_and_content_without_addresses(recipe: str) -> None:
     lock = json.loads(read(ROOT / recipe / "package-lock.json"))
     locked = {name: entry for name, entry in lock["packages"].items() if name}

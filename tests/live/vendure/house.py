@@ -1,0 +1,341 @@
+"""A real Vendure shop for the live tests: installed once, seeded once, started in a moment.
+
+    python -m tests.live.vendure.house serve [--port PORT]
+
+What is slow to make is kept outside the tree, under ``~/.cache/unified-commerce-gateway``: the
+packages by the content of their pins, the seeded cluster of PostgreSQL by the content of the seed.
+A running shop works on a copy of that cluster. Everything listens on 127.0.0.1 only.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tests.live.vendure.api import Api, ApiRefused, Shopper
+from tests.live.vendure.postgres import Cluster
+from tests.live.vendure.processes import (
+    Kept,
+    VendureFailed,
+    free_port,
+    locked,
+    run,
+    say,
+    taken,
+)
+from tests.live.vendure.seed import seed
+
+DATABASE = "vendure"
+TEMPLATE = "vendure_seed"
+USER = "gateway@example.com"
+NODE_MIN = 20
+START_SECONDS = 120  # took 7 to 9, and 30 beside much other work
+
+PINS = ("package.json", "package-lock.json", ".npmrc")
+PLUGIN = Path(__file__).parents[3] / "examples" / "vendure-webhooks"
+
+
+@dataclass(frozen=True)
+class VendureHouse:
+    """Vendure as installed, with a seeded cluster. Nothing runs yet."""
+
+    app: Path
+    home: Path
+
+    @classmethod
+    def ready(cls) -> Self:
+        """Installs and seeds if that was not done yet; a second caller waits for the first."""
+        cache = _cache()
+        pins = _fingerprint(*(_beside(name) for name in PINS))
+        content = (_beside("seed.py"), _beside("shop.js"), _beside("../tryton/seed.py"))
+        house = cls(
+            cache / f"vendure-app-{pins}", cache / f"vendure-{pins}-{_fingerprint(*content)}"
+        )
+        if house._installed() and house._seeded():
+            return house
+        with locked(cache / f"vendure-{pins}.lock"):
+            if not house._installed():
+                house._install()
+            if not house._seeded():
+                house._seed()
+        return house
+
+    @property
+    def cluster(self) -> Path:
+        return self.home / "cluster"
+
+    def password(self, of: str) -> str:
+        """Of ``gateway``, ``superadmin`` or ``database``."""
+        known: Mapping[str, str] = json.loads((self.home / "passwords.json").read_text())
+        return known[of]
+
+    def start(self, workdir: Path, port: int | None = None) -> "RunningVendure":
+        """Serves a copy of the seeded shop."""
+        log = workdir / "postgres.log"
+        cluster = Cluster.copied(self.cluster, self.password("database"), log)
+        running = RunningVendure(self, workdir, cluster, free_port() if port is None else port)
+        try:
+            cluster.start()
+            running.start_again()
+        except BaseException:
+            running.close()
+            raise
+        return running
+
+    def _installed(self) -> bool:
+        return (self.app / "installed").exists()
+
+    def _seeded(self) -> bool:
+        return self.cluster.exists()
+
+    def _install(self) -> None:
+        node = _node()
+        say(f"installing into {self.app}")
+        self.app.mkdir(parents=True, exist_ok=True)
+        for name in PINS:
+            shutil.copyfile(_beside(name), self.app / name)
+        npm = shutil.which("npm")
+        if npm is None:
+            raise VendureFailed("npm is missing: it comes with Node.js, or as a package of its own")
+        quiet = ("--no-progress", "--loglevel=error")
+        log = self.app / "install.log"
+        run([npm, "ci", *quiet], log, cwd=self.app, variables=os.environ)
+        run([node, "-e", "require('@vendure/core')"], log, cwd=self.app, variables=os.environ)
+        (self.app / "installed").touch()
+
+    def _seed(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        passwords = {of: secrets.token_urlsafe(24) for of in ("gateway", "superadmin", "database")}
+        kept = self.home / "passwords.json"
+        kept.touch(0o600)
+        kept.write_text(json.dumps(passwords))
+        say("creating the database")
+        log = self.home / "seeding.log"
+        cluster = Cluster.made(passwords["database"], log)
+        with tempfile.TemporaryDirectory(prefix="vendure-") as scratch:
+            running = RunningVendure(self, Path(scratch), cluster, free_port())
+            try:
+                cluster.start()
+                cluster.sql(f"create database {DATABASE}")
+                build = [_node(), "shop.js", "build"]
+                folder, variables = running.laid_out(), running.variables()
+                run(build, log, cwd=folder, variables=variables)
+                running.start_again()
+                seed(running.admin(), passwords["gateway"], say)
+                running.stop()
+                cluster.sql(f"create database {TEMPLATE} template {DATABASE}")
+                cluster.stop()
+                cluster.keep(self.cluster)
+            finally:
+                running.close()
+
+
+class RunningVendure:
+    """One shop on a cluster of its own. It keeps its port for as long as it lives."""
+
+    def __init__(self, house: VendureHouse, workdir: Path, cluster: Cluster, port: int) -> None:
+        self.house = house
+        self.workdir = workdir
+        self.postgres = cluster
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.user = USER
+        self.log = workdir / "shop.log"
+        self._webhooks: tuple[str, str] | None = None
+        self._shop: Kept | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def password(self) -> str:
+        """Of the gateway's user."""
+        return self.house.password("gateway")
+
+    @property
+    def alive(self) -> bool:
+        return self._shop is not None and self._shop.alive
+
+    def start_again(self, webhooks: tuple[str, str] | None = None) -> None:
+        """Starts the shop on its port, and returns when it answers.
+
+        ``webhooks`` are the address and the secret of a receiver; None sends none.
+        """
+        assert not self.alive, "stop or kill it first"
+        if taken(self.port):  # else that server's answers would pass for ours
+            raise VendureFailed(f"port {self.port} is taken")
+        self._webhooks = webhooks
+        self._shop = Kept(
+            [_node(), "shop.js"],
+            self.log,
+            ended_by=signal.SIGTERM,
+            cwd=self.laid_out(),
+            variables=self.variables(),
+        )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Ends the shop as an operator would; its database goes on."""
+        if self._shop is not None:
+            self._shop.stop()
+            self._shop = None
+
+    def kill(self) -> None:
+        """Ends the shop in the middle of what it does."""
+        if self._shop is not None:
+            self._shop.kill()
+            self._shop = None
+
+    def reset(self) -> None:
+        """Puts the shop back to the day it was seeded; everybody has to log in again."""
+        self.stop()
+        self.postgres.sql(f"drop database if exists {DATABASE} with (force)")
+        self.postgres.sql(f"create database {DATABASE} template {TEMPLATE}")
+        self.start_again(self._webhooks)
+
+    def close(self) -> None:
+        """Ends shop and database, and removes the database's files."""
+        self.stop()
+        self.postgres.removed()
+
+    def admin(self, channel: str | None = None) -> Api:
+        """The shop's owner, logged in."""
+        api = Api(self.port, "admin-api", channel)
+        api.log_in("superadmin", self.house.password("superadmin"))
+        return api
+
+    def shopper(self, channel: str | None = None) -> Shopper:
+        return Shopper(self.port, channel)
+
+    def laid_out(self) -> Path:
+        """The folder that the shop's program runs in, with its packages beside it."""
+        folder = self.workdir / "shop"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_beside("shop.js"), folder / "shop.js")
+        shutil.copytree(PLUGIN, folder / PLUGIN.name, dirs_exist_ok=True)
+        packages = folder / "node_modules"
+        if not packages.exists():
+            packages.symlink_to(self.house.app / "node_modules")
+        return folder
+
+    def variables(self) -> dict[str, str]:
+        """The environment of the shop's program."""
+        url, secret = self._webhooks or ("", "")
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "TZ": "UTC",
+            "SHOP_PORT": str(self.port),
+            "SHOP_DB": DATABASE,
+            "SHOP_DB_PORT": str(self.postgres.port),
+            "SHOP_DB_PASSWORD": self.house.password("database"),
+            "SHOP_SUPERADMIN_PASSWORD": self.house.password("superadmin"),
+            "SHOP_WEBHOOK_URL": url,
+            "SHOP_WEBHOOK_SECRET": secret,
+        }
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if not self.alive:
+                raise VendureFailed(f"the shop ended while it started; see {self.log}")
+            if self._answers():
+                return
+            time.sleep(0.2)
+        raise VendureFailed(f"the shop did not answer within {START_SECONDS} s; see {self.log}")
+
+    def _answers(self) -> bool:
+        """Whether the database can be asked: Vendure calls itself healthy without it."""
+        try:
+            return bool(Api(self.port, "shop-api").ask("{ activeChannel { id } }"))
+        except (OSError, ValueError, ApiRefused):
+            return False
+
+
+def _node() -> str:
+    """Node.js, new enough."""
+    node = shutil.which("node")
+    told = "" if node is None else _said(node, "-p", "parseInt(process.versions.node)")
+    if node is None or not told.isdigit() or int(told) < NODE_MIN:
+        raise VendureFailed(f"Node.js {NODE_MIN} or later is missing: Vendure runs on it")
+    return node
+
+
+def _said(*command: str) -> str:
+    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return told.stdout.strip()
+
+
+def _cache() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "unified-commerce-gateway"
+
+
+def _fingerprint(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _beside(name: str) -> Path:
+    return Path(__file__).parent / name
+
+
+def serve(port: int | None) -> int:
+    """Runs a shop until it is told to end."""
+    ended = threading.Event()
+    house = VendureHouse.ready()
+    with (
+        tempfile.TemporaryDirectory(prefix="vendure-") as scratch,
+        house.start(Path(scratch), port) as running,
+    ):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        print(f"Vendure     {running.url}/admin-api and /shop-api")
+        print(f"log in as   {USER} or superadmin; passwords in {house.home / 'passwords.json'}")
+        sys.stdout.flush()
+        while not ended.wait(1):
+            if not running.alive:
+                print(f"the shop ended; see {running.log}", file=sys.stderr)
+                return 1
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="A Vendure shop to try the gateway with.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands.add_parser("install", help="install and seed, and end")
+    serving = commands.add_parser("serve", help="serve in the foreground until stopped")
+    serving.add_argument("--port", type=int, help="on 127.0.0.1 (default: one that is free)")
+    options = parser.parse_args()
+    try:
+        if options.command == "install":
+            print(VendureHouse.ready().home)
+            return 0
+        return serve(options.port)
+    except VendureFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

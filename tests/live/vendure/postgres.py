@@ -1,0 +1,216 @@
+"""A PostgreSQL of the shop's own: private clusters, made from a folder and gone without a trace.
+
+A cluster lies in a folder of its own below the system's folder for temporary files, as its owner
+must be able to reach it: PostgreSQL does not run as root, who borrows ``postgres`` or ``nobody``.
+It listens on one port of 127.0.0.1 and asks for a password. What is written need not outlive the
+machine, so nothing waits for the disk.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.live.vendure.processes import Kept, VendureFailed, free_port, run, say
+
+VERSION_MIN = 13
+PACKAGE = "postgresql-15"
+OWNER = "vendure"
+START_SECONDS = 60
+SQL_SECONDS = 60
+
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 60
+shared_buffers = 64MB
+min_wal_size = 32MB
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs; installed by Debian's package if that is permitted."""
+    if (found := _found()) is not None:
+        return found
+    apt = shutil.which("apt-get")
+    if os.geteuid() != 0 or apt is None:
+        raise VendureFailed(
+            f"PostgreSQL {VERSION_MIN} or later is missing: install it (on Debian: apt-get install"
+            f" {PACKAGE}), or name the folder of its initdb in PG_BIN"
+        )
+    say(f"installing {PACKAGE}")
+    log = Path(tempfile.gettempdir()) / "vendure-postgresql-install.log"
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    policy = Path("/etc/postgresql-common/createcluster.conf")
+    if not policy.exists():  # else the package starts a server of its own
+        policy.parent.mkdir(parents=True, exist_ok=True)
+        policy.write_text("create_main_cluster = false\n")
+    keep = ["-o", "Dpkg::Options::=--force-confold"]
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *keep, PACKAGE]):
+        run([apt, "-q", *words], log, cwd=Path("/"), variables=quiet)
+    found = _found()
+    if found is None:
+        raise VendureFailed(f"{PACKAGE} was installed and has no initdb; see {log}")
+    return found
+
+
+def _found() -> Path | None:
+    if named := os.environ.get("PG_BIN"):
+        return Path(named)
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin")]
+    if (initdb := shutil.which("initdb")) is not None:
+        folders.append(Path(initdb).resolve().parent)
+    fit = [at for at in folders if (at / "initdb").exists() and _version(at) >= VERSION_MIN]
+    return max(fit, key=_version, default=None)
+
+
+def _version(folder: Path) -> int:
+    told = subprocess.run(
+        [folder / "initdb", "--version"], capture_output=True, text=True, timeout=20, check=False
+    )
+    number = re.search(r"(\d+)", told.stdout)
+    return int(number[1]) if number else 0
+
+
+def _borrowed() -> str | None:
+    """Who runs it: ourselves, or for root somebody who may do less."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+class Cluster:
+    """One cluster. It keeps its port for as long as it lives and comes back."""
+
+    def __init__(self, folder: Path, password: str, log: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.log = log
+        self._password = password
+        self._programs = programs()
+        self._server: Kept | None = None
+
+    @classmethod
+    def made(cls, password: str, log: Path) -> Self:
+        """A new cluster without databases of ours."""
+        cluster = cls(_folder(), password, log)
+        secret = cluster.folder.with_suffix(".password")
+        secret.touch(0o600)
+        secret.write_text(password)
+        user = _borrowed()
+        if user is not None:
+            shutil.chown(secret, user)
+        try:
+            run(
+                [
+                    *(cluster._programs / "initdb", "--pgdata", cluster.folder / "data"),
+                    *("--username", OWNER, "--pwfile", secret, "--auth", "scram-sha-256"),
+                    *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
+                ],
+                log,
+                cwd=Path("/"),
+                variables={"PATH": os.environ.get("PATH", ""), "TZ": "UTC"},
+                user=user,
+            )
+        finally:
+            secret.unlink()
+        with (cluster.folder / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(SETTINGS)
+        return cluster
+
+    @classmethod
+    def copied(cls, pristine: Path, password: str, log: Path) -> Self:
+        """A copy of a cluster that was kept."""
+        cluster = cls(_folder(), password, log)
+        shutil.copytree(pristine, cluster.folder / "data")
+        if (user := _borrowed()) is not None:
+            for at, folders, files in os.walk(cluster.folder):
+                for name in (".", *folders, *files):
+                    shutil.chown(Path(at, name), user, user_group(user))
+        return cluster
+
+    @property
+    def alive(self) -> bool:
+        return self._server is not None and self._server.alive
+
+    def start(self) -> None:
+        """Starts it, and returns when it takes questions."""
+        assert not self.alive
+        self._server = Kept(
+            [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port)],
+            self.log,
+            ended_by=signal.SIGINT,  # a fast shutdown: nobody is waited for
+            cwd=Path("/"),
+            user=_borrowed() or "",
+            variables={"PATH": os.environ.get("PATH", ""), "TZ": "UTC"},
+        )
+        self._wait_until_it_answers()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        asking = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(asking, timeout=START_SECONDS, check=False).returncode:
+            if not self.alive or time.monotonic() > deadline:
+                self.stop()
+                raise VendureFailed(f"PostgreSQL did not start; see {self.log}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ends it; what was committed is kept. Does nothing to one that has ended."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def removed(self) -> None:
+        """Ends it and removes all of it."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self, pristine: Path) -> None:
+        """Copies it, stopped, whole or not at all."""
+        assert not self.alive
+        whole = pristine.with_suffix(".new")
+        for old in (whole, pristine):
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(self.folder / "data", whole, ignore=shutil.ignore_patterns("postmaster.*"))
+        whole.replace(pristine)
+
+    def sql(self, statement: str) -> str:
+        """Runs one statement, outside of the shop's own database."""
+        told = subprocess.run(
+            [
+                *(self._programs / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
+                *("-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, "-d", "postgres"),
+                *("-c", statement),
+            ],
+            env={"PATH": os.environ.get("PATH", ""), "PGPASSWORD": self._password},
+            capture_output=True,
+            text=True,
+            timeout=SQL_SECONDS,
+            check=False,
+        )
+        if told.returncode:
+            raise VendureFailed(f"{statement}: {told.stderr.strip()[:300]}")
+        return told.stdout.strip()
+
+
+def _folder() -> Path:
+    """A new folder that belongs to whoever runs the server."""
+    folder = Path(tempfile.mkdtemp(prefix="vendure-postgres-"))
+    if (user := _borrowed()) is not None:
+        shutil.chown(folder, user, user_group(user))
+    return folder
+
+
+def user_group(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
