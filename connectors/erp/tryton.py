@@ -73,15 +73,7 @@ def backend(
     Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
     sales), ``locale`` (language of product names).
     """
-    governor = Governor(
-        code,
-        GovernorTerms(
-            calls_at_once=CALLS_AT_ONCE,
-            live_reserved=0,
-            calls_per_second=CALLS_PER_SECOND,
-            turn_seconds=timeout_seconds,
-        ),
-    )
+    governor = Governor(code, _asked(timeout_seconds))
     client = TrytonClient(
         code=code,
         url=url,
@@ -102,24 +94,7 @@ def backend(
     return Backend(
         code,
         VENDOR,
-        Capabilities(
-            roles=(
-                Role.CATALOG_SOURCE,
-                Role.LOCATION_SOURCE,
-                Role.STOCK_FEED,
-                Role.STOCK_SINK,
-                Role.ORDER_SOURCE,
-                Role.ORDER_SINK,
-            ),
-            idempotency=Idempotency.EXTERNAL_REFERENCE,
-            stock=StockSource(watermark=Watermark.NONE),
-            delta="changed since, with an overlap; stock read whole",
-            cancels=True,
-            sales_per_call=1,
-            write_seconds_max=write_seconds + CREATE_SECONDS,
-            calls_per_second=CALLS_PER_SECOND,
-            calls_at_once=CALLS_AT_ONCE,
-        ),
+        _declared(write_seconds + CREATE_SECONDS),
         health=TrytonHealth(client, terms),
         poll_seconds=poll_seconds,
         timeout_seconds=write_seconds,
@@ -131,4 +106,36 @@ def backend(
         order_sink=Sales(writer, terms),
         governor=governor,
         close=client.close,
+    )
+
+
+def _asked(turn_seconds: float) -> GovernorTerms:
+    """What one database may be asked."""
+    return GovernorTerms(
+        calls_at_once=CALLS_AT_ONCE,
+        live_reserved=0,
+        calls_per_second=CALLS_PER_SECOND,
+        turn_seconds=turn_seconds,
+    )
+
+
+def _declared(write_seconds_max: float) -> Capabilities:
+    """What it is able to do."""
+    return Capabilities(
+        roles=(
+            Role.CATALOG_SOURCE,
+            Role.LOCATION_SOURCE,
+            Role.STOCK_FEED,
+            Role.STOCK_SINK,
+            Role.ORDER_SOURCE,
+            Role.ORDER_SINK,
+        ),
+        idempotency=Idempotency.EXTERNAL_REFERENCE,
+        stock=StockSource(watermark=Watermark.NONE),
+        delta="changed since, with an overlap; stock read whole",
+        cancels=True,
+        sales_per_call=1,
+        write_seconds_max=write_seconds_max,
+        calls_per_second=CALLS_PER_SECOND,
+        calls_at_once=CALLS_AT_ONCE,
     )
