@@ -35,10 +35,12 @@ from rich.table import Table
 from connectors.sandbox import chain
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
+from gateway.ids import new_id
 from gateway.serving import run
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
+from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import Contended
 from resolvers.domain.feeds import Feed
 from resolvers.domain.reservation import Line
@@ -102,7 +104,15 @@ def hold_of(id: str, sku: str) -> Command:
     def decide(books: Books) -> tuple[Change, str]:
         return holds.reserve(books, hold), id
 
-    return Command(Key("bench", "reserveStock", id), "1", Scope(frozenset([sku])), decide)
+    key = Key("bench", "reserveStock", id)
+    return Command(key, "1", Scope(frozenset([sku])), decide, kept(key))
+
+
+def kept(key: Key) -> AuditRecord:
+    """The record of a mutation, as the schema makes it."""
+    return AuditRecord(
+        new_id(), now(), key.subject, "shopper", key.mutation, key.key, Deed.DONE, request_id="r"
+    )
 
 
 def hot(_: random.Random) -> Make:
@@ -122,7 +132,9 @@ def zipf(dice: random.Random) -> Make:
             known, sku = held.pop(0)
             scope = Scope(frozenset([sku]), frozenset([known]))
             key = Key("bench", "releaseReservation", id)
-            return Command(key, "1", scope, lambda books: (holds.release(books, known), known))
+            return Command(
+                key, "1", scope, lambda books: (holds.release(books, known), known), kept(key)
+            )
         sku = next(drawn)
         held.append((id, sku))
         return hold_of(id, sku)

@@ -40,7 +40,8 @@ def create_app(
     """
     listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
-        desk = desk_of(runtime, Telemetry(Metrics(lambda: runtime.engine.waiting)))
+        metrics = Metrics(lambda: runtime.engine.waiting, lambda: runtime.recorder.lost)
+        desk = desk_of(runtime, Telemetry(metrics))
     telemetry, server = desk.telemetry, runtime.settings.server
 
     @asynccontextmanager

@@ -24,6 +24,7 @@ from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock, IdMaker, Store
+from resolvers.recording import Recorder
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -44,6 +45,7 @@ class Runtime:
     tokens: Tokens
     clock: Clock
     new_id: IdMaker
+    recorder: Recorder
 
     def context(self, principal: Principal) -> Context:
         """What one request carries; made inside its coroutine."""
@@ -58,12 +60,14 @@ class Runtime:
             self.watch,
             self.clock,
             self.new_id,
+            self.recorder,
         )
 
     async def close(self) -> None:
-        """Shuts every door: backends first, then the store."""
+        """Shuts every door: backends first, then the store, when all records are in it."""
         for backend in self.backends.values():
             await closed(backend)
+        await self.recorder.close()
         await self.store.close()
 
 
@@ -166,4 +170,5 @@ def assemble(
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
         clock,
         new_id,
+        Recorder(store.callers, new_id),
     )

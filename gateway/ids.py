@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, datetime
 
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(one + other for one in _SIGNS for other in _SIGNS)  # half the steps for each id
 
 
 def wall_clock() -> datetime:
@@ -17,4 +18,4 @@ def new_id() -> str:
     """A fresh id of 26 signs, sortable by the time it was made."""
     milliseconds = int(wall_clock().timestamp() * 1000)
     value = milliseconds << 80 | secrets.randbits(80)
-    return "".join(_SIGNS[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

@@ -184,6 +184,14 @@ class Storage:
             high=36_500,
         ),
     )
+    audit_days: int = field(
+        default=400,
+        metadata=about(
+            "Days that records of what callers did stay; `docs/audit.md` says what they hold.",
+            low=1,
+            high=36_500,
+        ),
+    )
     password: Secret | None = field(default=None, compare=False)
 
 

@@ -26,10 +26,11 @@ _QUIET = ("uvicorn", "uvicorn.error", "websockets", "asyncio", "httpx2", "httpco
 class Metrics:
     """The counters of one app, in a registry of their own.
 
-    ``queue`` tells how many commands wait for the stock engine.
+    ``queue`` tells how many commands wait for the stock engine, ``lost`` how many records of deeds
+    could not be kept.
     """
 
-    def __init__(self, queue: Callable[[], int]) -> None:
+    def __init__(self, queue: Callable[[], int], lost: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
         self.operations = Counter(
             "gateway_operations",
@@ -63,6 +64,12 @@ class Metrics:
             registry=self.registry,
         )
         waiting.set_function(queue)
+        unkept = Gauge(
+            "gateway_audit_lost",
+            "Records of what callers did that were lost since the start; 0 in a sound house.",
+            registry=self.registry,
+        )
+        unkept.set_function(lost)
         build = Gauge(
             "gateway_build_info",
             "1; its labels say which build runs.",

@@ -49,6 +49,8 @@ FOLD_PAUSE_SECONDS = 0.05
 EVENTS_KEPT = 10_000
 TRIM_MAX = 5_000
 TRIM_BITES_MAX = 200
+AUDIT_TRIM_MAX = 2_000
+"""Records of one bite: some ten microseconds each, as they go from two indexes, too."""
 
 log = logging.getLogger(__name__)
 
@@ -237,6 +239,7 @@ def _sweep(runtime: Runtime) -> Work:
         sweeps += 1
         if sweeps % TRIM_EVERY == 1:
             await _trim(runtime)
+            await _trim_audit(runtime)
             await _fold(runtime)
         expired = await expire_due(_house(runtime), SWEEP_MAX)
         return 0.0 if expired == SWEEP_MAX else SWEEP_PAUSE_SECONDS
@@ -250,6 +253,15 @@ async def _trim(runtime: Runtime) -> None:
     for _ in range(TRIM_BITES_MAX):
         if await runtime.store.house.trim(before, EVENTS_KEPT, TRIM_MAX) < TRIM_MAX:
             return
+
+
+async def _trim_audit(runtime: Runtime) -> None:
+    """Drops records of deeds past their days, in bites as small."""
+    before = runtime.clock() - timedelta(days=runtime.settings.store.audit_days)
+    for _ in range(TRIM_BITES_MAX):
+        if await runtime.store.callers.trim_audit(before, AUDIT_TRIM_MAX) < AUDIT_TRIM_MAX:
+            return
+        await asyncio.sleep(FOLD_PAUSE_SECONDS)
 
 
 async def _fold(runtime: Runtime) -> None:

@@ -43,6 +43,7 @@ class Scope(StrEnum):
     RULES = "rules:set"
     HOUSE = "house:read"
     OPERATE = "house:operate"
+    AUDIT = "audit:read"
 
 
 _SHOPPER = frozenset(
@@ -51,7 +52,7 @@ _SHOPPER = frozenset(
 _ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
 _MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.HISTORY, Scope.COSTS, Scope.RULES_READ}
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),

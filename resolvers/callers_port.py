@@ -21,7 +21,9 @@ class CallerStore(Protocol):
         """Every key, in order of (partner, created_at, id)."""
 
     async def record_audit(self, records: Sequence[AuditRecord]) -> None:
-        """Keeps records, durably; one whose id is there already is left as it is."""
+        """Keeps records, durably; one of the same instant and id that is there already is left as
+        it is.
+        """
 
     async def audit_page(
         self, audit_filter: AuditFilter, after: tuple[datetime, str] | None, limit: int

@@ -36,10 +36,18 @@ async def run(ctx: Context, mutation: str, key: str, request: object, prepare: P
         scope, decide = await prepare()
     except Refused as refusal:
         scope, decide = Scope(), _refusing(refusal)
+    sent = ctx.sent
     command = Command(
-        Key(ctx.principal.subject, mutation, key), fingerprint(request), scope, decide
+        Key(ctx.principal.subject, mutation, key),
+        fingerprint(request),
+        scope,
+        decide,
+        None if sent is None else sent.record,
     )
-    return await ctx.engine.run(command)
+    outcome = await ctx.engine.run(command)
+    if sent is not None:
+        sent.outcome = outcome
+    return outcome
 
 
 def checked_key(key: str) -> str:

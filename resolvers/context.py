@@ -10,6 +10,7 @@ from resolvers.directory import Directory
 from resolvers.engine import StockEngine
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock, IdMaker, Store
+from resolvers.recording import Recorder, Sent
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -28,6 +29,9 @@ class Context:
     watch: Watch
     clock: Clock
     new_id: IdMaker
+    recorder: Recorder
+    sent: Sent | None = None
+    """The mutation that this goes on for; None for what no caller has sent."""
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""

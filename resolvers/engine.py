@@ -22,6 +22,7 @@ from resolvers.domain.books import (
     Scope,
     united,
 )
+from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import CommerceError, Contended, IdempotencyKeyReused, Overloaded
 from resolvers.domain.records import quick
 from resolvers.ports import Clock, StockStore
@@ -48,13 +49,15 @@ class Command:
 
     ``decide`` is pure; it answers what changes and the id of the thing that it makes or touches, or
     raises ``Refused`` and nothing changes, or ``NeedsMore`` and is asked again. A fact has no key:
-    it is idempotent by what it says.
+    it is idempotent by what it says. ``record`` is kept with what changes, if it is accepted; the
+    engine adds that id.
     """
 
     key: Key | None
     fingerprint: str
     scope: Scope
     decide: Callable[[Books], tuple[Change, str]]
+    record: AuditRecord | None = None
 
 
 @quick
@@ -228,4 +231,6 @@ def _decide(command: Command, books: Books) -> Outcome | BaseException:
         return bug
     if key is not None:
         books.record(Recorded(key.id, command.fingerprint, answer, books.now))
+    if command.record is not None:
+        books.keep(command.record.came_to(Deed.DONE, answer))
     return Outcome(answer, replayed=False, change=change)

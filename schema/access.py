@@ -13,6 +13,7 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_non_null_
 from resolvers.access import NOBODY, Principal, Scope
 from resolvers.domain.errors import Unauthenticated
 from schema.info import RequestContext
+from schema.recording import recorded
 
 OPEN: Final = "open"
 """Anybody may ask; what is behind it says for itself who may see it."""
@@ -40,6 +41,7 @@ ACCESS: Mapping[str, Ask] = {
     "Query.orders": Scope.ORDERS_OWN,
     "Query.backends": Scope.HOUSE,
     "Query.reconciliation": Scope.HOUSE,
+    "Query.auditRecords": Scope.AUDIT,
     "Mutation.reserveStock": Scope.RESERVE,
     "Mutation.extendReservation": Scope.RESERVE,
     "Mutation.releaseReservation": Scope.RESERVE,
@@ -81,7 +83,8 @@ def guard(schema: GraphQLSchema) -> None:
             assert field.subscribe is not None
             field.subscribe = _refusing(field.subscribe, ask)
         elif owner is schema.mutation_type:
-            field.resolve = _refusing(_afresh(_resolve_of(field)), ask, nobody=False)
+            asking = _refusing(_afresh(_resolve_of(field)), ask, nobody=False)
+            field.resolve = recorded(asking)
         elif owner is schema.query_type or is_non_null_type(field.type):
             field.resolve = _refusing(_resolve_of(field), ask)
         else:

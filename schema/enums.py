@@ -10,6 +10,7 @@ from typing import TypeVar
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from resolvers.domain.callers import Deed as Deed
 from resolvers.domain.locations import Capability as Capability
 from resolvers.domain.locations import ChannelKind as ChannelKind
 from resolvers.domain.locations import LocationKind as LocationKind
@@ -99,6 +100,16 @@ _described(
     MOVE="A promise moved to another location, or is kept for exactly this one from now on.",
 )
 
+_described(
+    Deed,
+    "AuditResult",
+    "What came of a mutation.",
+    DONE="It was accepted, and is kept with what it changed.",
+    REPLAYED="It was done before under the same key; this was the answer again.",
+    REFUSED="It was refused, or who called may not do it. Nothing changed.",
+    FAILED="It was not ready, was cut off, or failed in here, and nothing changed. Should it be "
+    "done after all, its record says so then.",
+)
 _described(
     Condition,
     "StockCondition",

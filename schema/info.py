@@ -21,13 +21,15 @@ class RequestContext:
     """One operation of one caller.
 
     ``warnings`` go into the answer's ``extensions.warnings``; ``request_id`` is what a caller
-    quotes when something went wrong in here; ``telling`` which names its errors may tell.
+    quotes when something went wrong in here; ``telling`` which names its errors may tell;
+    ``client`` the program that the caller says it is.
     """
 
     ctx: Context
     warnings: list[dict[str, Any]]
     request_id: str
     telling: Telling = Telling.WRONG
+    client: str | None = None
 
     def renew(self) -> None:
         """Forgets what was read: before each mutation, and each state of a subscription."""

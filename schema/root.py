@@ -7,6 +7,7 @@ from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
 from schema.access import guard
+from schema.audit import AuditQuery
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
@@ -58,6 +59,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ReservationsQuery,
             OrdersQuery,
             HouseQuery,
+            AuditQuery,
             FederationQuery,
         ),
         mutation=_root(

@@ -32,6 +32,7 @@ from resolvers.ground import easing
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock as TellsTime
 from resolvers.ports import StockStore, Store
+from resolvers.recording import Recorder
 from resolvers.terms import Terms
 from resolvers.watch import Watch
 
@@ -81,6 +82,8 @@ class Shop:
         self.backends: Mapping[str, Backend] = {backend.code: backend for backend in backends}
         self.terms = terms or Terms()
         self.watch = Watch(self.store.house)
+        records = count(1)
+        self.recorder = Recorder(self.store.callers, lambda: f"record-{next(records):06}")
         self._numbers = count(1)
         self._watermarks = count(1)
 
@@ -101,6 +104,7 @@ class Shop:
             self.watch,
             self.clock,
             self.new_id,
+            self.recorder,
         )
 
     async def furnish(
@@ -137,7 +141,8 @@ class Shop:
         return promise.availability.available
 
     async def close(self) -> None:
-        """Shuts the store's door."""
+        """Shuts the store's door, when all records are in it."""
+        await self.recorder.close()
         await self.store.close()
 
     def _feed(self, entity: str, location: str) -> Feed:

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from connectors.stores.checkpoints import Head
-from connectors.stores.coding import decoder, encode
+from connectors.stores.coding import decoder, encode, micros
 from resolvers.domain.books import Recorded
+from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.catalog import Product
 from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Location
@@ -120,6 +121,9 @@ _PARTS: Mapping[str, _Kind] = {
     "pins": (Pin, lambda it: words(it.sku, it.reservation, it.location)),
     "unseen": (Unseen, lambda it: it.id),
     "taken": (Counted, lambda it: words(it.sku, it.kind, it.name)),
+    "api_keys": (ApiKey, lambda it: it.id),
+    "audit": (AuditRecord, lambda it: words(number(micros(it.at)), it.id)),
+    "uses": (Use, lambda it: words(it.field, it.client, it.day.isoformat())),
 }
 
 PARTS = tuple(_PARTS)

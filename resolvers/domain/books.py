@@ -10,6 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
 
+from resolvers.domain.callers import AuditRecord
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import taken_by
 from resolvers.domain.orders import Order
@@ -176,6 +177,7 @@ class Batch:
     taken: tuple[tuple[str, TakenKey, int], ...] = ()
     rules: tuple[RuleChange, ...] = ()
     callers: tuple[str, ...] = ()
+    audit: tuple[AuditRecord, ...] = ()
 
     @property
     def reservations_touched(self) -> list[str]:
@@ -196,6 +198,7 @@ class Batch:
             or self.recorded
             or self.feeds
             or self.rules
+            or self.audit
         )
 
 
@@ -248,6 +251,7 @@ class Books:
         self._fresh: list[Recorded] = []
         self._feeds: dict[FeedKey, Feed] = {}
         self._rules: list[RuleChange] = []
+        self._audit: list[AuditRecord] = []
         for stream in list(self.streams.values()):
             entries, pins = expire_due(stream, self.now)
             if entries:
@@ -345,6 +349,10 @@ class Books:
         self.recorded[recorded.key] = recorded
         self._fresh.append(recorded)
 
+    def keep(self, record: AuditRecord) -> None:
+        """Keeps the record of a command that was accepted."""
+        self._audit.append(record)
+
     def batch(self) -> Batch:
         """Everything decided, as one append."""
         return Batch(
@@ -367,6 +375,7 @@ class Books:
             ),
             tuple(self._rules),
             self._counted,
+            tuple(self._audit),
         )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from resolvers.domain.records import quick
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -43,6 +45,7 @@ class Deed(StrEnum):
     FAILED = "FAILED"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One mutation that somebody sent: who, what, under which key, and what came of it.
@@ -62,6 +65,26 @@ class AuditRecord:
     codes: tuple[str, ...] = ()
     client: str | None = None
     request_id: str | None = None
+
+    def came_to(
+        self, result: Deed, target: str | None = None, codes: tuple[str, ...] = ()
+    ) -> "AuditRecord":
+        """The record as it is when something has come of the mutation, for a thing; for the one
+        that it named, if none is said.
+        """
+        return AuditRecord(
+            self.id,
+            self.at,
+            self.subject,
+            self.role,
+            self.action,
+            self.key,
+            result,
+            target or self.target,
+            codes,
+            self.client,
+            self.request_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

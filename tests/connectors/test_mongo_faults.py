@@ -155,6 +155,8 @@ async def test_documents_that_cannot_be_read_are_found(desk):
         ("orders", "1", {"$set": {"body": "{}"}}),
     ):
         await desk.change(collection, id, change)
+    await desk.add("api_keys", {"_id": "k1", "body": "{}"})
+    await desk.add("audit", {"_id": "0000000000000000001\x1fa1", "subject": "me"})
 
     found = await desk.faults()
 
@@ -166,6 +168,8 @@ async def test_documents_that_cannot_be_read_are_found(desk):
         "the checkpoint of B cannot be read",
         "reservation R-0 cannot be read",
         "order 1 cannot be read",
+        "key k1 cannot be read",
+        "audit record 0000000000000000001 a1 cannot be read",
     ]
     assert found[0].endswith(": it has no 'positions'")
 

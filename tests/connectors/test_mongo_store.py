@@ -149,6 +149,25 @@ async def test_a_store_of_a_newer_version_is_refused(mongo_url):
     await store.close()
 
 
+async def test_a_store_of_the_first_version_is_brought_up_to_date(mongo_url):
+    name = fresh_name()
+    database = Database(mongo_url, name, prepare)
+    layout = {"_id": "layout", "program": "unified-commerce-gateway"}
+    await put(database, "meta", {**layout, "version": 1})
+    await database.close()
+    store = opened(mongo_url, name, "one")
+    await store.house.feeds()
+    await store.close()
+
+    async def nothing(_: Database) -> None:
+        """Makes nothing."""
+
+    as_it_is = Database(mongo_url, name, nothing)
+    found = await as_it_is.plain(lambda session: session.find("meta", {}))
+    assert found == [{**layout, "version": VERSION}]
+    await as_it_is.close()
+
+
 async def test_a_server_alone_is_refused_with_what_to_do(tmp_path):
     with mongod(tmp_path / "alone", alone=True) as url:
         store = opened(url, fresh_name(), "one")

@@ -47,6 +47,11 @@ async def furnished(path: Path) -> None:
             "INSERT INTO checkpoint_counts VALUES ('A', 'day', '2026-03-02 web', 1)",
             "folded counts of A have no checkpoint",
         ),
+        ("INSERT INTO api_keys VALUES ('k1', x'7b')", "key k1 cannot be read: "),
+        (
+            "INSERT INTO audit VALUES (1, 'a1', 'me', 'admin', 'x', NULL, '?', NULL, '', '', '')",
+            "audit record a1 cannot be read: ",
+        ),
     ],
 )
 async def test_each_sort_of_damage_is_found(tmp_path, damage, finding):

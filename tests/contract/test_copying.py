@@ -19,6 +19,7 @@ from resolvers.copying import (
     require_whole,
 )
 from resolvers.domain.books import Change, Key
+from resolvers.domain.callers import ApiKey, AuditRecord, Deed, Use
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.feeds import Feed
 from resolvers.domain.limits import business_day
@@ -26,7 +27,7 @@ from resolvers.domain.locations import Location, LocationKind
 from resolvers.domain.reservation import hold_entries
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, set_rule
 from resolvers.domain.stock import EntryKind, Pin, Taker, Unseen
-from resolvers.filters import OrderFilter, ProductFilter, ProductSort
+from resolvers.filters import AuditFilter, OrderFilter, ProductFilter, ProductSort
 from resolvers.ports import Store
 from resolvers.upkeep import check, compact
 from resolvers.upkeep_port import Row
@@ -67,6 +68,10 @@ async def furnished(store: Store) -> Shop:
         ),
         key=KEY,
     )
+    await store.callers.save_api_key(ApiKey("k1", "acme", "digest", (), (), (), NOON))
+    done = AuditRecord("a1", NOON, "caller", "shopper", "reserveStock", "k", Deed.DONE, "R1")
+    await store.callers.record_audit([done])
+    await store.callers.add_uses([Use(NOON.date(), "app", "Order.number", 2)])
     async for _ in compact(store, shop.now - timedelta(days=2), shop.now):
         pass
     return shop
@@ -96,6 +101,9 @@ async def answers(store: Store) -> list[object]:
         await store.outbox.due_writes("erp", NOON, 10),
         await store.outbox.writes_of(["1"]),
         await store.house.feeds(),
+        await store.callers.api_keys(),
+        await store.callers.audit_page(AuditFilter(), None, 10),
+        await store.callers.uses(NOON.date()),
     ]
 
 

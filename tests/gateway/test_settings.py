@@ -282,7 +282,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, 
             "GATEWAY_STORE_MOTOR",
             "x",
             "environment GATEWAY_STORE_MOTOR: store.motor: expected one of engine, url, database, "
-            "user, password_env, password_file, history_days, found an unknown key",
+            "user, password_env, password_file, history_days, audit_days, found an unknown key",
         ),
         (
             "GATEWAY_RESERVATIONS_TTL_MAX_SECONDS",

@@ -14,11 +14,14 @@ from gateway.ids import wall_clock
 from gateway.settings import Settings, Storage
 from resolvers.backend_ports import Backend, Capabilities, Idempotency, Probe
 from resolvers.copying import NotCopied
+from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import Contended
+from resolvers.filters import AuditFilter
 from resolvers.upkeep_port import COPYING, Row
 from tests.contract.shop import Shop
 
 HISTORY_DAYS = 30
+AUDIT_DAYS = 3
 
 
 @pytest.fixture
@@ -29,7 +32,8 @@ async def house(tmp_path: Path) -> AsyncIterator[tuple[Runtime, Shop]]:
     def now() -> datetime:
         return shop.now
 
-    settings = Settings(store=Storage("memory", history_days=HISTORY_DAYS))
+    storage = Storage("memory", history_days=HISTORY_DAYS, audit_days=AUDIT_DAYS)
+    settings = Settings(store=storage)
     runtime = assemble(settings, tmp_path, [], chain.CHANNELS, now)
     shop = Shop(runtime.store)
     yield runtime, shop
@@ -55,6 +59,26 @@ async def test_history_past_its_days_is_folded_by_itself(house):
 
     assert await shop.store.stock.folded_at(["A"]) == {"A": begun}
     assert [entry.on_hand for entry in await shop.store.stock.entries("A")] == [1]
+
+
+async def test_records_past_their_days_are_dropped_by_themselves(house):
+    runtime, shop = house
+    callers = shop.store.callers
+    await callers.record_audit(
+        [
+            AuditRecord(
+                f"{days}-{at}", shop.now - timedelta(days=days), "me", "admin", "x", None, Deed.DONE
+            )
+            for days, count in ((4, workers.AUDIT_TRIM_MAX + 1), (2, 1))
+            for at in range(count)
+        ]
+    )
+
+    async with workers.running(runtime), asyncio.timeout(5):
+        while len(kept := await callers.audit_page(AuditFilter(), None, 9)) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    assert [record.id for record in kept] == ["2-0"]
 
 
 async def test_nothing_is_done_on_a_copy_that_is_not_finished(house):

@@ -53,6 +53,7 @@ def append(state: State, batch: Batch) -> None:
         add_write(state, replace(write, sequence=state.last_write + 1))
     state.feeds.update((feed.key, feed) for feed in batch.feeds)
     state.keys.update((recorded.key, recorded) for recorded in batch.recorded)
+    state.audit.update(((record.at, record.id), record) for record in batch.audit)
     state.emit("stock", [stream.sku for stream in batch.streams])
     state.emit("reservation", batch.reservations_touched)
     state.emit("order", [order.id for order in batch.orders])

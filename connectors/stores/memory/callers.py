@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
 
 from connectors.stores.memory.state import State
 from resolvers.domain.callers import ApiKey, AuditRecord, Use
@@ -26,27 +26,26 @@ class MemoryCallers:
         return sorted(keys, key=lambda key: (key.partner, key.created_at, key.id))
 
     async def record_audit(self, records: Sequence[AuditRecord]) -> None:
-        """Keeps records; one whose id is there already is left as it is."""
+        """Keeps records; one that is there already is left as it is."""
         for record in records:
-            self._state.audit.setdefault(record.id, record)
+            self._state.audit.setdefault((record.at, record.id), record)
 
     async def audit_page(
         self, audit_filter: AuditFilter, after: tuple[datetime, str] | None, limit: int
     ) -> Sequence[AuditRecord]:
         """Records, newest first by (at, id), after a given one."""
         found = [
-            record
-            for record in self._state.audit.values()
-            if _fits(record, audit_filter) and (after is None or (record.at, record.id) < after)
+            at
+            for at, record in self._state.audit.items()
+            if _fits(record, audit_filter) and (after is None or at < after)
         ]
-        return sorted(found, key=lambda record: (record.at, record.id), reverse=True)[:limit]
+        return [self._state.audit[at] for at in nlargest(limit, found)]
 
     async def trim_audit(self, before: datetime, limit: int) -> int:
         """Drops records from before an instant, the eldest first."""
-        audit = self._state.audit
-        old = nsmallest(limit, ((r.at, r.id) for r in audit.values() if r.at < before))
-        for _, id in old:
-            del audit[id]
+        old = nsmallest(limit, (at for at in self._state.audit if at[0] < before))
+        for at in old:
+            del self._state.audit[at]
         return len(old)
 
     async def add_uses(self, uses: Sequence[Use]) -> None:

@@ -82,7 +82,7 @@ class State:
     variants: dict[str, tuple[str, Variant]] = field(default_factory=dict)
     barcodes: dict[str, set[str]] = field(default_factory=dict)
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
-    audit: dict[str, AuditRecord] = field(default_factory=dict)
+    audit: dict[tuple[datetime, str], AuditRecord] = field(default_factory=dict)
     uses: dict[tuple[str, str, date], Use] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     message_keys: dict[tuple[str, str], str] = field(default_factory=dict)

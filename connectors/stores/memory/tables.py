@@ -23,6 +23,7 @@ from connectors.stores.memory.catalog import put_product
 from connectors.stores.memory.state import State
 from connectors.stores.rows import Counted, Journaled, Kept, Opened, Placed, Sealed, Shelf
 from resolvers.domain.books import Recorded, put
+from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.feeds import Feed
 from resolvers.domain.ledger import Checkpoint
 from resolvers.domain.locations import Location
@@ -107,6 +108,9 @@ _READ: Mapping[str, Callable[[State], Iterable[Any]]] = {
     "pins": _pins,
     "unseen": _unseen,
     "taken": _taken,
+    "api_keys": lambda state: state.api_keys.values(),
+    "audit": lambda state: state.audit.values(),
+    "uses": lambda state: state.uses.values(),
 }
 
 
@@ -195,6 +199,18 @@ def _put_count(state: State, it: Counted) -> None:
     put(_stream(state, it.sku).taken, (it.kind, it.name), it.units, keep=True)
 
 
+def _put_api_key(state: State, it: ApiKey) -> None:
+    state.api_keys[it.id] = it
+
+
+def _put_audit(state: State, it: AuditRecord) -> None:
+    state.audit[it.at, it.id] = it
+
+
+def _put_use(state: State, it: Use) -> None:
+    state.uses[it.field, it.client, it.day] = it
+
+
 _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "locations": _put_location,
     "products": _put_shelf,
@@ -212,4 +228,7 @@ _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "pins": _put_pin,
     "unseen": _put_unseen,
     "taken": _put_count,
+    "api_keys": _put_api_key,
+    "audit": _put_audit,
+    "uses": _put_use,
 }

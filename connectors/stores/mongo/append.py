@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.stores.coding import instant, micros
+from connectors.stores.mongo.callers import audit_doc
 from connectors.stores.mongo.documents import (
     counted_more,
     feed_doc,
@@ -227,6 +228,7 @@ async def append(session: Session, numbers: Numbers, seen: Seen, batch: Batch) -
     )
     await session.put("feeds", [feed_doc(it) for it in batch.feeds])
     await session.insert("keys", [key_doc(it) for it in batch.recorded])
+    await session.put("audit", [audit_doc(it) for it in batch.audit])
     # A key that answers with what it found and left as it is: that may not be dropped meanwhile.
     answers = {it.answer for it in batch.recorded}.intersection(seen.known.reservations)
     found = sorted(answers.difference(it.id for it in batch.reservations))

@@ -247,6 +247,12 @@ class Database:
                 return found
             return document
 
+    async def raise_to(self, collection: str, id: str, field: str, value: int) -> None:
+        """Makes a number of a document at least so large. Before it is ready."""
+        with self._translated():
+            chosen = self._database[collection]
+            await chosen.update_one({"_id": id}, {"$max": {field: value}})
+
     async def _whole(self, work: Awaitable[T], *, awaited: bool) -> T:
         """Runs some work to its end, also if who waits for it is canceled meanwhile: the driver
         goes on in a thread of its own, and a write that is begun in a transaction which has ended

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from connectors.stores.memory.callers import MemoryCallers
 from connectors.stores.memory.inbox import MemoryInbox
 from connectors.stores.memory.listings import MemoryListings
 from connectors.stores.memory.members import MemoryMembers
 from connectors.stores.memory.state import State
+from connectors.stores.mongo.callers import MongoCallers
 from connectors.stores.mongo.catalog import MongoCatalog
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock, ServerTime
@@ -57,7 +57,7 @@ def open_mongo(
         MongoOutbox(database, clock),
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
-        MemoryCallers(State()),
+        MongoCallers(database),
         MemoryInbox(State()),
         MemoryMembers(State()),
         MemoryListings(State()),

@@ -16,6 +16,7 @@ from msgspec import MsgspecError
 
 from connectors.stores.checkpoints import read_head, seal_of
 from connectors.stores.coding import instant
+from connectors.stores.mongo.callers import api_key_doc, api_key_from, audit_doc, audit_from
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.compaction import head_doc
 from connectors.stores.mongo.documents import (
@@ -268,6 +269,22 @@ async def _orders(session: Session, page: _Page) -> list[_Finding]:
     return found
 
 
+async def _api_keys(_: Session, page: _Page) -> list[_Finding]:
+    return [
+        ("key {} is not what it is found by", of["_id"])
+        for of, key in page
+        if _differs(of, api_key_doc(key))
+    ]
+
+
+async def _audit(_: Session, page: _Page) -> list[_Finding]:
+    return [
+        ("audit record {} is not what it is found by", record.id)
+        for of, record in page
+        if of != audit_doc(record)
+    ]
+
+
 def _count_made(of: Document) -> Document:
     return count_doc(of["sku"], of["kind"], of["name"], of["units"])
 
@@ -291,5 +308,7 @@ _LOOKS: Sequence[_Look] = (
     _Look("writes", "write", write_from, _writes),
     _Look("externals", "external", lambda of: str(of["order"]), _externals),
     _Look("orders", "order", order_from, _orders),
+    _Look("api_keys", "key", api_key_from, _api_keys),
+    _Look("audit", "audit record", audit_from, _audit),
 )
 """Every collection that is looked over, in the order in which it is told."""

@@ -22,6 +22,9 @@
     leases        name                       owner, until, fence
     turns         SKU                        queue: processes that wait for the stream
     callers       subject                    touched: how often its live units were counted; seen
+    api_keys      id                         body: a partner's key, without its secret
+    audit         instant, id                one record of a deed; the instant has 19 digits
+    uses          field, client, day         count, and the three
     events        its own                    at, keys: [[topic, key], …] of one batch
     copying       key                        body
     meta          "layout"                   program, version
@@ -40,7 +43,7 @@ from connectors.stores.unusable import StoreUnusable
 PROGRAM = "unified-commerce-gateway"
 """Mark of whose database it is, so that no other program's is taken for a store."""
 
-VERSION = 1
+VERSION = 2
 """The version of the layout that this program reads and writes."""
 
 _HOUR = 3600
@@ -84,6 +87,9 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
     "leases": (),
     "turns": (),
     "callers": (),
+    "api_keys": (),
+    "audit": (("subject", "_id"), ("action", "_id")),
+    "uses": (("day",),),
     "events": (),
     "copying": (),
 }
@@ -129,6 +135,8 @@ async def prepare(database: Database) -> None:
         )
     for collection in INDEXES:
         await database.make(collection, _indexes_of(collection))
+    if meta["version"] < VERSION:  # what a version adds are collections; they are there now
+        await database.raise_to("meta", "layout", "version", VERSION)
 
 
 def _indexes_of(collection: str) -> list[Document]:

@@ -13,6 +13,14 @@ from connectors.stores.checkpoints import read_head
 from connectors.stores.coding import instant, micros
 from connectors.stores.indexing import digest_of
 from connectors.stores.mongo.append import append_pins, append_unseen
+from connectors.stores.mongo.callers import (
+    api_key_doc,
+    api_key_from,
+    audit_doc,
+    audit_from,
+    use_doc,
+    use_from,
+)
 from connectors.stores.mongo.catalog import put_locations, put_products, read_product
 from connectors.stores.mongo.compaction import put_heads
 from connectors.stores.mongo.documents import (
@@ -289,4 +297,7 @@ _TABLES: Mapping[str, _Table] = {
     "pins": _Table("pins", pin_from, append_pins),
     "unseen": _Table("unseen", unseen_from, append_unseen),
     "taken": _counts("counts"),
+    "api_keys": _Table("api_keys", api_key_from, _simple("api_keys", api_key_doc)),
+    "audit": _Table("audit", audit_from, _simple("audit", audit_doc)),
+    "uses": _Table("uses", use_from, _simple("uses", use_doc)),
 }

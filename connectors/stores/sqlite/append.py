@@ -17,6 +17,7 @@ from connectors.stores.coding import (
     micros_or_none,
 )
 from connectors.stores.indexing import place_of
+from connectors.stores.sqlite.callers import append_audit
 from connectors.stores.sqlite.house import emit, read_feed, write_feeds
 from connectors.stores.sqlite.outbox import insert_writes
 from connectors.stores.sqlite.questions import insert, rows_for
@@ -218,6 +219,7 @@ def append(connection: sqlite3.Connection, batch: Batch) -> None:
         "INSERT OR FAIL INTO keys (key, fingerprint, answer, at)",
         [(k.key, k.fingerprint, k.answer, micros(k.at)) for k in batch.recorded],
     )
+    append_audit(connection, batch.audit)
     emit(connection, "stock", [stream.sku for stream in batch.streams])
     emit(connection, "reservation", batch.reservations_touched)
     emit(connection, "order", [order.id for order in batch.orders])

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from connectors.stores.memory.callers import MemoryCallers
 from connectors.stores.memory.inbox import MemoryInbox
 from connectors.stores.memory.listings import MemoryListings
 from connectors.stores.memory.members import MemoryMembers
 from connectors.stores.memory.state import State
+from connectors.stores.sqlite.callers import SqliteCallers
 from connectors.stores.sqlite.catalog import SqliteCatalog
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import SqliteHouse
@@ -33,7 +33,7 @@ def open_sqlite(path: Path) -> Store:
         SqliteOutbox(database),
         SqliteCatalog(database),
         SqliteHouse(database),
-        MemoryCallers(State()),
+        SqliteCallers(database),
         MemoryInbox(State()),
         MemoryMembers(State()),
         MemoryListings(State()),

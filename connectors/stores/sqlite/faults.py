@@ -12,6 +12,7 @@ from msgspec import MsgspecError
 
 from connectors.stores.checkpoints import read_head, seal_of
 from connectors.stores.sqlite.append import read_order, read_reservation
+from connectors.stores.sqlite.callers import AUDIT, audit_from, read_api_key
 from connectors.stores.sqlite.ledger import read_entries
 
 _NAMED_MAX = 20
@@ -52,7 +53,7 @@ def faults_of(connection: sqlite3.Connection) -> list[str]:
     for table, name, wrong, told in _ORPHANS:
         rows = connection.execute(f"SELECT DISTINCT {name} FROM {table} WHERE {wrong} ORDER BY 1")
         found += _told(told.format(named) for (named,) in rows)
-    for look in (_journal, _checkpoints, _reservations, _orders):
+    for look in (_journal, _checkpoints, _reservations, _orders, _api_keys, _audit):
         found += _told(look(connection))
     return found
 
@@ -124,3 +125,22 @@ def _orders(connection: sqlite3.Connection) -> Iterator[str]:
         hold = known.reservation_id
         if hold is not None and connection.execute(backed, (hold,)).fetchone() is None:
             yield f"order {number} has a reservation that is not there: {hold}"
+
+
+def _api_keys(connection: sqlite3.Connection) -> Iterator[str]:
+    for id, body in connection.execute("SELECT id, body FROM api_keys"):
+        try:
+            known = read_api_key(body)
+        except MsgspecError as error:
+            yield f"key {id} cannot be read: {error}"
+            continue
+        if known.id != id:
+            yield f"key {id} is not what it is found by"
+
+
+def _audit(connection: sqlite3.Connection) -> Iterator[str]:
+    for row in connection.execute(f"SELECT {AUDIT} FROM audit"):
+        try:
+            audit_from(row)
+        except (ValueError, OverflowError) as error:
+            yield f"audit record {row[1]} cannot be read: {error}"

@@ -146,6 +146,16 @@ LAYOUT = (
 
     CREATE TABLE copying (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE api_keys (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE audit (at INTEGER NOT NULL, id TEXT NOT NULL, subject TEXT NOT NULL,
+        role TEXT NOT NULL, action TEXT NOT NULL, key TEXT, result TEXT NOT NULL, target TEXT,
+        codes TEXT NOT NULL, client TEXT, request_id TEXT, PRIMARY KEY (at, id)) WITHOUT ROWID;
+    CREATE INDEX audit_by_subject ON audit (subject, at, id);
+    CREATE INDEX audit_by_action ON audit (action, at, id);
+    CREATE TABLE uses (field TEXT NOT NULL, client TEXT NOT NULL, day TEXT NOT NULL,
+        count INTEGER NOT NULL, PRIMARY KEY (field, client, day)) WITHOUT ROWID
+    """,
 )
 
 VERSION = len(LAYOUT)

@@ -6,6 +6,7 @@ What a row says, and what its key is, stands in ``connectors/stores/rows.py``.
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from connectors.stores.checkpoints import read_head
@@ -26,6 +27,13 @@ from connectors.stores.sqlite.append import (
     read_ruling,
     unseen_from,
 )
+from connectors.stores.sqlite.callers import (
+    AUDIT,
+    append_audit,
+    audit_from,
+    read_api_key,
+    write_api_keys,
+)
 from connectors.stores.sqlite.catalog import (
     put_locations,
     put_product,
@@ -37,6 +45,7 @@ from connectors.stores.sqlite.house import read_feed, write_feeds
 from connectors.stores.sqlite.ledger import read_entries
 from connectors.stores.sqlite.outbox import read_write
 from resolvers.domain.books import Recorded
+from resolvers.domain.callers import Use
 from resolvers.domain.locations import Location
 from resolvers.domain.outbox import Write
 from resolvers.domain.reservation import Reservation
@@ -57,10 +66,9 @@ class _Table:
     numbered: bool = False
 
     def start(self, after: str) -> tuple[object, ...]:
-        """A key as the values of its columns."""
-        if self.numbered:
-            return (int(after),)
-        return tuple(after.split(BETWEEN, len(self.key) - 1))
+        """A key as the values of its columns; of a numbered part the first is a number."""
+        first, *rest = after.split(BETWEEN, len(self.key) - 1)
+        return (int(first) if self.numbered else first, *rest)
 
 
 def count(connection: sqlite3.Connection, part: str) -> int:
@@ -224,4 +232,15 @@ _TABLES: Mapping[str, _Table] = {
     ),
     "unseen": _Table(UNSEEN, ("id",), lambda *row: unseen_from(row), append_unseen),
     "taken": _counts("taken"),
+    "api_keys": _Table("body", ("id",), read_api_key, write_api_keys),
+    "audit": _Table(AUDIT, ("at", "id"), lambda *row: audit_from(row), append_audit, numbered=True),
+    "uses": _Table(
+        "day, client, field, count",
+        ("field", "client", "day"),
+        lambda day, *of: Use(date.fromisoformat(day), *of),
+        _simple(
+            "uses VALUES (?, ?, ?, ?)",
+            lambda it: (it.field, it.client, it.day.isoformat(), it.count),
+        ),
+    ),
 }

@@ -20,6 +20,9 @@ of several words has U+001F between them, a number is filled up to nineteen digi
     pins               SKU, reservation, location  Pin
     unseen             id                          Unseen
     taken              SKU, kind, name             {sku, kind, name, units}
+    api_keys           id                          ApiKey, which has no secret
+    audit              microseconds, id            AuditRecord
+    uses               field, client, day          Use
 
 What is found or sorted by (numbers, externals, terms, barcodes, places of batches) is made anew
 from these where they are loaded. Leases and events stay: they are of the processes on one store.
