@@ -35,7 +35,6 @@ from rich.table import Table
 from connectors.sandbox import chain
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
-from gateway.ids import new_id
 from gateway.serving import run
 from resolvers.domain import facts, holds
 from resolvers.domain.backing import Hold
@@ -110,8 +109,9 @@ def hold_of(id: str, sku: str) -> Command:
 
 def kept(key: Key) -> AuditRecord:
     """The record of a mutation, as the schema makes it."""
+    at = now()
     return AuditRecord(
-        new_id(), now(), key.subject, "shopper", key.mutation, key.key, Deed.DONE, request_id="r"
+        key.key, at, key.subject, "shopper", key.mutation, key.key, Deed.DONE, request_id=key.key
     )
 
 

@@ -170,5 +170,5 @@ def assemble(
         Tokens(SigningKey.of(data), auth.issuer, clock, auth.clock_skew_seconds),
         clock,
         new_id,
-        Recorder(store.callers, new_id),
+        Recorder(store.callers, new_id()[-10:]),
     )

@@ -49,8 +49,8 @@ FOLD_PAUSE_SECONDS = 0.05
 EVENTS_KEPT = 10_000
 TRIM_MAX = 5_000
 TRIM_BITES_MAX = 200
-AUDIT_TRIM_MAX = 2_000
-"""Records of one bite: some ten microseconds each, as they go from two indexes, too."""
+AUDIT_TRIM_MAX = 1_000
+"""Records of one bite: some fifteen microseconds each, as they go from two indexes, too."""
 
 log = logging.getLogger(__name__)
 

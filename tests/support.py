@@ -82,8 +82,7 @@ class Shop:
         self.backends: Mapping[str, Backend] = {backend.code: backend for backend in backends}
         self.terms = terms or Terms()
         self.watch = Watch(self.store.house)
-        records = count(1)
-        self.recorder = Recorder(self.store.callers, lambda: f"record-{next(records):06}")
+        self.recorder = Recorder(self.store.callers, "record")
         self._numbers = count(1)
         self._watermarks = count(1)
 

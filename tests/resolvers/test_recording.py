@@ -34,9 +34,7 @@ class Callers(MemoryCallers):
 
 
 def recorder(callers: Callers, waiting_max: int = 1_000) -> Recorder:
-    return Recorder(
-        callers, lambda: "id", waiting_max=waiting_max, gather_seconds=0.0, retry_seconds=0.0
-    )
+    return Recorder(callers, "one", waiting_max=waiting_max, gather_seconds=0.0, retry_seconds=0.0)
 
 
 def record(id: str) -> AuditRecord:

@@ -199,8 +199,10 @@ async def rules_of(session: Session, known: RuleBook) -> RuleBook:
     return book
 
 
-async def append(session: Session, numbers: Numbers, seen: Seen, batch: Batch) -> None:
-    """Writes a batch, whole."""
+async def append(
+    session: Session, numbers: Numbers, seen: Seen, batch: Batch, *, again: bool
+) -> None:
+    """Writes a batch, whole; ``again`` if it was tried before."""
     parts = journal_docs(0, batch.at, batch.entries)
     first = numbers.next(batch.at, seen.last, max(1, len(parts) + len(batch.writes)))
     last = first + max(1, len(parts) + len(batch.writes)) - 1
@@ -228,7 +230,10 @@ async def append(session: Session, numbers: Numbers, seen: Seen, batch: Batch) -
     )
     await session.put("feeds", [feed_doc(it) for it in batch.feeds])
     await session.insert("keys", [key_doc(it) for it in batch.recorded])
-    await session.put("audit", [audit_doc(it) for it in batch.audit])
+    # Of one that took long a record may stand there that says it failed. It is seldom, and makes
+    # the batch begin anew; to look for it each time would cost every batch.
+    keep = session.put if again else session.insert
+    await keep("audit", [audit_doc(it) for it in batch.audit])
     # A key that answers with what it found and left as it is: that may not be dropped meanwhile.
     answers = {it.answer for it in batch.recorded}.intersection(seen.known.reservations)
     found = sorted(answers.difference(it.id for it in batch.reservations))

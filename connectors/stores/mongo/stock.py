@@ -47,16 +47,18 @@ class MongoStock:
         offset = await self._clock.offset()
         versions: dict[str, int] = {}
         rules = self._rules
+        again = False
 
         async def work(session: Session) -> Batch:
-            nonlocal rules
+            nonlocal rules, again
             rules = await rules_of(session, self._rules)
             seen = await known_for(session, scope, keys, clock() + offset, rules)
             versions.clear()
             versions.update({sku: stream.version for sku, stream in seen.known.streams.items()})
             batch = decide(seen.known)
             if not batch.empty:
-                await append(session, self._numbers, seen, batch)
+                tried, again = again, True
+                await append(session, self._numbers, seen, batch, again=tried)
             return batch
 
         async with self._turns.turn(scope.skus) as turn:
