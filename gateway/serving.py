@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -92,7 +93,7 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
     async def read() -> None:
         runtime = bootstrap(settings, data)
         try:
-            whole = await workers.sync_once(runtime, backend)
+            whole = await workers.sync_once(runtime, backend, told=_Told())
             feeds = await runtime.store.house.feeds()
         finally:
             await runtime.close()
@@ -103,6 +104,22 @@ def sync_now(settings: Settings, data: Path, backend: str) -> None:
 
     run(read())
     sys.stdout.write(f"{backend} was read whole\n")
+
+
+class _Told:
+    """Says on the standard error how far a reading is: once a second, and at each entity's first
+    page.
+    """
+
+    def __init__(self) -> None:
+        self._entity = ""
+        self._at = 0.0
+
+    def __call__(self, entity: str, read: int) -> None:
+        if entity == self._entity and time.monotonic() - self._at < 1:
+            return
+        self._entity, self._at = entity, time.monotonic()
+        sys.stderr.write(f"{entity}: {read:,} read\n")
 
 
 def _serve(host: str, port: int, assembled: Callable[[], Runtime], *, greet: bool) -> None:

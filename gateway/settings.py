@@ -45,7 +45,7 @@ from resolvers.domain.locations import Channel
 from resolvers.domain.presets import Preset, rules_of
 from resolvers.domain.rules import StockRule
 from resolvers.domain.signals import Threshold
-from resolvers.terms import Terms
+from resolvers.terms import SyncTerms, Terms
 
 __all__ = [
     "Auth",
@@ -110,6 +110,7 @@ class Settings:
                 *(said.threshold() for said in self.low_stock),
                 Threshold(self.signals.low_units),
             ),
+            sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:

@@ -144,7 +144,29 @@ class Sync:
 
     poll_seconds: float = field(
         default=2.0,
-        metadata=about("Pause between two looks at a backend that names none.", low=0.1, high=_DAY),
+        metadata=about(
+            "Pause between two looks at a backend that names none, while things change there.",
+            low=0.1,
+            high=_DAY,
+        ),
+    )
+    quiet_seconds: float = field(
+        default=3.0,
+        metadata=about("The same while nothing changes, if it is longer.", low=0.1, high=_DAY),
+    )
+    scan_seconds: float = field(
+        default=300.0,
+        metadata=about(
+            "Pause between two readings of what a backend tells no changes of.", low=1, high=_DAY
+        ),
+    )
+    whole_hours: float = field(
+        default=24.0,
+        metadata=about(
+            "Listings and members are read whole so often where nobody tells what is gone.",
+            low=0.1,
+            high=8760,
+        ),
     )
     stale_after_seconds: float = field(
         default=300.0,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.bootstrap import Runtime
+from gateway.follower import Follower
 from gateway.tokens import principal_of
 from resolvers.access import Role
 from resolvers.backend_ports import Backend
@@ -20,10 +21,11 @@ from resolvers.context import Context
 from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError, Contended
 from resolvers.ports import Lease
+from resolvers.reading import Memory, Progress, in_silence
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
 from resolvers.ruling import conform_rules
-from resolvers.sync import Memory, sync_backend
+from resolvers.sync import sync_backend
 from resolvers.upkeep import KEYS_KEPT, compact
 
 LEASE_SECONDS = 6.0
@@ -111,6 +113,12 @@ class _Turn:
 Work = Callable[[_Turn], Awaitable[float]]
 """Does what there is to do under a turn; the pause until the next time, in seconds."""
 
+Rest = Callable[[], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    """What there is to stop for work that does nothing between two times."""
+
 
 @asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
@@ -125,16 +133,7 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
     owner = runtime.new_id()
     tasks = [asyncio.create_task(_tail(runtime), name="tail")]
     for backend in runtime.backends.values():
-        works = {"sync": (_follow(runtime, backend), LEASE_SECONDS)}
-        if backend.order_sink is not None or backend.stock_sink is not None:
-            works["push"] = (
-                _tell(runtime, backend),
-                max(LEASE_SECONDS, backend.timeout_seconds * 3),
-            )
-        for kind, (work, seconds) in works.items():
-            wish = _asking(backend.code) if kind == "sync" else ""
-            turn = _Turn(runtime, f"{kind}:{backend.code}", owner, seconds, wish)
-            tasks.append(asyncio.create_task(_in_turn(turn, work), name=turn.name))
+        tasks += _at(runtime, backend, owner)
     turn = _Turn(runtime, "sweep", owner, LEASE_SECONDS)
     tasks.append(asyncio.create_task(_in_turn(turn, _sweep(runtime)), name=turn.name))
     for task in tasks:
@@ -147,21 +146,42 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _at(runtime: Runtime, backend: Backend, owner: str) -> list[asyncio.Task[None]]:
+    """The work at one backend: following it, and telling it what it is to be told."""
+    code, follower = backend.code, Follower(runtime, backend)
+
+    async def follow(_: _Turn) -> float:
+        await follower.work()
+        return 0.0
+
+    turn = _Turn(runtime, f"sync:{code}", owner, LEASE_SECONDS, _asking(code))
+    tasks = [asyncio.create_task(_in_turn(turn, follow, follower.rest), name=turn.name)]
+    if backend.order_sink is not None or backend.stock_sink is not None:
+        seconds = max(LEASE_SECONDS, backend.timeout_seconds * 3)
+        turn = _Turn(runtime, f"push:{code}", owner, seconds)
+        tasks.append(asyncio.create_task(_in_turn(turn, _tell(runtime, backend)), name=turn.name))
+    return tasks
+
+
 def _told(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("worker %s ended", task.get_name(), exc_info=error)
 
 
-async def _in_turn(turn: _Turn, work: Work) -> None:
-    """Does some work again and again, whenever it is this process's turn."""
+async def _in_turn(turn: _Turn, work: Work, rest: Rest = _nothing) -> None:
+    """Does some work again and again, whenever it is this process's turn, and rests before it is
+    somebody else's.
+    """
     failures = 0
     try:
         while True:
             try:
                 if not await turn.renew():
+                    await rest()
                     await asyncio.sleep(TAKE_AGAIN_SECONDS)
                     continue
                 if await turn.is_asked_for():
+                    await rest()
                     await turn.give_back()
                     await asyncio.sleep(TAKE_AGAIN_SECONDS)
                     continue
@@ -178,6 +198,7 @@ async def _in_turn(turn: _Turn, work: Work) -> None:
                 pause = min(FAILED_PAUSE_MAX_SECONDS, TAKE_AGAIN_SECONDS * 2.0**failures)
             await asyncio.sleep(pause)
     finally:
+        await rest()
         await turn.give_back()
 
 
@@ -202,23 +223,6 @@ async def _rule(runtime: Runtime) -> None:
             "code; remove that and start again, or rename the one in the file",
             code,
         )
-
-
-def _follow(runtime: Runtime, backend: Backend) -> Work:
-    memory = Memory()
-    failures = 0
-
-    async def work(_: _Turn) -> float:
-        nonlocal failures
-        good = await sync_backend(_house(runtime), backend, memory)
-        if good:
-            failures = 0
-            return backend.poll_seconds
-        memory.readings.clear()
-        failures += 1
-        return min(FAILED_PAUSE_MAX_SECONDS, backend.poll_seconds * 2.0 ** (failures - 1))
-
-    return work
 
 
 def _tell(runtime: Runtime, backend: Backend) -> Work:
@@ -273,10 +277,14 @@ async def _fold(runtime: Runtime) -> None:
 
 
 async def sync_once(
-    runtime: Runtime, code: str, *, wait_seconds: float = SYNC_WAIT_SECONDS
+    runtime: Runtime,
+    code: str,
+    *,
+    wait_seconds: float = SYNC_WAIT_SECONDS,
+    told: Progress = in_silence,
 ) -> bool:
     """Reads one backend now, whole; says whether all of it could be read. Whoever else reads it
-    gives way once its pass is over.
+    gives way at once. ``told`` hears how far it is.
 
     Raises:
         NotCopied: the store is a copy that is not finished.
@@ -294,7 +302,8 @@ async def sync_once(
         _taken(wish, until, f"somebody else reads {code} by hand just now; try again after that"),
         _taken(turn, until, busy),
     ):
-        return await sync_backend(_house(runtime), runtime.backends[code], Memory(), whole=True)
+        backend = runtime.backends[code]
+        return await sync_backend(_house(runtime), backend, Memory(), whole=True, told=told)
 
 
 def _asking(code: str) -> str:

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from resolvers.access import Scope as Right
-from resolvers.backend_ports import Backend
+from resolvers.backend_ports import Backend, Standing
 from resolvers.context import Context
+from resolvers.domain.breakers import BreakerState
 from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Location
 from resolvers.ports import Store
@@ -26,23 +27,28 @@ class BackendStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntityLag:
-    """When an entity of a backend was last heard of; the eldest of its locations counts."""
+    """When an entity of a backend was last heard of; the eldest of its locations counts. ``read``
+    is how many things a reading that is under way has taken, 0 if none is.
+    """
 
     entity: str
     observed_at: datetime | None
+    read: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BackendView:
-    """One backend as an operator sees it. ``open`` says that its last tries failed, so that the
-    next ones wait longer and longer.
+    """One backend as an operator sees it. ``breaker`` says whether it is asked at all; ``standing``
+    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person.
     """
 
     backend: Backend
     status: BackendStatus
-    open: bool
+    breaker: BreakerState
+    standing: Standing | None
     lag: tuple[EntityLag, ...]
     pending_out: int
+    parked_in: int
     last_error: str | None
 
 
@@ -50,31 +56,38 @@ async def backends(ctx: Context) -> list[BackendView]:
     """Every configured backend, by code."""
     ctx.principal.require(Right.HOUSE)
     feeds = (await ctx.loaders.feeds()).values()
+    parked = await ctx.store.inbox.parked_counts()
     return [
         _view(
             backend,
             [feed for feed in feeds if feed.backend == code],
             await ctx.store.outbox.pending_writes(code),
+            parked.get(code, 0),
         )
         for code, backend in sorted(ctx.backends.items())
     ]
 
 
-def _view(backend: Backend, feeds: Sequence[Feed], pending: int) -> BackendView:
+def _view(backend: Backend, feeds: Sequence[Feed], pending: int, parked: int) -> BackendView:
     failing = [feed for feed in feeds if feed.error]
     status = BackendStatus.DEGRADED if failing else BackendStatus.UP
     if len(failing) == len(feeds):
         status = BackendStatus.DOWN
     heard: dict[str, datetime | None] = {}
+    read: dict[str, int] = {}
     for feed in feeds:
+        read[feed.entity] = read.get(feed.entity, 0) + feed.read
         at = heard.setdefault(feed.entity, feed.observed_at)
         if at is not None and (feed.observed_at is None or feed.observed_at < at):
             heard[feed.entity] = feed.observed_at
     error = failing[0].error if failing else None
     if not feeds:
         error = "not heard of yet"
-    lag = tuple(EntityLag(entity, at) for entity, at in sorted(heard.items()))
-    return BackendView(backend, status, bool(failing), lag, pending, error)
+    lag = tuple(EntityLag(entity, at, read[entity]) for entity, at in sorted(heard.items()))
+    standing = None if backend.governor is None else backend.governor.standing()
+    asked = BreakerState.OPEN if failing else BreakerState.CLOSED
+    breaker = asked if standing is None else standing.breaker
+    return BackendView(backend, status, breaker, standing, lag, pending, parked, error)
 
 
 async def missing(store: Store, configured: Mapping[str, Backend]) -> list[str]:

@@ -1,12 +1,26 @@
 """The retailer's terms: times to live, deadlines, staleness. Configuration, frozen at start."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from resolvers.domain.locations import Channel
 from resolvers.domain.signals import Threshold
 
 LOW_UNITS = 3
 """From how many units down a level is low, unless the configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTerms:
+    """How closely backends are followed, beside the pause that each has of its own.
+
+    ``quiet_seconds`` is the pause while nothing changes, ``scan_seconds`` the one between two
+    readings of what can only be read whole; what nobody tells the end of is read whole every
+    ``whole_hours``.
+    """
+
+    quiet_seconds: float = 3.0
+    scan_seconds: float = 300.0
+    whole_hours: float = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,7 @@ class Terms:
     time_zone: str = "Asia/Shanghai"
     live_units_max: int = 0
     low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
+    sync: SyncTerms = field(default_factory=SyncTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""

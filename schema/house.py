@@ -39,6 +39,25 @@ class EntityLagType:
             return None
         return max(0.0, (info.context.ctx.now - lag.observed_at).total_seconds())
 
+    read_so_far: int | None = plain(
+        lambda lag: lag.read or None,
+        "Things that the reading which is under way has taken; null while none is.",
+    )
+
+
+@strawberry.type(name="BackendPressure", description="How much this process asks of a backend now.")
+class BackendPressureType:
+    """Read from the governor's standing."""
+
+    calls_per_second: float = strawberry.field(
+        description="The rate that is kept to: what was configured, or less since it complained."
+    )
+    under_way: int = strawberry.field(description="Calls under way.")
+    waiting: int = strawberry.field(description="Calls that wait for their turn.")
+    silent_seconds: float = strawberry.field(
+        description="How long it is left alone because it asked for a pause; 0 if it is not."
+    )
+
 
 def _capabilities(view: BackendView) -> dict[str, object]:
     declared: dict[str, object] = msgspec.to_builtins(view.backend.capabilities)
@@ -63,9 +82,13 @@ class BackendType:
     )
     status: BackendStatus = strawberry.field(description="How it answered when last asked.")
     breaker: str = plain(
-        lambda view: "OPEN" if view.open else "CLOSED",
+        lambda view: view.breaker.value,
         "`CLOSED`: it is asked whenever there is something to ask. `OPEN`: its last tries failed, "
-        "so that it is asked at growing intervals only.",
+        "so that it is asked at growing intervals only. `HALF_OPEN`: the next call shows whether "
+        "it is back.",
+    )
+    pressure: BackendPressureType | None = plain(
+        "standing", "How much this process asks of it; null where nothing is limited."
     )
     lag: list[EntityLagType] = strawberry.field(
         description="How long ago each kind of thing was read from it."
@@ -74,12 +97,14 @@ class BackendType:
         _capabilities,
         "What it declares about itself: its `roles`, its `idempotency`, what its numbers of stock "
         "mean (`stock`: their `meaning`, `granularity`, `watermark` and `resolutionSeconds`; null "
-        "if it has none), how changes are found (`delta`), whether it takes cancellations "
-        "(`cancels`), `salesPerCall`, and `writeSecondsMax`.",
+        "if it has none), how changes are found (`delta`, and `scanned` for what is read whole), "
+        "whether it takes cancellations (`cancels`), how it takes quantities "
+        "(`publicationsPerCall`, `publicationCas`), how it limits us (`throttle`, "
+        "`callsPerSecond`, `callsAtOnce`), its `webhooks`, `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")
-    parked_in: int = plain(
-        lambda _: 0, "Messages from it that could not be understood and wait for a person."
+    parked_in: int = strawberry.field(
+        description="Messages from it that could not be understood and wait for a person."
     )
     last_error: str | None = strawberry.field(
         description="What went wrong when it was last asked; null if nothing did."

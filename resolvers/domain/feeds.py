@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 FeedKey = tuple[str, str, str]
-"""Backend, entity (``catalog``, ``locations``, ``stock``, ``orders``), location ("" for all)."""
+"""Backend, entity (``catalog``, ``stock``, ``orders`` …), location ("" for all)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,9 @@ class Feed:
     ``watermark`` is the backend's own clock or sequence; ``observed_at`` is ours, when we last
     heard it, None until the first reading is in. ``cursor`` is where the next reading goes on.
     ``error`` says why the last try failed, "" if it did not.
+
+    ``whole_at`` is ours too, when all of it was last read from its beginning; ``read`` how many
+    things a reading that is under way has taken, 0 if none is.
 
     Of a location's stock, ``moved`` is the latest movement that was heard beside the readings, and
     ``doubt`` the one up to which others may be missing; both by the backend's own sequence.
@@ -28,6 +31,8 @@ class Feed:
     error: str = ""
     moved: int = 0
     doubt: int = 0
+    whole_at: datetime | None = None
+    read: int = 0
 
     @property
     def key(self) -> FeedKey:

@@ -104,8 +104,10 @@ class Desk:
         self.asked += 1
         self.at_once += 1
         self.at_once_max = max(self.at_once_max, self.at_once)
-        await asyncio.sleep(0.01)
-        self.at_once -= 1
+        try:
+            await asyncio.sleep(0.01)
+        finally:
+            self.at_once -= 1
         return Probe(good=True, detail="it is there")
 
     async def until_asked(self, times: int) -> None:

@@ -22,8 +22,9 @@ from resolvers.domain.feeds import Feed
 from resolvers.domain.values import utc
 from resolvers.following import follow
 from resolvers.ports import Lease
+from resolvers.reading import Memory
 from resolvers.relay import push_due
-from resolvers.sync import Memory, sync_backend
+from resolvers.sync import sync_backend
 
 
 class House:

@@ -20,7 +20,8 @@ from resolvers.domain.movements import Movement
 from resolvers.domain.outbox import Adjustment
 from resolvers.domain.sources import BY_SEQUENCE, StockSource, Watermark
 from resolvers.domain.stock import EntryKind
-from resolvers.sync import Memory, sync_backend
+from resolvers.reading import Memory
+from resolvers.sync import sync_backend
 from tests.support import NOON, OPERATOR, SKU, Shop
 
 HERE, THERE = "WH-01", "ST-01"

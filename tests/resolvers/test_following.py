@@ -233,7 +233,11 @@ async def test_backends_show_how_they_are_and_how_old_their_word_is(house: House
     views = {view.backend.code: view for view in await house_flows.backends(house(ADMIN))}
 
     assert set(views) == {"crm", "erp", "marketplace-a", "marketplace-b", "pos"}
-    assert (views["erp"].status, views["erp"].open, views["erp"].pending_out) == ("DOWN", True, 1)
+    assert (views["erp"].status, views["erp"].breaker, views["erp"].pending_out) == (
+        "DOWN",
+        "OPEN",
+        1,
+    )
     assert views["erp"].last_error == "erp is not there"
     assert views["pos"].status == "UP"
     heard = {lag.entity: lag.observed_at for lag in views["pos"].lag}

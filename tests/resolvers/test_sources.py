@@ -12,9 +12,10 @@ from resolvers.backend_ports import Level, StockReading
 from resolvers.domain.errors import Contended
 from resolvers.domain.sources import BY_SEQUENCE, Granularity, Meaning, StockSource, Watermark
 from resolvers.engine import Command, Outcome, StockEngine
+from resolvers.reading import Memory
 from resolvers.relay import push_due
 from resolvers.stock import AdjustStock
-from resolvers.sync import Memory, sync_backend
+from resolvers.sync import sync_backend
 from tests.resolvers.played import CLOCK, HERE, THERE, Followed, followed, micros, receipt
 from tests.support import OPERATOR, SKU
 

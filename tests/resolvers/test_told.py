@@ -9,7 +9,7 @@ from resolvers.engine import Command, Outcome, StockEngine
 from resolvers.oversells import browse_oversells
 from resolvers.ports import Clock, StockStore
 from resolvers.reservations import ReserveStock
-from resolvers.sync import IN_DOUBT, PAGES_MAX, REMEMBERED_MAX
+from resolvers.stocktaking import IN_DOUBT, PAGES_MAX, REMEMBERED_MAX
 from tests.resolvers.conftest import House
 from tests.resolvers.played import HERE, THERE, followed, receipt
 from tests.support import CHANNEL, OPERATOR, SHOPPER, SKU

@@ -1,0 +1,73 @@
+"""Orders that were placed elsewhere, written down here, and their goods found where that is ours.
+
+When they are read is ``sync``'s; what a step makes of an order stands in ``domain/orders``.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from resolvers.backend_ports import Backend
+from resolvers.context import Context
+from resolvers.domain import facts
+from resolvers.domain.books import Scope
+from resolvers.domain.orders import Order
+from resolvers.domain.reservation import Line, needed
+from resolvers.domain.sales import number_of
+from resolvers.engine import Command
+from resolvers.ground import easing
+from resolvers.orders import sinks
+
+
+async def take_orders(ctx: Context, backend: Backend, orders: Sequence[Order]) -> None:
+    """Writes orders down that were placed elsewhere, and finds their goods where that is ours to
+    do: at a backend that keeps no stock. Our own sales, coming back, are known already.
+    """
+    numbers = [number_of(order.number) for order in orders]
+    ours = {
+        number
+        for number, order in (await ctx.store.stock.orders_by_number(numbers)).items()
+        if order.system == "gateway"
+    }
+    commands = [
+        await _taking(ctx, backend, order)
+        for order, number in zip(orders, numbers, strict=True)
+        if number not in ours
+    ]
+    await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+
+
+async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
+    origin = placed.external[0]
+    digest = sha256(f"{origin.system}\x1f{origin.external_id}".encode()).hexdigest()
+    id = f"x{digest[:25]}"
+    day = placed.placed_at.astimezone(ZoneInfo(ctx.terms.time_zone))
+    variants = await ctx.loaders.variants_by_sku.load_many([line.sku for line in placed.lines])
+    lines = tuple(
+        replace(
+            line,
+            id=f"{id}.{at}",
+            components=variant.components if variant is not None else (),
+        )
+        for at, (line, variant) in enumerate(zip(placed.lines, variants, strict=True), start=1)
+    )
+    order = replace(
+        placed,
+        id=id,
+        number=f"{ctx.terms.number_prefix}{day:%y%m%d}-{digest[:16].upper()}",
+        lines=lines,
+    )
+    units = needed([Line(line.sku, line.quantity, line.components) for line in lines])
+    told = facts.Taken(
+        order,
+        f"{id}-hold",
+        ctx.directory.channels.get(order.channel) if backend.stock is None else None,
+        tuple((await ctx.directory.locations()).values()),
+        await sinks(ctx),
+        ctx.terms.time_zone,
+    )
+    scope = Scope(frozenset(units), frozenset([told.hold_id]), frozenset([id]))
+    ease = await easing(ctx, units)
+    return Command(None, "", scope, lambda books: (ease(books, facts.take(books, told)), id))
