@@ -6,7 +6,7 @@ it is, but 429.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -83,8 +83,16 @@ class Wire:
         self._transport = transport
         self._http: httpx2.AsyncClient | None = None
 
-    async def send(self, call: Call, lane: Lane = Lane.BACKGROUND) -> Reply:
+    async def send(
+        self,
+        call: Call,
+        lane: Lane = Lane.BACKGROUND,
+        judge: Callable[[Reply], None] = lambda _: None,
+    ) -> Reply:
         """Makes one call, in its turn.
+
+        ``judge`` raises what an answer says that is none: HTTP 200 is no success for every vendor,
+        and the governor has to learn of that, too.
 
         Raises:
             BackendUnavailable: nobody is there, it failed (a read), or nothing was sent.
@@ -95,7 +103,7 @@ class Wire:
         async with self._governor.turn(lane):
             try:
                 async with asyncio.timeout(self._patience.total):
-                    return await self._sent(call)
+                    reply = await self._sent(call)
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
                 raise BackendUnavailable(
                     f"{self.code}: no connection to {self._base_url}", backend=self.code
@@ -104,6 +112,8 @@ class Wire:
                 raise self._late(call) from None
             except (httpx2.RequestError, httpx2.StreamError, httpx2.InvalidURL) as error:
                 self._broken(call, type(error).__name__)
+            judge(reply)
+            return reply
 
     async def close(self) -> None:
         """Lets go of the network."""
