@@ -175,9 +175,9 @@ ORDER_LINES = Operation(
 
 FULFILLMENTS = Operation(
     "Fulfillments",
-    """query Fulfillments($id: ID!, $first: Int!) {
+    """query Fulfillments($id: ID!) {
   order(id: $id) {
-    fulfillments(first: $first) {
+    fulfillments(first: 20) {
       status
       fulfillmentLineItems(first: 20) {
         nodes { quantity lineItem { id } }
@@ -186,8 +186,7 @@ FULFILLMENTS = Operation(
     }
   }
 }""",
-    500,
-    first=20,
+    850,
 )
 
 CUSTOMERS = Operation(

@@ -51,8 +51,8 @@ MEMBER = f"package/dist/data/admin_{API_VERSION}.json.gz"
 FETCH_SECONDS = 300  # took 4
 
 CUT = Path(__file__).with_name("admin.graphqls")
-HEAD = f"""# The schema of Shopify's Admin API {API_VERSION}, cut to what the connector asks. Shopify has
-# published it in the npm package {PACKAGE} {PACKAGE_VERSION} under the ISC licence.
+HEAD = f"""# The schema of Shopify's Admin API {API_VERSION}, cut to what the connector asks.
+# Shopify publishes it in the npm package {PACKAGE} {PACKAGE_VERSION} under the ISC licence.
 # Made by `python -m tests.shopify.published > tests/shopify/admin.graphqls`; do not edit it here.
 """
 
