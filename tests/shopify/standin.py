@@ -52,6 +52,7 @@ class ShopifyStandin(Shop):
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         """Questions that were executed, by name, with their variables."""
         self.throttled = 0
+        self.cost_max = COST_MAX
         self.granted: list[str] = []
         self.tokens: dict[str, datetime | None] = {"shpat_static": None}
         self.refresh_tokens = {"shprt_0": ""}
@@ -133,8 +134,8 @@ class ShopifyStandin(Shop):
     def _answer(self, asked: Mapping[str, Any]) -> Row:
         document, variables = parse(asked["query"]), asked.get("variables", {})
         cost = cost_of(document, variables)
-        if cost > COST_MAX:
-            return _failed(f"Query cost is {cost}, which exceeds {COST_MAX}", "MAX_COST_EXCEEDED")
+        if cost > self.cost_max:
+            return _failed(f"Query cost is {cost}, more than {self.cost_max}", "MAX_COST_EXCEEDED")
         now = self.clock()
         grown = (now - self._points_at).total_seconds() * POINTS_PER_SECOND
         self._points, self._points_at = min(POINTS_MAX, self._points + grown), now
