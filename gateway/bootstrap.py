@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.erp import tryton
+from connectors.marketplace import shopify
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
@@ -90,6 +91,8 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             poll_seconds=settings.poll_seconds(configured),
             options=configured.options,
         )
+    if configured.vendor == "shopify":
+        return _shopify(settings, configured, data)
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
         expected = f"one of {', '.join(doors)}, the sandbox's own names for its systems"
@@ -97,6 +100,25 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
     return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+
+
+def _shopify(settings: Settings, configured: BackendSettings, data: Path) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    try:
+        return shopify.backend(
+            code=configured.code,
+            url=configured.url or "",
+            user=configured.user,
+            password=configured.password.reveal(),
+            channels=settings.sales_channels(),
+            data=data,
+            timeout_seconds=configured.timeout_seconds,
+            poll_seconds=settings.poll_seconds(configured),
+            options=configured.options,
+        )
+    except shopify.BadOption as wrong:
+        key = f"backends.{configured.code}.options.{wrong.option}"
+        raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
 
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

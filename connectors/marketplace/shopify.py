@@ -41,6 +41,8 @@ from resolvers.backend_ports import (
 )
 from resolvers.domain.locations import Channel
 
+__all__ = ["VENDOR", "BadOption", "backend"]
+
 VENDOR = "shopify"
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
