@@ -3,6 +3,7 @@ than one question may cost.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -27,6 +28,14 @@ T = TypeVar("T")
 THROTTLED_MAX = 4
 """So often a question is turned down before its asker hears of it. Only who shares our points can
 bring that about, for our own are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    operation: Operation
+    variables: Mapping[str, object]
+    size: int
+    estimate: float
 
 
 class ShopifyClient:
@@ -65,9 +74,11 @@ class ShopifyClient:
         renewed, throttled = False, 0
         while True:
             token = await self._tokens.token()
-            await self._bucket.spend(self._costs.get((operation.name, size), operation.cost))
+            estimate = self._costs.get((operation.name, size), operation.cost)
+            await self._bucket.spend(estimate)
+            asked = _Asked(operation, variables, size, estimate)
             try:
-                data = await self._sent(operation, variables, token, lane, size)
+                data = await self._sent(asked, token, lane)
             except NotLetIn:
                 if renewed:
                     raise
@@ -100,33 +111,29 @@ class ShopifyClient:
         """Lets go of the network."""
         await self._wire.close()
 
-    async def _sent(
-        self,
-        operation: Operation,
-        variables: Mapping[str, object],
-        token: str,
-        lane: Lane,
-        size: int,
-    ) -> Mapping[str, Any]:
+    async def _sent(self, asked: _Asked, token: str, lane: Lane) -> Mapping[str, Any]:
         headers = {"content-type": "application/json", "x-shopify-access-token": token}
-        content = encoded(operation, variables)
+        content = encoded(asked.operation, asked.variables)
         found: list[Mapping[str, Any]] = []
 
         def judge(reply: Reply) -> None:
             envelope = opened(reply)
-            self._learn(operation, size, reply, envelope)
-            found.append(judged(envelope, operation, self.code))
+            self._learn(asked, reply, envelope)
+            found.append(judged(envelope, asked.operation, self.code))
 
-        call = Call("POST", PATH, operation.intent, headers, content=content)
+        call = Call("POST", PATH, asked.operation.intent, headers, content=content)
         await self._wire.send(call, lane, judge)
         return found[0]
 
-    def _learn(self, operation: Operation, size: int, reply: Reply, envelope: Envelope) -> None:
-        """Takes over what an answer says beside its data."""
+    def _learn(self, asked: _Asked, reply: Reply, envelope: Envelope) -> None:
+        """Takes over what an answer says beside its data. Shopify gives back what a question was
+        taken to cost and did not.
+        """
         self.version = reply.headers.get("x-shopify-api-version", self.version)
         self.told_at = _instant(reply.headers.get("date")) or self.told_at
         if (cost := envelope.cost) is not None:
-            self._costs[operation.name, size] = cost.requested
+            self._costs[asked.operation.name, asked.size] = cost.requested
+            self._bucket.refund(max(0.0, asked.estimate - cost.actual))
             self._bucket.told(cost.available, cost.maximum, cost.restore_per_second)
 
 

@@ -33,9 +33,12 @@ class TooCostly(BackendRefused):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an answer says of points: what its question was taken to cost, and what is left."""
+    """What an answer says of points: what its question was taken to cost, what it did cost (all of
+    it where that is not said, nothing where it was not answered), and what is left.
+    """
 
     requested: float
+    actual: float
     available: float
     maximum: float
     restore_per_second: float
@@ -183,6 +186,8 @@ def _cost(body: Mapping[str, Any]) -> Cost | None:
                 }
             }
         }:
-            return Cost(float(requested), float(available), float(maximum), float(restore))
+            told = body["extensions"]["cost"].get("actualQueryCost", requested)
+            actual = float(told) if isinstance(told, int | float) else 0.0
+            return Cost(float(requested), actual, float(available), float(maximum), float(restore))
         case _:
             return None

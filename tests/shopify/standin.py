@@ -26,7 +26,7 @@ from starlette.routing import Route
 from connectors.marketplace.shopify_operations import API_VERSION, PATH
 from resolvers.backend_ports import RawMessage
 from tests.shopify.published import cut_schema
-from tests.shopify.standin_cost import cost_of
+from tests.shopify.standin_cost import WRITE, cost_of, is_write, spent_on
 from tests.shopify.standin_data import Row, connection, matching
 from tests.shopify.standin_shop import LOCATION, Shop
 from tests.support import Clock
@@ -142,20 +142,23 @@ class ShopifyStandin(Shop):
         if cost > self._points:
             self.throttled += 1
             return {**_failed("Throttled", "THROTTLED"), "extensions": self._points_told(cost)}
-        self._points -= cost
-        return {**self._executed(document, variables), "extensions": self._points_told(cost)}
+        told = self._executed(document, variables)
+        spent = WRITE if is_write(document) else spent_on(list((told["data"] or {}).values()))
+        self._points -= spent
+        return {**told, "extensions": self._points_told(cost, spent)}
 
     def spend(self, points: float) -> None:
         """Another app of the same key uses points up."""
         self._points -= points
 
-    def _points_told(self, cost: int) -> Row:
+    def _points_told(self, cost: int, spent: int | None = None) -> Row:
         throttle = {
             "maximumAvailable": POINTS_MAX,
             "currentlyAvailable": int(self._points),
             "restoreRate": POINTS_PER_SECOND,
         }
-        return {"cost": {"requestedQueryCost": cost, "throttleStatus": throttle}}
+        costs = {"requestedQueryCost": cost, "actualQueryCost": spent}
+        return {"cost": {**costs, "throttleStatus": throttle}}
 
     def _executed(self, document: DocumentNode, variables: Mapping[str, Any]) -> Row:
         root = {

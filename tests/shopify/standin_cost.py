@@ -1,5 +1,5 @@
-"""What a question is taken to cost before it is asked: an object a point, a list as many as it may
-have, a write ten.
+"""What a question is taken to cost before it is answered, an object a point, a list as many as it
+may have, a write ten; and what it did cost.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,28 @@ WRITE = 10
 
 def cost_of(document: DocumentNode, variables: Mapping[str, Any]) -> int:
     """The points of a document with one operation."""
+    return WRITE if is_write(document) else _of(_operation(document).selection_set, variables)
+
+
+def is_write(document: DocumentNode) -> bool:
+    """Says whether a document changes something."""
+    return _operation(document).operation is OperationType.MUTATION
+
+
+def _operation(document: DocumentNode) -> OperationDefinitionNode:
     [operation] = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
-    if operation.operation is OperationType.MUTATION:
-        return WRITE
-    return _of(operation.selection_set, variables)
+    return operation
+
+
+def spent_on(data: Any) -> int:
+    """The points of an answer: its objects, a list's own not counted."""
+    if isinstance(data, list):
+        return sum(spent_on(it) for it in data)
+    if not isinstance(data, dict):
+        return 0
+    below = sum(spent_on(it) for name, it in data.items() if name != "pageInfo")
+    return below + (not data.keys() <= {"nodes", "pageInfo"})
 
 
 def _of(selection: SelectionSetNode, variables: Mapping[str, Any]) -> int:
