@@ -6,6 +6,7 @@ they left; what came back is counted as returned.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from connectors.marketplace.shopify_order_rows import (
     Address,
@@ -115,7 +116,7 @@ def order_of(
         ),
         origin_location=place,
         system=terms.system,
-        external=(Provenance(terms.system, order.id, order.updated_at),),
+        external=(Provenance(terms.system, order.id, order.updated_at + _within(status, ours)),),
         discounts_minor=charged.discounts,
         shipping_minor=charged.shipping,
         tax_minor=charged.tax,
@@ -171,6 +172,24 @@ def _status(order: Order, lines: Sequence[OrderLine]) -> OrderStatus:
         return OrderStatus.PARTIALLY_FULFILLED
     firm = order.display_financial_status in _FIRM or not order.display_financial_status
     return OrderStatus.CONFIRMED if firm else OrderStatus.PENDING
+
+
+def _within(status: OrderStatus, lines: Sequence[OrderLine]) -> timedelta:
+    """How far into the second of its stamp a state is taken to be: Shopify's stamps are whole
+    seconds, and of two states in one second the one that is further on is the later.
+    """
+    moved = sum(line.fulfilled + line.returned for line in lines)
+    return timedelta(microseconds=_FURTHER.index(status) * 100_000 + min(moved, 99_999))
+
+
+_FURTHER = (
+    OrderStatus.PENDING,
+    OrderStatus.CONFIRMED,
+    OrderStatus.PARTIALLY_FULFILLED,
+    OrderStatus.FULFILLED,
+    OrderStatus.RETURNED,
+    OrderStatus.CANCELED,
+)
 
 
 def _delivery(order: Order, place: str | None) -> Delivery | None:

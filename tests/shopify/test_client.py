@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from connectors.marketplace.shopify_health import SCOPES
 from connectors.marketplace.shopify_options import BadOption
 from resolvers.backend_ports import Backend, Publication, Throttle
 from resolvers.domain.errors import (
@@ -319,3 +320,19 @@ async def test_what_to_do_when_it_is_not_well(shop: ShopifyStandin, connect: Con
     assert "backends.shop.password_env" in (await stranger.health.probe()).remedy
     gone = connect(shop, user=None, transport=saying(404, {}))
     assert "backends.shop.url" in (await gone.health.probe()).remedy
+
+
+async def test_a_version_that_is_over_is_told(connect: Connect) -> None:
+    told = {
+        "shop": {"name": "Blue Tea", "currencyCode": "CNY"},
+        "location": {"id": "gid://shopify/Location/7", "name": "Online stock", "isActive": True},
+        "currentAppInstallation": {"accessScopes": [{"handle": it} for it in SCOPES]},
+    }
+
+    async def handler(_: httpx2.Request) -> httpx2.Response:
+        headers = {"X-Shopify-API-Version": "2027-01"}
+        return httpx2.Response(200, json={"data": told}, headers=headers)
+
+    backend = connect(ShopifyStandin(), user=None, transport=httpx2.MockTransport(handler))
+    probe = await backend.health.probe()
+    assert (probe.good, probe.detail) == (False, "it answers as 2027-01, not as 2026-10")

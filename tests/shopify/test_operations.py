@@ -4,7 +4,9 @@ import pytest
 from graphql import GraphQLSchema, NoDeprecatedCustomRule, parse, validate
 
 from connectors.marketplace.shopify_operations import OPERATIONS, Operation
-from tests.shopify.published import CUT, cut_of, cut_schema, published_schema
+from tests.shopify.published import CUT, FETCH_SECONDS, cut_of, cut_schema, published_schema
+
+pytestmark = pytest.mark.timeout(FETCH_SECONDS + 60)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Orders of a Shopify shop and its tills, and its people."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,7 +65,9 @@ async def test_an_order_is_read_with_its_exact_money_and_its_buyer(
 
     [[order], _] = await ordered(backend)
 
-    assert order.external == (Provenance("shop", id, NOON),)
+    stamp = NOON + timedelta(milliseconds=100)  # confirmed, within the second of its stamp
+    assert order.external == (Provenance("shop", id, stamp),)
+    assert order.updated_at == NOON
     assert (order.number, order.channel, order.status) == ("#1002", "web", OrderStatus.CONFIRMED)
     assert [(it.sku, it.quantity, it.unit_price.minor) for it in order.lines] == [
         ("BT-1", 2, 12800)
@@ -171,6 +174,29 @@ async def test_an_order_that_was_called_off_says_so_with_all_its_units(
     [[found], _] = await ordered(backend)
 
     assert (found.status, found.lines[0].quantity) == (OrderStatus.CANCELED, 3)
+
+
+async def test_of_two_states_in_one_second_the_one_that_is_further_on_is_the_later(
+    shop: ShopifyStandin, backend: Backend
+) -> None:
+    id = shop.order(LINE, displayFinancialStatus="PENDING")
+    stamps = []
+    for change in (
+        {},
+        {"displayFinancialStatus": "PAID"},
+        {"_unfulfilled": 2},
+        {"_unfulfilled": 1},
+        {"_unfulfilled": 0},
+        {"cancelledAt": "2026-03-02T12:00:00Z"},
+    ):
+        shop.orders[id] |= change
+        line = shop.orders[id]["_lines"][0]
+        line["unfulfilledQuantity"] = change.get("_unfulfilled", line["unfulfilledQuantity"])
+        [[order], _] = await ordered(backend)
+        stamps.append(order.external[0].observed_at)
+
+    assert sorted(set(stamps)) == stamps
+    assert stamps[-1] - stamps[0] < timedelta(seconds=1)
 
 
 async def test_a_large_order_is_read_to_its_last_line(
