@@ -16,6 +16,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from graphql import (
@@ -57,8 +58,9 @@ HEAD = f"""# The schema of Shopify's Admin API {API_VERSION}, cut to what the co
 """
 
 
+@cache
 def cut_schema() -> GraphQLSchema:
-    """The schema beside this file."""
+    """The schema beside this file; nobody changes it."""
     return build_schema(CUT.read_text(encoding="utf-8"))
 
 
