@@ -39,8 +39,8 @@ test-live: install ## Prove what `make test` leaves out: the page in Chromium, a
 	@$(BIN)/python -m tests.live.vendure.house install
 	$(BIN)/pytest -m "browser or live_vendure" tests/browser tests/live
 
-test-quick: install ## Prove everything but the live backends and what composers of others say
-	$(BIN)/pytest -m "not live and not live_vendure and not composition and not browser"
+test-quick: install ## Prove everything but the live backends and what others publish or compose
+	$(BIN)/pytest -m "not live and not live_vendure and not composition and not published and not browser"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos

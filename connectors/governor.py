@@ -242,6 +242,10 @@ class CostBucket:
                 await self._sleep(lacking / self._restore)
             self._points, self._at = self.points - wanted, self._timer()
 
+    def refund(self, points: float) -> None:
+        """Gives back what a call was taken to cost and did not."""
+        self._points, self._at = min(self._maximum, self.points + points), self._timer()
+
     def told(self, available: float, maximum: float, restore_per_second: float) -> None:
         """Takes over what an answer said. Answers may overtake each other: the lower number holds
         until time has restored it.

@@ -12,8 +12,8 @@ from pathlib import Path
 from connectors.erp import tryton
 from connectors.identity import key_sets
 from connectors.identity.wechat import WechatApp
-from connectors.marketplace import vendure
-from connectors.marketplace.vendure_shop import BadOption
+from connectors.marketplace import shopify, vendure
+from connectors.options import BadOption
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
@@ -148,8 +148,14 @@ def connect(
             options=configured.options,
             headers=tracing.headers,
         )
-    if configured.vendor == "vendure":
-        return _vendure(settings, configured)
+    try:
+        if configured.vendor == "vendure":
+            return _vendure(settings, configured)
+        if configured.vendor == "shopify":
+            return _shopify(settings, configured, data)
+    except BadOption as wrong:
+        key = f"backends.{configured.code}.options.{wrong.option}"
+        raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
         expected = f"one of {', '.join(doors)}, the sandbox's own names for its systems"
@@ -161,20 +167,31 @@ def connect(
 
 def _vendure(settings: Settings, configured: BackendSettings) -> Backend:
     assert configured.password is not None, "the settings refuse this before it comes here"
-    try:
-        return vendure.backend(
-            code=configured.code,
-            url=configured.url or "",
-            user=configured.user or "",
-            password=configured.password.reveal(),
-            channels=settings.sales_channels(),
-            timeout_seconds=configured.timeout_seconds,
-            poll_seconds=settings.poll_seconds(configured),
-            options=configured.options,
-        )
-    except BadOption as wrong:
-        key = f"backends.{configured.code}.options.{wrong.option}"
-        raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
+    return vendure.backend(
+        code=configured.code,
+        url=configured.url or "",
+        user=configured.user or "",
+        password=configured.password.reveal(),
+        channels=settings.sales_channels(),
+        timeout_seconds=configured.timeout_seconds,
+        poll_seconds=settings.poll_seconds(configured),
+        options=configured.options,
+    )
+
+
+def _shopify(settings: Settings, configured: BackendSettings, data: Path) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    return shopify.backend(
+        code=configured.code,
+        url=configured.url or "",
+        user=configured.user,
+        password=configured.password.reveal(),
+        channels=settings.sales_channels(),
+        data=data,
+        timeout_seconds=configured.timeout_seconds,
+        poll_seconds=settings.poll_seconds(configured),
+        options=configured.options,
+    )
 
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

@@ -44,6 +44,7 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
     "sandbox-marketplace": (),
     "tryton": ("url", "database", "user", "password"),
     "vendure": ("url", "user", "password"),
+    "shopify": ("url", "password"),
 }
 """Every vendor that can be configured, with the keys that it cannot work without."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from connectors.marketplace.vendure_client import HOME, VendureClient
 from connectors.marketplace.vendure_translate import Place
 from connectors.marketplace.vendure_wire import legible, refused
+from connectors.options import BadOption
 from resolvers.domain.locations import Channel, ChannelKind
 
 CHANNELS = "channels"
@@ -48,16 +49,6 @@ class ShopTerms:
     location: str | None
     barcode_field: str | None
     region: str
-
-
-class BadOption(ValueError):
-    """An option that cannot be meant: its name, what is expected there, and what stands there."""
-
-    def __init__(self, option: str, expected: str, found: str) -> None:
-        super().__init__(f"{option}: expected {expected}, found {found}")
-        self.option = option
-        self.expected = expected
-        self.found = found
 
 
 def terms_of(options: Mapping[str, str], channels: Sequence[Channel]) -> ShopTerms:

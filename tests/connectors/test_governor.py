@@ -179,6 +179,17 @@ async def test_points_are_waited_for_and_what_the_backend_says_wins(hands: Hands
     assert bucket.points == 30
 
 
+async def test_what_a_call_did_not_cost_is_given_back_and_never_more_than_the_bucket_holds(
+    hands: Hands,
+) -> None:
+    bucket = CostBucket(1000, 50, timer=hands, sleep=hands.sleep)
+    await bucket.spend(600)
+    bucket.refund(500)
+    assert bucket.points == 900
+    bucket.refund(500)
+    assert bucket.points == 1000
+
+
 async def test_an_answer_dearer_than_the_bucket_is_not_waited_for_for_ever(hands: Hands) -> None:
     bucket = CostBucket(100, 10, timer=hands, sleep=hands.sleep)
     await bucket.spend(5000)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.marketplace.vendure_shop import BadOption
+from connectors.options import BadOption
 from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, Changes, RawMessage, Role
 from resolvers.domain.breakers import BreakerState
