@@ -104,9 +104,10 @@ class Schedule:
 
 def _pace(backend: Backend, entity: str, terms: SyncTerms) -> Pace:
     """How soon an entity is looked at again."""
-    quick = backend.poll_seconds
+    poll = backend.poll_seconds
+    quick, slow = poll, max(poll, terms.quiet_seconds)
     if entity == LOCATIONS:
-        return Pace(max(quick, LOCATIONS_SECONDS), max(quick, LOCATIONS_SECONDS))
-    if entity in backend.capabilities.scanned:
-        return Pace(max(quick, terms.scan_seconds), max(quick, terms.scan_seconds))
-    return Pace(quick, max(quick, terms.quiet_seconds))
+        quick = slow = max(poll, LOCATIONS_SECONDS)
+    elif entity in backend.capabilities.scanned:
+        quick = slow = max(poll, terms.scan_seconds)
+    return Pace(quick, slow, poll)

@@ -6,15 +6,18 @@ QUIET_LOOKS = 10
 """Looks without a change after which something counts as quiet."""
 
 FAILED_PAUSE_MAX = 15.0
-"""Longest pause, in seconds, after looks that failed, unless the usual one is longer."""
+"""Longest pause, in seconds, after looks that failed: a system that is back is seen soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Pauses between two looks, in seconds: while things change, and when all is quiet."""
+    """Pauses between two looks, in seconds: while things change, when all is quiet, and after one
+    that failed.
+    """
 
     quick: float
     slow: float
+    failed: float
 
     def __post_init__(self) -> None:
         assert 0 <= self.quick <= self.slow
@@ -39,8 +42,7 @@ class Beat:
 def pause(pace: Pace, beat: Beat) -> float:
     """Seconds until the next look."""
     if beat.failures:
-        most = max(FAILED_PAUSE_MAX, pace.quick)
-        return min(most, pace.quick * 2.0 ** min(beat.failures - 1, 20))
+        return min(FAILED_PAUSE_MAX, pace.failed * 2.0 ** min(beat.failures - 1, 20))
     if beat.quiet <= QUIET_LOOKS:
         return pace.quick
     return min(pace.slow, pace.quick * 2.0 ** min(beat.quiet - QUIET_LOOKS, 20))

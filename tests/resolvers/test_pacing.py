@@ -38,7 +38,7 @@ def seconds(number: float) -> timedelta:
 
 
 def test_looks_follow_each_other_quickly_until_ten_of_them_have_found_nothing() -> None:
-    pace, beat, pauses = Pace(2.0, 8.0), Beat(), []
+    pace, beat, pauses = Pace(2.0, 8.0, 2.0), Beat(), []
     for _ in range(14):
         beat = beat.found(0)
         pauses.append(pause(pace, beat))
@@ -48,13 +48,13 @@ def test_looks_follow_each_other_quickly_until_ten_of_them_have_found_nothing() 
 
 
 def test_failed_looks_wait_longer_and_longer_up_to_fifteen_seconds() -> None:
-    pace, beat, pauses = Pace(2.0, 8.0), Beat(), []
+    pace, beat, pauses = Pace(2.0, 8.0, 2.0), Beat(), []
     for _ in range(5):
         beat = beat.failed()
         pauses.append(pause(pace, beat))
 
     assert pauses == [2.0, 4.0, 8.0, 15.0, 15.0]
-    assert pause(Pace(100.0, 100.0), beat) == 100.0
+    assert pause(Pace(100.0, 100.0, 2.0), beat) == 15.0
 
 
 def test_an_entity_is_due_again_after_its_pause_and_never_twice_at_once() -> None:
