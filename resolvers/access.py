@@ -37,6 +37,8 @@ class Scope(StrEnum):
     ORDER = "orders:place"
     ORDERS_OWN = "orders:own"
     ORDERS_ALL = "orders:read"
+    PERSONAL = "personal:read"
+    MEMBERS = "members:read"
     TRUSTED_TERMS = "orders:terms"
     PAY = "payments:record"
     RULES_READ = "rules:read"
@@ -49,9 +51,21 @@ class Scope(StrEnum):
 _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
-_ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.HISTORY, Scope.COSTS, Scope.RULES_READ}
-_PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
+_ASSOCIATE = _SHOPPER | {
+    Scope.SIGNALS,
+    Scope.ORDERS_ALL,
+    Scope.MEMBERS,
+    Scope.TRUSTED_TERMS,
+    Scope.PAY,
+}
+_MANAGER = _ASSOCIATE | {
+    Scope.PERSONAL,
+    Scope.ADJUST,
+    Scope.HISTORY,
+    Scope.COSTS,
+    Scope.RULES_READ,
+}
+_PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.PERSONAL, Scope.TRUSTED_TERMS, Scope.PAY}
 _OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {

@@ -16,6 +16,7 @@ from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
 from schema.locations import LocationsQuery
+from schema.members import MembersQuery
 from schema.nodes import NodesQuery
 from schema.oversells import OversellsQuery
 from schema.payloads import InsufficientStockErrorType, RequestErrorType
@@ -58,6 +59,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             RulesQuery,
             ReservationsQuery,
             OrdersQuery,
+            MembersQuery,
             HouseQuery,
             AuditQuery,
             FederationQuery,

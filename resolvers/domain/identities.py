@@ -57,7 +57,8 @@ def phone_of(text: str, region: str, *, field: Sequence[str | int] = ()) -> str:
         number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:
         raise refused from None
-    if not phonenumbers.is_possible_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE:  # or within one town only
         raise refused
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -57,6 +57,7 @@ def test_a_phone_without_a_country_is_of_the_region(written: str, region: str, n
         "",
         "   ",
         "138",
+        "13",
         "+86138",
         "call 13800138000",
         "1380013800O",
