@@ -1,4 +1,4 @@
-"""The operations that GraphiQL opens with: browse, reserve, order, explain, subscribe.
+"""The operations that GraphiQL opens with: browse, reserve, order, explain, find, subscribe.
 
 Plain documents against the published schema. How a tab is shown stands in ``gateway.graphiql``.
 """
@@ -151,6 +151,33 @@ subscription Watch($id: ID!) {
 }
 """
 
+WHO_BOUGHT = """\
+# For a shop's people: send the token of an associate or a manager.
+query WhoBought($phone: String!) {
+  member(by: { phone: $phone }) {
+    displayName
+    phone
+    tier
+    pointsBalance
+    tags
+    orders(first: 10) {
+      nodes {
+        number
+        channel
+        placedAt
+        total {
+          amount
+          currencyCode
+        }
+      }
+    }
+  }
+}
+"""
+
+PHONE = "120 0000 0001"
+"""The first member of the sandbox, as somebody may write it."""
+
 SHIP_TO = {
     "recipient": "Lin Wei",
     "phone": "+86 138 0000 0000",
@@ -163,7 +190,7 @@ SHIP_TO = {
 
 
 def examples(sku: str, channel: str = "mini-program") -> list[Example]:
-    """The five tabs, about one unit of ``sku`` in ``channel``."""
+    """The six tabs, about one unit of ``sku`` in ``channel``."""
     line = {"sku": sku, "quantity": 1}
     reservation = {"idempotencyKey": "example-reserve-1", "channel": channel, "lines": [line]}
     order = {
@@ -177,6 +204,7 @@ def examples(sku: str, channel: str = "mini-program") -> list[Example]:
         example("Hold one unit for a buyer", RESERVE, input=reservation),
         example("Place an order, shipped", ORDER, input=order),
         example("Why can this many be promised?", EXPLAIN, skus=[sku], channel=channel),
+        example("Whose phone is this, and what did they buy?", WHO_BOUGHT, phone=PHONE),
         example("Watch a reservation: paste its id below", SUBSCRIBE, id=""),
     ]
 
