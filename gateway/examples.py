@@ -1,4 +1,4 @@
-"""The operations that GraphiQL opens with: browse, reserve, order, subscribe, explain.
+"""The operations that GraphiQL opens with: browse, reserve, order, subscribe, explain, find.
 
 Plain documents against the published schema. How a tab is shown stands in ``gateway.graphiql``.
 """
@@ -173,6 +173,33 @@ subscription Follow($id: ID!) {
 }
 """
 
+WHO_BOUGHT = """\
+# For a shop's people: send the token of an associate or a manager.
+query WhoBought($phone: String!) {
+  member(by: { phone: $phone }) {
+    displayName
+    phone
+    tier
+    pointsBalance
+    tags
+    orders(first: 10) {
+      nodes {
+        number
+        channel
+        placedAt
+        total {
+          amount
+          currencyCode
+        }
+      }
+    }
+  }
+}
+"""
+
+PHONE = "120 0000 0001"
+"""The first member of the sandbox, as somebody may write it."""
+
 SHIP_TO = {
     "recipient": "Lin Wei",
     "phone": "+86 138 0000 0000",
@@ -185,7 +212,7 @@ SHIP_TO = {
 
 
 def examples(sku: str, channel: str, location: str) -> list[Example]:
-    """The six tabs, about one unit of ``sku`` in ``channel``, and what lies at ``location``."""
+    """The seven tabs, about one unit of ``sku`` in ``channel``, and what lies at ``location``."""
     line = {"sku": sku, "quantity": 1}
     reservation = {"idempotencyKey": "example-reserve-1", "channel": channel, "lines": [line]}
     order = {
@@ -201,6 +228,7 @@ def examples(sku: str, channel: str, location: str) -> list[Example]:
         example("Watch the stock of one place", WATCH, skus=[sku], locationCodes=[location]),
         example("Follow a reservation: paste its id below", FOLLOW, id=""),
         example("Why can this many be promised?", EXPLAIN, skus=[sku], channel=channel),
+        example("Whose phone is this, and what did they buy?", WHO_BOUGHT, phone=PHONE),
     ]
 
 

@@ -125,6 +125,7 @@ class Settings:
             stale_after_seconds=self.sync.stale_after_seconds,
             number_prefix=self.orders.number_prefix,
             time_zone=self.retailer.time_zone,
+            phone_region=self.retailer.phone_region,
             low_stock=(
                 *(said.threshold() for said in self.low_stock),
                 Threshold(self.signals.low_units),

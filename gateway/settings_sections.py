@@ -35,6 +35,7 @@ from gateway.settings_rules import (
     is_code,
 )
 from gateway.settings_telemetry import TelemetrySettings
+from resolvers.domain.identities import is_region
 from resolvers.domain.locations import Capability, ChannelKind, GeoPoint, Location, LocationKind
 
 VENDORS: Mapping[str, tuple[str, ...]] = {
@@ -89,6 +90,14 @@ class Retailer:
         default="CNY",
         metadata=about(
             "Currency of every channel that names none.", kind=_CURRENCY_KIND, fits=_is_currency
+        ),
+    )
+    phone_region: str = field(
+        default="CN",
+        metadata=about(
+            "Country or region of telephone numbers that are written without its code.",
+            kind="a country or region of two capital letters, such as CN",
+            fits=is_region,
         ),
     )
 

@@ -41,6 +41,7 @@ class Scope(StrEnum):
     ORDERS_OWN = "orders:own"
     ORDERS_ALL = "orders:read"
     PERSONAL = "personal:read"
+    MEMBERS = "members:read"
     TRUSTED_TERMS = "orders:terms"
     PAY = "payments:record"
     RULES_READ = "rules:read"
@@ -53,7 +54,13 @@ class Scope(StrEnum):
 _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
-_ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
+_ASSOCIATE = _SHOPPER | {
+    Scope.SIGNALS,
+    Scope.ORDERS_ALL,
+    Scope.MEMBERS,
+    Scope.TRUSTED_TERMS,
+    Scope.PAY,
+}
 _MANAGER = _ASSOCIATE | {
     Scope.PERSONAL,
     Scope.ADJUST,

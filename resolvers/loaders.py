@@ -11,6 +11,7 @@ from aiodataloader import DataLoader
 
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
+from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.rules import RuleBook
@@ -35,6 +36,7 @@ class Loaders:
         self.writes_by_order: DataLoader[str, Sequence[Write] | None] = _by_key(
             store.outbox.writes_of
         )
+        self.members_by_id: DataLoader[str, Member | None] = _by_key(store.members.members)
         self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
         self.skus_read: set[str] = set()
         """SKUs whose stock was read: what was answered rests on them."""

@@ -4,6 +4,7 @@ What an order may become stands in ``domain/orders``; what each command decides 
 ``domain/checkout``.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -260,6 +261,32 @@ async def browse_orders(
     rows = await ctx.store.stock.order_page(narrowed, _cursor(after), first + 1, now)
     edges = [(f"{order.placed_at.isoformat()}|{order.id}", order.seen_at(now)) for order in rows]
     return page_of(edges, first, after)
+
+
+async def orders_of_member(
+    ctx: Context, member_id: str, first: int, after: str | None
+) -> Page[Order]:
+    """A page of a member's orders that this caller may see, newest first.
+
+    Who works in several shops sees those of all of them.
+
+    Raises:
+        InvalidInput: a page size or cursor that cannot be meant.
+    """
+    caller = ctx.principal
+    shops = caller.locations if caller.may(Right.ORDERS_ALL) else ()
+    if len(shops) <= 1:
+        return await browse_orders(ctx, OrderFilter(member_id=member_id), first, after)
+    pages = await asyncio.gather(
+        *(
+            browse_orders(ctx, OrderFilter(member_id=member_id, location=shop), first, after)
+            for shop in shops
+        )
+    )
+    edges = {order.id: (at, order) for page in pages for at, order in page.edges}
+    newest = sorted(edges.values(), key=lambda edge: (edge[1].placed_at, edge[1].id), reverse=True)
+    more = len(newest) > first or any(page.has_next for page in pages)
+    return Page(tuple(newest[:first]), more, after is not None)
 
 
 def _narrowed(ctx: Context, asked: OrderFilter) -> OrderFilter:

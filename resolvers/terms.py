@@ -28,6 +28,7 @@ class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
     ``preparation_minutes`` is how long a shop takes to lay goods ready for pick-up.
+    ``phone_region`` is where telephone numbers are of that name no country.
     ``live_units_max`` is how many units a shopper may have held or ordered at a time; 0 is no
     limit. The first of ``low_stock`` that fits a level says when it is low.
     """
@@ -39,6 +40,7 @@ class Terms:
     preparation_minutes: int = 60
     number_prefix: str = "UC"
     time_zone: str = "Asia/Shanghai"
+    phone_region: str = "CN"
     live_units_max: int = 0
     low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
     sync: SyncTerms = field(default_factory=SyncTerms)

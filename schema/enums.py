@@ -15,6 +15,7 @@ from resolvers.domain.locations import Capability as Capability
 from resolvers.domain.locations import ChannelKind as ChannelKind
 from resolvers.domain.locations import LocationKind as LocationKind
 from resolvers.domain.locations import Method as Method
+from resolvers.domain.members import IdentityKind as IdentityKind
 from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.reservation import Status as Status
@@ -248,4 +249,16 @@ _described(
     SLOT_FULL="Nothing is free at that time.",
     PERIOD_CLOSED="The accounting period is closed.",
     WRONG_PICKUP_CODE="The pick-up code is not the order's.",
+)
+
+_described(
+    IdentityKind,
+    "IdentityKind",
+    "What a member can be known by.",
+    PHONE="A telephone number, E.164.",
+    EMAIL="A mail address.",
+    CARD="A card of the retailer's, as it is printed.",
+    OPEN_ID="A person in one WeChat app.",
+    UNION_ID="A person in all WeChat apps of one owner.",
+    EXTERNAL="What a system calls the person.",
 )

@@ -21,7 +21,7 @@ from graphql import (
 from strawberry.schema.base import BaseSchema
 from strawberry.types.scalar import ScalarDefinition
 
-from resolvers import catalog, levels, orders, reservations
+from resolvers import catalog, levels, members, orders, reservations
 from resolvers.context import Context
 from resolvers.domain.errors import Denied, Forbidden, InvalidInput
 from resolvers.paging import PAGE_MAX
@@ -32,6 +32,7 @@ from schema.errors import Telling
 from schema.ids import BETWEEN, key_of
 from schema.info import Info
 from schema.locations import LocationType
+from schema.members import MemberType
 from schema.nodes import LOOK_UPS
 from schema.orders import OrderType
 from schema.reservations import ReservationType
@@ -130,6 +131,7 @@ KEYS: Mapping[str, Mapping[str, Find]] = {
         "id": _behind_ids("Order", _each(LOOK_UPS["Order"][1])),
         "number": _orders_by_number,
     },
+    "Member": {"id": _behind_ids("Member", _each(members.member_by_id))},
 }
 """Each entity's keys, and how things are found by them."""
 
@@ -153,7 +155,8 @@ EntityType = Annotated[
     | StockLevelType
     | StockRuleType
     | ReservationType
-    | OrderType,
+    | OrderType
+    | MemberType,
     strawberry.union("_Entity", description="Whatever a partner's graph may name by a key."),
 ]
 

@@ -64,6 +64,16 @@ def required_key(kind: str, id: str, field: Sequence[str | int]) -> str:
     return key
 
 
+def sealed_member(key: str | None) -> str | None:
+    """The global id of a member, None for nobody."""
+    return None if key is None else seal("Member", key)
+
+
+def member_key(id: str | None) -> str | None:
+    """The key of a member that a caller named, by its id or, as tokens do, by the key itself."""
+    return None if id is None else key_of("Member", id) or id
+
+
 def identity(kind: str, *paths: str) -> Any:
     """The field ``id`` of a type whose key is these attributes."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import catalog, levels, orders, reservations, ruling
+from resolvers import catalog, levels, members, orders, reservations, ruling
 from resolvers.context import Context
 from resolvers.domain.errors import InvalidInput
 from resolvers.paging import PAGE_MAX
@@ -32,6 +32,7 @@ LOOK_UPS: Mapping[str, tuple[str, Callable[[Context, str], Awaitable[object]]]] 
     "StockRule": ("Query.stockRules", ruling.rule_by_code),
     "Reservation": ("Query.reservation", reservations.reservation),
     "Order": ("Query.order", _order),
+    "Member": ("Query.me", members.member_by_id),
 }
 """How a thing of each type is found, and the root field whose scope it asks for."""
 

@@ -10,7 +10,7 @@ from resolvers.domain.orders import Address, Delivery
 from resolvers.filters import OrderFilter
 from resolvers.placing import AskedLine, AskedPayment, PlaceOrder
 from schema.enums import Method, OrderStatus
-from schema.ids import required_key
+from schema.ids import member_key, required_key
 from schema.payloads import each, key_field
 from schema.values import GeoPointInput, MoneyInput
 
@@ -61,7 +61,7 @@ class OrderFilterInput:
             self.updated_since,
             tuple(self.channel or ()),
             tuple(self.status or ()),
-            self.member_id,
+            member_key(self.member_id),
             self.location_code,
             self.placed_from,
             self.placed_to,
@@ -222,7 +222,7 @@ class PlaceOrderInput:
             self.delivery.delivery(),
             reservation_id,
             None if self.lines is None else tuple(lines),
-            self.member_id,
+            member_key(self.member_id),
             tuple(payments),
             self.associate_code,
             self.origin_location_code,

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers import freshness
+from resolvers import freshness, members
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.orders import Address, Delivery, Order, OrderLine
 from resolvers.domain.outbox import Write
 from resolvers.house import ORDERS
+from resolvers.members import Shown
 from schema.enums import Method, OrderStatus, WriteStatus
 from schema.fields import instances_of, plain
-from schema.ids import NodeType, identity, seal
+from schema.ids import NodeType, identity, seal, sealed_member
 from schema.info import Info
 from schema.values import MoneyType, ProvenanceType
+
+if TYPE_CHECKING:
+    from schema.members import MemberType
 
 
 def _line_total(line: OrderLine) -> object:
@@ -181,8 +186,9 @@ class OrderType(NodeType):
     )
     updated_at: datetime = strawberry.field(description="When it last changed.")
     placed_at: datetime = strawberry.field(description="When it was placed.")
-    member_id: strawberry.ID | None = strawberry.field(
-        description="The member who bought; null if nobody is known."
+    member_id: strawberry.ID | None = plain(
+        lambda order: sealed_member(order.member_id),
+        "Id of the member who bought; null if nobody is known.",
     )
     reservation_id: strawberry.ID | None = plain(
         _reservation_id, "The reservation that holds its units; null where its own system has them."
@@ -209,6 +215,17 @@ class OrderType(NodeType):
             return None
         caller = info.context.ctx.principal
         return _Way(order.delivery, caller.is_self(order.subject, order.member_id))
+
+    @strawberry.field(
+        graphql_type=Annotated["MemberType", strawberry.lazy("schema.members")] | None,
+        description="The member who bought; null if nobody is known, or if the caller may not see "
+        "members.",
+    )
+    @staticmethod
+    async def member(order: strawberry.Parent[Order], info: Info) -> Shown | None:
+        """The member, if there is one."""
+        ctx, member_id = info.context.ctx, order.member_id
+        return None if member_id is None else await members.member_by_id(ctx, member_id)
 
     @strawberry.field(
         graphql_type=list[BackendWriteType],

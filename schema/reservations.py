@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 
-from resolvers import catalog, orders, reservations
+from resolvers import catalog, members, orders, reservations
 from resolvers.domain.errors import NotFound
 from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Line
 from resolvers.domain.stock import Pin
+from resolvers.members import Shown
 from resolvers.reservations import Held, ReserveStock
 from schema.enums import Method, Status, UserErrorCode
 from schema.fields import instances_of, plain
-from schema.ids import NodeType, identity, key_of, required_key, seal
+from schema.ids import NodeType, identity, key_of, member_key, required_key, seal, sealed_member
 from schema.info import Info
 from schema.locations import LocationType
 from schema.payloads import (
@@ -29,6 +30,7 @@ from schema.payloads import (
 )
 
 if TYPE_CHECKING:
+    from schema.members import MemberType
     from schema.orders import OrderType
 
 _ID = ("input", "reservationId")
@@ -98,11 +100,23 @@ class ReservationType(NodeType):
         description="What is claimed, a line for each SKU."
     )
     member_id: strawberry.ID | None = plain(
-        "reservation.member_id", "The member that it is for; null for a guest's."
+        lambda held: sealed_member(held.reservation.member_id),
+        "Id of the member that it is for; null for a guest's.",
     )
     order_id: strawberry.ID | None = plain(
         _order_id, "Id of the order that it is for; null while there is none."
     )
+
+    @strawberry.field(
+        graphql_type=Annotated["MemberType", strawberry.lazy("schema.members")] | None,
+        description="The member that it is for; null for a guest's, for somebody who is not known, "
+        "or if the caller may not see members.",
+    )
+    @staticmethod
+    async def member(held: strawberry.Parent[Held], info: Info) -> Shown | None:
+        """The member, if there is one."""
+        ctx, member_id = info.context.ctx, held.reservation.member_id
+        return None if member_id is None else await members.member_by_id(ctx, member_id)
 
     @strawberry.field(
         graphql_type=Annotated["OrderType", strawberry.lazy("schema.orders")] | None,
@@ -166,7 +180,7 @@ class ReserveStockInput:
             _lines(self.lines),
             self.location_code,
             self.method,
-            self.member_id,
+            member_key(self.member_id),
             self.ttl_seconds,
         )
 

@@ -18,6 +18,7 @@ from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
 from schema.locations import LocationsQuery
 from schema.logins import LoginsMutation
+from schema.members import MembersQuery
 from schema.nodes import NodesQuery
 from schema.oversells import OversellsQuery
 from schema.payloads import InsufficientStockErrorType, RequestErrorType
@@ -60,6 +61,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             RulesQuery,
             ReservationsQuery,
             OrdersQuery,
+            MembersQuery,
             HouseQuery,
             AuditQuery,
             FederationQuery,

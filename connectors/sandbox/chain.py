@@ -6,7 +6,7 @@ begin with digits that no network in China hands out, mail addresses end in ``ex
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -27,6 +27,9 @@ SEEDED_AT = utc(2026, 3, 1)
 
 CURRENCY = "CNY"
 MEMBERS = 200
+TWINS = 6
+"""So many of the members are written down a second time, by somebody who did not look."""
+
 ASSOCIATES_PER_SHOP = 3
 
 CHANNELS: tuple[Channel, ...] = (
@@ -167,12 +170,16 @@ class SandboxAssociate:
 
 @dataclass(frozen=True, slots=True)
 class SandboxMember:
-    """A customer as the CRM knows them. ``id`` is the CRM's own."""
+    """A customer as the CRM knows them. ``id`` is the CRM's own, ``phone`` as somebody wrote it."""
 
     id: str
     name: str
     phone: str
-    email: str
+    email: str | None
+    card: str | None
+    union_id: str | None
+    points: int
+    allows_sms: bool
     tier: str
     tags: tuple[str, ...]
     home_location: str
@@ -230,7 +237,7 @@ def associates() -> tuple[SandboxAssociate, ...]:
 
 @cache
 def members() -> tuple[SandboxMember, ...]:
-    """The two hundred members that the CRM starts with, by id."""
+    """The members that the CRM starts with, by id: two hundred people, six of them twice."""
     rng = random.Random("members")
     made: list[SandboxMember] = []
     for at, name in enumerate(_names("member names", MEMBERS), start=1):
@@ -243,6 +250,10 @@ def members() -> tuple[SandboxMember, ...]:
                 name,
                 f"+86120{at:08}",
                 f"member{at:03}@example.com",
+                f"88{at:06}",
+                f"union-{at:06}" if at % 3 == 0 else None,
+                at * 37 % 5000,
+                at % 4 != 0,
                 tier,
                 tags,
                 SHOPS[(at - 1) % len(SHOPS)],
@@ -250,12 +261,35 @@ def members() -> tuple[SandboxMember, ...]:
                 SEEDED_AT - timedelta(minutes=at),
             )
         )
-    return tuple(made)
+    return (*made, *(_twin(made[at * 30], at) for at in range(1, TWINS + 1)))
+
+
+def _twin(member: SandboxMember, at: int) -> SandboxMember:
+    """The same person once more: the same phone, written otherwise, and nothing else known."""
+    number = member.phone.removeprefix("+86")
+    written = (f"0086-{number}", f"{number[:3]} {number[3:7]} {number[7:]}", f"(+86){number}")
+    return replace(
+        member,
+        id=f"C{100000 + MEMBERS + at}",
+        phone=written[at % len(written)],
+        email=None,
+        card=None,
+        union_id=None,
+        points=0,
+        tier=TIERS[0],
+        tags=(),
+        updated_at=SEEDED_AT - timedelta(minutes=MEMBERS + at),
+    )
+
+
+def buyer_of(serial: int) -> SandboxMember:
+    """A marketplace's buyer number so and so, who has linked the account there to the chain's."""
+    return members()[serial % MEMBERS]
 
 
 def address_of(serial: int) -> Address:
     """Where a marketplace's buyer number so and so lives."""
-    member = members()[serial % MEMBERS]
+    member = buyer_of(serial)
     home = next(at for at in LOCATIONS if at.code == member.home_location)
     assert home.address is not None, "every shop has an address"
     city = home.address.split("市")[0]

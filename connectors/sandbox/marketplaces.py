@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.sandbox import placed
-from connectors.sandbox.chain import address_of
+from connectors.sandbox.chain import address_of, buyer_of
 from connectors.sandbox.goods import catalogue
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.placed import Placed, Terms
@@ -100,7 +100,8 @@ class SandboxMarketplace:
                 if row is None:
                     raise NotFound(f"{self.code} has no listing {listing}")
                 goods.append((row[0], row[1], units, row[2]))
-            placed.save(db, Placed(number, serial, OrderStatus.CONFIRMED, now, now, tuple(goods)))
+            order = Placed(number, serial, OrderStatus.CONFIRMED, now, now, tuple(goods))
+            placed.save(db, replace(order, customer=buyer_of(serial).id))
             return number
 
         return await self._system.change(bought)

@@ -13,6 +13,7 @@ from connectors.sandbox.chain import CURRENCY
 from connectors.sandbox.systems import following
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.errors import NotFound
+from resolvers.domain.members import member_id
 from resolvers.domain.orders import (
     Delivery,
     Order,
@@ -23,11 +24,14 @@ from resolvers.domain.orders import (
 )
 from resolvers.domain.values import Money
 
+CRM = "crm"
+"""The system that knows who buys in the chain."""
+
 LAYOUT = """
 CREATE TABLE placed (
   number TEXT PRIMARY KEY, changed INTEGER NOT NULL UNIQUE, serial INTEGER NOT NULL,
   status TEXT NOT NULL, placed_at TEXT NOT NULL, updated_at TEXT NOT NULL,
-  lines TEXT NOT NULL, location TEXT, associate TEXT
+  lines TEXT NOT NULL, location TEXT, associate TEXT, customer TEXT
 ) WITHOUT ROWID
 """
 
@@ -45,6 +49,8 @@ class Placed:
     """SKU, title, units, unit price in minor units."""
     location: str | None = None
     associate: str | None = None
+    customer: str | None = None
+    """Who bought, by the CRM's id: a card at the till, an account that was linked to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Terms:
 def save(db: sqlite3.Connection, placed: Placed) -> None:
     """Writes an order down, new or changed."""
     db.execute(
-        "REPLACE INTO placed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "REPLACE INTO placed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             placed.number,
             following(db),
@@ -71,11 +77,14 @@ def save(db: sqlite3.Connection, placed: Placed) -> None:
             json.dumps(placed.lines, ensure_ascii=False),
             placed.location,
             placed.associate,
+            placed.customer,
         ),
     )
 
 
-_COLUMNS = "number, serial, status, placed_at, updated_at, lines, location, associate, changed"
+_COLUMNS = (
+    "number, serial, status, placed_at, updated_at, lines, location, associate, customer, changed"
+)
 
 
 def find(db: sqlite3.Connection, number: str) -> Placed:
@@ -109,7 +118,7 @@ def changes(
 
 
 def _placed(row: Sequence[object]) -> Placed:
-    number, serial, status, placed_at, updated_at, lines, location, associate, _ = row
+    number, serial, status, placed_at, updated_at, lines, location, associate, customer, _ = row
     assert isinstance(serial, int)
     return Placed(
         str(number),
@@ -120,6 +129,7 @@ def _placed(row: Sequence[object]) -> Placed:
         tuple((sku, title, units, minor) for sku, title, units, minor in json.loads(str(lines))),
         None if location is None else str(location),
         None if associate is None else str(associate),
+        None if customer is None else str(customer),
     )
 
 
@@ -149,6 +159,7 @@ def _order(terms: Terms, placed: Placed) -> Order:
         delivery=terms.delivery(placed),
         payments=(Payment(terms.payment, Money(total, CURRENCY), placed.placed_at, placed.number),),
         history=tuple(history),
+        member_id=None if placed.customer is None else member_id(CRM, placed.customer),
         associate_code=placed.associate,
         origin_location=placed.location,
         system=terms.system,

@@ -58,9 +58,15 @@ def backends(data: Path) -> tuple[Backend, ...]:
         Backend(
             "crm",
             VENDOR,
-            Capabilities(roles=(), idempotency=Idempotency.NONE, delta="change sequence"),
+            Capabilities(
+                roles=(Role.MEMBER_SOURCE,),
+                idempotency=Idempotency.NONE,
+                delta="change sequence",
+                deletions=True,
+            ),
             health=crm,
             poll_seconds=POLL_SECONDS,
+            members=crm,
             close=crm.close,
         ),
         Backend(

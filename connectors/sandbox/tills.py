@@ -56,9 +56,15 @@ class SandboxTills:
         return self._system.pages(cursor, placed.changes(_TERMS), horizon)
 
     async def sell(
-        self, location: str, sku: str, quantity: int, associate: str | None = None
+        self,
+        location: str,
+        sku: str,
+        quantity: int,
+        associate: str | None = None,
+        customer: str | None = None,
     ) -> str:
-        """A buyer takes goods at a till and leaves; the ticket's number.
+        """A buyer takes goods at a till and leaves; the ticket's number. ``customer`` is the CRM's
+        id of who has shown a card.
 
         The knobs of the tills are not in the way, nor are those of the ERP: the shop goes on
         selling.
@@ -80,7 +86,17 @@ class SandboxTills:
             lines = ((sku, title, quantity, price.minor),)
             placed.save(
                 db,
-                Placed(number, serial, OrderStatus.FULFILLED, now, now, lines, location, associate),
+                Placed(
+                    number,
+                    serial,
+                    OrderStatus.FULFILLED,
+                    now,
+                    now,
+                    lines,
+                    location,
+                    associate,
+                    customer,
+                ),
             )
             db.execute("INSERT INTO unbooked VALUES (?)", (number,))
             return number

@@ -14,6 +14,7 @@ FORBIDDEN = {
     "GraphQL and HTTP stay at the edge": ("resolvers/engine.py", "starlette"),
     "The domain is pure": ("resolvers/domain/stock.py", "asyncio"),
     "Drivers stay in connectors": ("gateway/tokens.py", "sqlite3"),
+    "Phones are read in one module": ("connectors/sandbox/crm.py", "phonenumbers"),
     "Only bootstrap names adapters": ("gateway/doctor.py", "connectors.sandbox.retailer"),
     "Connectors do not know each other": (
         "connectors/sandbox/knobs.py",

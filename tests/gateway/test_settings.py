@@ -168,6 +168,11 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
             'Asia/Shanghai, found "../x"',
         ),
         (
+            '[retailer]\nphone_region = "86"\n',
+            "shop.toml:2: retailer.phone_region: expected a country or region of two capital "
+            'letters, such as CN, found "86"',
+        ),
+        (
             '[retailer]\ncurrency = "yuan"\n',
             "shop.toml:2: retailer.currency: expected a currency code of three capital letters, "
             'found "yuan"',

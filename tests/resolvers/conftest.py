@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sandbox.crm import SandboxCrm
 from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.marketplaces import SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
@@ -34,6 +35,7 @@ class House:
         self.runtime = runtime
         self.clock = clock
         self.erp = SandboxErp(data, clock)
+        self.crm = SandboxCrm(data, clock)
         self.tills = SandboxTills(data, clock)
         self.marketplace = SandboxMarketplace(data, "a", clock)
         self.memories = {code: Memory() for code in runtime.backends}
@@ -105,6 +107,7 @@ async def opened(data: Path) -> AsyncIterator[House]:
     house = House(runtime, data, clock)
     yield house
     house.erp.close()
+    house.crm.close()
     house.tills.close()
     house.marketplace.close()
     await runtime.close()

@@ -319,6 +319,7 @@ def test_the_text_for_composers_says_what_is_an_entity_and_what_is_shared() -> N
 
     assert marked == [
         ("Location", '@key(fields: "id") @key(fields: "code")'),
+        ("Member", '@key(fields: "id")'),
         ("Money", "@shareable"),
         ("Order", '@key(fields: "id") @key(fields: "number")'),
         ("PageInfo", "@shareable"),

@@ -309,6 +309,7 @@ async def test_an_order_is_seen_by_its_buyer_and_by_staff_only(
         ({"updatedSince": "2026-03-02T20:00:00+08:00"}, True),
         ({"updatedSince": "2026-03-02T12:00:01Z"}, False),
         ({"memberId": "M-1"}, True),
+        ({"memberId": seal("Member", "M-1")}, True),
     ],
 )
 async def test_orders_are_found_by_what_they_are(

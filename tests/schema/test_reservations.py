@@ -50,7 +50,7 @@ async def test_a_hold_says_what_backs_it_and_until_when(shop: Shop) -> None:
         "channel": CHANNEL,
         "createdAt": "2026-03-02T12:00:00Z",
         "expiresAt": "2026-03-02T12:10:00Z",
-        "memberId": "M-1",
+        "memberId": seal("Member", "M-1"),
         "orderId": None,
         "order": None,
         "lines": [
@@ -300,7 +300,7 @@ async def test_staff_holds_for_a_member_and_a_member_for_itself_only(shop: Shop)
     stolen = await ask(shop, HOLD, SHOPPER, input=asked)
 
     seen = await ask(shop, RESERVATION, OTHER_SHOPPER, id=for_member["reservation"]["id"])
-    assert seen.data["reservation"]["memberId"] == "M-2"
+    assert seen.data["reservation"]["memberId"] == seal("Member", "M-2")
     assert stolen.code == "FORBIDDEN"
 
 
