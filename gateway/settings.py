@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.settings_catalog import Catalog, check_catalog
 from gateway.settings_file import (
     SECRET_NAME,
     Problem,
@@ -50,6 +51,7 @@ from resolvers.terms import SyncTerms, Terms
 __all__ = [
     "Auth",
     "BackendSettings",
+    "Catalog",
     "ChannelSettings",
     "Limits",
     "LocationOverlay",
@@ -89,6 +91,7 @@ class Settings:
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
     signals: Signals = field(default_factory=Signals)
+    catalog: Catalog = field(default_factory=Catalog)
     channels: tuple[ChannelSettings, ...] = ()
     locations: tuple[LocationOverlay, ...] = ()
     backends: tuple[BackendSettings, ...] = ()
@@ -111,6 +114,7 @@ class Settings:
                 Threshold(self.signals.low_units),
             ),
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
+            catalog=self.catalog.terms(),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -167,6 +171,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
         signals=reader.single("signals", Signals),
+        catalog=reader.single("catalog", Catalog),
         channels=reader.many("channels", ChannelSettings),
         locations=reader.many("locations", LocationOverlay),
         backends=reader.many("backends", BackendSettings),
@@ -178,6 +183,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for name in LISTS:
         _check_codes(reader, source, name)
     _check_rules(reader, source, settings)
+    check_catalog(reader, settings.catalog, [at.code for at in settings.backends])
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     folder = Path() if path is None else path.parent

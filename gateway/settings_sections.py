@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.settings_catalog import Catalog
 from gateway.settings_file import about
 from gateway.settings_process import (
     FROM_FILE,
@@ -299,6 +300,7 @@ SECTIONS: Mapping[str, type] = {
     "orders": Orders,
     "sync": Sync,
     "signals": Signals,
+    "catalog": Catalog,
 }
 """Sections that stand once, by name."""
 

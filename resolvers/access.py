@@ -44,15 +44,23 @@ class Scope(StrEnum):
     HOUSE = "house:read"
     OPERATE = "house:operate"
     AUDIT = "audit:read"
+    LISTINGS_READ = "listings:read"
+    LISTINGS = "listings:map"
 
 
 _SHOPPER = frozenset(
     {Scope.BROWSE, Scope.STOCK_LEVELS, Scope.RESERVE, Scope.ORDER, Scope.ORDERS_OWN}
 )
 _ASSOCIATE = _SHOPPER | {Scope.SIGNALS, Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_MANAGER = _ASSOCIATE | {Scope.ADJUST, Scope.HISTORY, Scope.COSTS, Scope.RULES_READ}
+_MANAGER = _ASSOCIATE | {
+    Scope.ADJUST,
+    Scope.HISTORY,
+    Scope.COSTS,
+    Scope.RULES_READ,
+    Scope.LISTINGS_READ,
+}
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.TRUSTED_TERMS, Scope.PAY}
-_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT, Scope.LISTINGS}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),

@@ -15,6 +15,7 @@ from resolvers.domain.locations import Capability as Capability
 from resolvers.domain.locations import ChannelKind as ChannelKind
 from resolvers.domain.locations import LocationKind as LocationKind
 from resolvers.domain.locations import Method as Method
+from resolvers.domain.matching import Reason as Reason
 from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.reservation import Status as Status
@@ -248,4 +249,14 @@ _described(
     SLOT_FULL="Nothing is free at that time.",
     PERIOD_CLOSED="The accounting period is closed.",
     WRONG_PICKUP_CODE="The pick-up code is not the order's.",
+)
+
+_described(
+    Reason,
+    "SuggestionReason",
+    "Why a listing may stand for a SKU.",
+    ALIAS="The configuration calls the SKU by the listing's seller code.",
+    BARCODE="Both have the same barcode.",
+    SELLER_CODE="The seller code is the SKU, but for case, width and punctuation.",
+    TITLE="Their titles are alike.",
 )

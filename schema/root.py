@@ -15,6 +15,7 @@ from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
+from schema.listings import ListingsMutation, ListingsQuery
 from schema.locations import LocationsQuery
 from schema.nodes import NodesQuery
 from schema.oversells import OversellsQuery
@@ -54,6 +55,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             AvailabilityQuery,
             StockQuery,
             OversellsQuery,
+            ListingsQuery,
             LedgerQuery,
             RulesQuery,
             ReservationsQuery,
@@ -69,6 +71,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ReservationsMutation,
             StockMutation,
             RulesMutation,
+            ListingsMutation,
             OrdersMutation,
         ),
         subscription=_root(

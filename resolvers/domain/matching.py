@@ -64,7 +64,7 @@ def suggestions(
     bearers: Mapping[str, Sequence[str]],
     alias: str | None,
 ) -> tuple[Suggestion, ...]:
-    """The best suggestions among some variants, each SKU once, the best first. ``bearers`` are the
+    """The best suggestions among some variants, no SKU twice, the best first. ``bearers`` are the
     SKUs that have each of the listing's barcodes; what several have says less.
     """
     scores = {
@@ -74,7 +74,7 @@ def suggestions(
     }
     found = [_best(listing, variant, scores.get(variant.sku), alias) for variant in candidates]
     best = sorted((it for it in found if it is not None), key=lambda it: (-it.score, it.sku))
-    return tuple({it.sku: it for it in reversed(best)}.values())[::-1][:SUGGESTIONS_MAX]
+    return tuple(best[:SUGGESTIONS_MAX])
 
 
 def _best(

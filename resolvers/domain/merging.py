@@ -43,6 +43,11 @@ class Sources:
     listings: tuple[str, ...] = ()
     preferred: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is nothing to merge: one system says all."""
+        return len(self.masters) <= 1 and not self.listings
+
     def order(self, attribute: Attribute) -> tuple[str, ...]:
         """Whom to believe about an attribute, the first first. Master data goes before listings,
         but a channel's price is what its buyers see.
