@@ -1,4 +1,4 @@
-"""The operations that GraphiQL opens with: browse, reserve, order, explain, subscribe.
+"""The operations that GraphiQL opens with: browse, reserve, order, explain, compare, subscribe.
 
 Plain documents against the published schema. How a tab is shown stands in ``gateway.graphiql``.
 """
@@ -151,6 +151,45 @@ subscription Watch($id: ID!) {
 }
 """
 
+LISTINGS = """\
+# Needs the scope listings:read: take the manager's or the operator's token.
+query Listings($first: Int!) {
+  unmatchedListings(first: $first) {
+    nodes {
+      backend
+      externalId
+      title
+      sellerCode
+      duplicateOf
+      suggestions {
+        sku
+        reason
+        score
+      }
+    }
+  }
+  priceDifferences(first: $first) {
+    nodes {
+      variant {
+        sku
+      }
+      difference {
+        amount
+        currencyCode
+      }
+      channels {
+        channel
+        price {
+          amount
+        }
+        source
+        shown
+      }
+    }
+  }
+}
+"""
+
 SHIP_TO = {
     "recipient": "Lin Wei",
     "phone": "+86 138 0000 0000",
@@ -163,7 +202,7 @@ SHIP_TO = {
 
 
 def examples(sku: str, channel: str = "mini-program") -> list[Example]:
-    """The five tabs, about one unit of ``sku`` in ``channel``."""
+    """The six tabs, about one unit of ``sku`` in ``channel``."""
     line = {"sku": sku, "quantity": 1}
     reservation = {"idempotencyKey": "example-reserve-1", "channel": channel, "lines": [line]}
     order = {
@@ -177,6 +216,7 @@ def examples(sku: str, channel: str = "mini-program") -> list[Example]:
         example("Hold one unit for a buyer", RESERVE, input=reservation),
         example("Place an order, shipped", ORDER, input=order),
         example("Why can this many be promised?", EXPLAIN, skus=[sku], channel=channel),
+        example("Listings without a SKU, prices that differ", LISTINGS, first=5),
         example("Watch a reservation: paste its id below", SUBSCRIBE, id=""),
     ]
 
