@@ -49,7 +49,8 @@ class AuditRecordType:
     target: str | None = plain(
         _target,
         "What it made or was about: the id of a reservation or an order, else a SKU, the code of a "
-        "rule, or a marketplace, its listing and when it was mapped. Null if it named nothing and made nothing.",
+        "rule, or a marketplace, its listing and when it was mapped. Null if it named nothing and "
+        "made nothing.",
     )
     codes: list[str] = strawberry.field(
         description="Why it was refused or failed, each code once; `UNANSWERED` if it was cut off "
