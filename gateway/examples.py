@@ -1,4 +1,4 @@
-"""The operations that GraphiQL opens with: browse, reserve, order, subscribe, explain, find.
+"""The operations that GraphiQL opens with: from browsing to prices that differ.
 
 Plain documents against the published schema. How a tab is shown stands in ``gateway.graphiql``.
 """
@@ -197,6 +197,45 @@ query WhoBought($phone: String!) {
 }
 """
 
+LISTINGS = """\
+# Needs the scope listings:read: take the manager's or the operator's token.
+query Listings($first: Int!) {
+  unmatchedListings(first: $first) {
+    nodes {
+      backend
+      externalId
+      title
+      sellerCode
+      duplicateOf
+      suggestions {
+        sku
+        reason
+        score
+      }
+    }
+  }
+  priceDifferences(first: $first) {
+    nodes {
+      variant {
+        sku
+      }
+      difference {
+        amount
+        currencyCode
+      }
+      channels {
+        channel
+        price {
+          amount
+        }
+        source
+        shown
+      }
+    }
+  }
+}
+"""
+
 PHONE = "120 0000 0001"
 """The first member of the sandbox, as somebody may write it."""
 
@@ -212,7 +251,7 @@ SHIP_TO = {
 
 
 def examples(sku: str, channel: str, location: str) -> list[Example]:
-    """The seven tabs, about one unit of ``sku`` in ``channel``, and what lies at ``location``."""
+    """The eight tabs, about one unit of ``sku`` in ``channel``, and what lies at ``location``."""
     line = {"sku": sku, "quantity": 1}
     reservation = {"idempotencyKey": "example-reserve-1", "channel": channel, "lines": [line]}
     order = {
@@ -229,6 +268,7 @@ def examples(sku: str, channel: str, location: str) -> list[Example]:
         example("Follow a reservation: paste its id below", FOLLOW, id=""),
         example("Why can this many be promised?", EXPLAIN, skus=[sku], channel=channel),
         example("Whose phone is this, and what did they buy?", WHO_BOUGHT, phone=PHONE),
+        example("Listings without a SKU, prices that differ", LISTINGS, first=5),
     ]
 
 

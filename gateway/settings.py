@@ -16,6 +16,7 @@ from gateway.settings_callers import (
     check_issuers,
     check_wechat_apps,
 )
+from gateway.settings_catalog import Catalog, check_catalog
 from gateway.settings_documents import Documents, checked_documents
 from gateway.settings_file import (
     SECRET_NAME,
@@ -27,7 +28,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
-from gateway.settings_process import Auth, Limits, Secret, Server, Sockets, Storage
+from gateway.settings_process import Auth, Limits, Secret, Server, Sockets, Storage, check_store
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -60,6 +61,7 @@ from resolvers.terms import SyncTerms, Terms
 __all__ = [
     "Auth",
     "BackendSettings",
+    "Catalog",
     "ChannelSettings",
     "Documents",
     "IssuerSettings",
@@ -106,6 +108,7 @@ class Settings:
     sync: Sync = field(default_factory=Sync)
     signals: Signals = field(default_factory=Signals)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    catalog: Catalog = field(default_factory=Catalog)
     channels: tuple[ChannelSettings, ...] = ()
     locations: tuple[LocationOverlay, ...] = ()
     backends: tuple[BackendSettings, ...] = ()
@@ -131,6 +134,7 @@ class Settings:
                 Threshold(self.signals.low_units),
             ),
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
+            catalog=self.catalog.terms(),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -190,6 +194,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         sync=reader.single("sync", Sync),
         signals=reader.single("signals", Signals),
         telemetry=reader.single("telemetry", TelemetrySettings),
+        catalog=reader.single("catalog", Catalog),
         channels=reader.many("channels", ChannelSettings),
         locations=reader.many("locations", LocationOverlay),
         backends=reader.many("backends", BackendSettings),
@@ -203,12 +208,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for name in LISTS:
         _check_codes(reader, source, name)
     _check_rules(reader, source, settings)
+    check_catalog(reader, settings.catalog, [at.code for at in settings.backends])
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     _check_callers(reader, source, settings)
     folder = Path() if path is None else path.parent
     documents = checked_documents(reader, settings.documents, folder)
-    _check_store(reader, settings.store)
+    check_store(reader, settings.store)
     store = _with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
     for backend in settings.backends:
@@ -239,7 +245,7 @@ def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
     source = read_source(path)
     reader = Reader(source, environ, _password_variables(source))
     storage = reader.single("store", Storage)
-    _check_store(reader, storage)
+    check_store(reader, storage)
     storage = _with_password(reader, storage, ("store",), path.parent, environ)
     if reader.problems:
         raise SettingsError(reader.problems)
@@ -338,21 +344,6 @@ def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | 
             dotted_option = f"{key}.options.{option}"
             where = (*place, "options", option)
             reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
-
-
-def _check_store(reader: Reader, store: Storage) -> None:
-    """Refuses a MongoDB without an address, a user without a password, and either without it."""
-    given = [name for name in ("url", "user") if getattr(store, name) is not None]
-    if store.engine == "mongo" and "url" not in given and reader.sound("store.url"):
-        reader.refuse(
-            "store.url", ("store",), "the address of MongoDB, which mongo needs", "nothing"
-        )
-    if store.engine != "mongo" and given and reader.sound("store.engine"):
-        reader.refuse(f"store.{given[0]}", ("store", given[0]), 'only with engine = "mongo"', "one")
-    secret = store.password_env is not None or store.password_file is not None
-    if secret != (store.user is not None) and reader.sound("store.user", "store.password_env"):
-        expected = "user and password_env (or password_file) together"
-        reader.refuse("store.user", ("store",), expected, "one of them")
 
 
 Unlocked = TypeVar("Unlocked", BackendSettings, Storage, WechatAppSettings)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from gateway.origins import ORIGIN_KIND, SCRIPTS_KIND, is_origin, is_script_origin
-from gateway.settings_file import about
+from gateway.settings_file import Reader, about
 
 _DAY = 86_400
 _MONGO_KIND = "a mongodb or mongodb+srv address without a user or password in it"
@@ -324,3 +324,18 @@ class Limits:
         default=False,
         metadata=about("Whether errors say what may have been meant. For development only."),
     )
+
+
+def check_store(reader: Reader, store: Storage) -> None:
+    """Refuses a MongoDB without an address, a user without a password, and either without it."""
+    given = [name for name in ("url", "user") if getattr(store, name) is not None]
+    if store.engine == "mongo" and "url" not in given and reader.sound("store.url"):
+        reader.refuse(
+            "store.url", ("store",), "the address of MongoDB, which mongo needs", "nothing"
+        )
+    if store.engine != "mongo" and given and reader.sound("store.engine"):
+        reader.refuse(f"store.{given[0]}", ("store", given[0]), 'only with engine = "mongo"', "one")
+    secret = store.password_env is not None or store.password_file is not None
+    if secret != (store.user is not None) and reader.sound("store.user", "store.password_env"):
+        expected = "user and password_env (or password_file) together"
+        reader.refuse("store.user", ("store",), expected, "one of them")

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.settings_cache import Cache
 from gateway.settings_callers import IssuerSettings, WechatAppSettings
+from gateway.settings_catalog import Catalog
 from gateway.settings_documents import Documents
 from gateway.settings_file import about
 from gateway.settings_process import (
@@ -317,6 +318,7 @@ SECTIONS: Mapping[str, type] = {
     "sync": Sync,
     "signals": Signals,
     "telemetry": TelemetrySettings,
+    "catalog": Catalog,
 }
 """Sections that stand once, by name."""
 

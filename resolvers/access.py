@@ -49,6 +49,8 @@ class Scope(StrEnum):
     HOUSE = "house:read"
     OPERATE = "house:operate"
     AUDIT = "audit:read"
+    LISTINGS_READ = "listings:read"
+    LISTINGS = "listings:map"
 
 
 _SHOPPER = frozenset(
@@ -67,9 +69,10 @@ _MANAGER = _ASSOCIATE | {
     Scope.HISTORY,
     Scope.COSTS,
     Scope.RULES_READ,
+    Scope.LISTINGS_READ,
 }
 _PARTNER = _SHOPPER | {Scope.ORDERS_ALL, Scope.PERSONAL, Scope.TRUSTED_TERMS, Scope.PAY}
-_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT}
+_OPERATOR = _MANAGER | {Scope.HOUSE, Scope.OPERATE, Scope.RULES, Scope.AUDIT, Scope.LISTINGS}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.GUEST: frozenset({Scope.BROWSE, Scope.STOCK_LEVELS}),

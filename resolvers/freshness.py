@@ -22,19 +22,17 @@ def stale(ctx: Context, fact: Provenance) -> bool:
     return eldest_stale(ctx, [fact]) is not None
 
 
-async def confirmed(ctx: Context, facts: Iterable[Provenance], entity: str) -> list[Provenance]:
-    """The facts, each heard when its system last spoke of that entity at all.
+async def confirmed(ctx: Context, facts: Iterable[Provenance], *entities: str) -> list[Provenance]:
+    """The facts, each heard when its system last spoke of one of those entities at all.
 
     A system that is asked for what has changed confirms all the rest by its silence.
     """
     feeds = await ctx.loaders.feeds()
     heard = []
     for fact in facts:
-        feed = feeds.get((fact.system, entity, ""))
-        at = feed.observed_at if feed is not None else None
-        heard.append(
-            replace(fact, observed_at=at) if at is not None and at > fact.observed_at else fact
-        )
+        known = [feeds.get((fact.system, entity, "")) for entity in entities]
+        spoke = [it.observed_at for it in known if it is not None and it.observed_at is not None]
+        heard.append(replace(fact, observed_at=max(fact.observed_at, *spoke)) if spoke else fact)
     return heard
 
 

@@ -10,14 +10,20 @@ from resolvers.context import Context
 from resolvers.domain.catalog import Product
 from resolvers.domain.listings import Listing
 from resolvers.domain.members import Member, member_id
+from resolvers.merging import merge, merge_skus, offers_of, sources_of
 
 AT_ONCE = 500
 """Most things that are let go of in one write."""
 
 
-async def take_products(ctx: Context, products: Sequence[Product]) -> int:
-    """Keeps products as their source says them; how many were new."""
-    return await ctx.store.catalog.save_products(products, ctx.now)
+async def take_products(ctx: Context, backend: Backend, products: Sequence[Product]) -> int:
+    """Keeps products as their source says them, and shows them merged with what others say; how
+    many look different now.
+    """
+    await ctx.store.listings.save_masters(backend.code, products)
+    if sources_of(ctx).alone:
+        return await ctx.store.catalog.save_products(products, ctx.now)
+    return await merge(ctx, [product.handle for product in products])
 
 
 async def take_members(ctx: Context, members: Sequence[Member]) -> int:
@@ -34,8 +40,18 @@ async def members_gone(ctx: Context, backend: Backend, external_ids: Sequence[st
 
 
 async def take_listings(ctx: Context, listings: Sequence[Listing]) -> int:
-    """Keeps listings as their source says them; how many were new."""
-    return await ctx.store.listings.save_listings(listings)
+    """Keeps listings as their source says them, and merges the products that they stand for, or
+    stood for before; how many listings were new.
+
+    All are merged, not the new ones alone: a page that was kept and not merged, as the process was
+    killed, comes again.
+    """
+    keys = [(it.backend, it.id) for it in listings]
+    before = await ctx.store.listings.listings(keys)
+    changed = await ctx.store.listings.save_listings(listings)
+    offers = await offers_of(ctx, [*before.values(), *listings])
+    await merge_skus(ctx, [offer.sku for offer in offers])
+    return changed
 
 
 async def listings_gone(ctx: Context, backend: Backend, ids: Sequence[str]) -> int:

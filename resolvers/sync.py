@@ -159,7 +159,7 @@ async def _catalog(this: Reading) -> None:
     source = this.backend.catalog
 
     async def take(found: Changes[Product]) -> int:
-        return await take_products(this.ctx, found.items)
+        return await take_products(this.ctx, this.backend, found.items)
 
     async with this.noting(CATALOG) as feed:
         start = _start(this, feed)

@@ -1,5 +1,6 @@
 """The retailer's terms: times to live, deadlines, staleness. Configuration, frozen at start."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from resolvers.domain.locations import Channel
@@ -24,6 +25,16 @@ class SyncTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogTerms:
+    """Whom to believe about an attribute of the catalogue before others (codes of backends, by
+    attribute), and other codes that sellers use for SKUs (``aliases``).
+    """
+
+    preferred: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
@@ -44,6 +55,7 @@ class Terms:
     live_units_max: int = 0
     low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
     sync: SyncTerms = field(default_factory=SyncTerms)
+    catalog: CatalogTerms = field(default_factory=CatalogTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""

@@ -48,8 +48,9 @@ class AuditRecordType:
     result: Deed = strawberry.field(description="What came of it.")
     target: str | None = plain(
         _target,
-        "What it made or was about: the id of a reservation or an order, else a SKU or the code "
-        "of a rule. Null if it named nothing and made nothing.",
+        "What it made or was about: the id of a reservation or an order, else a SKU, the code of a "
+        "rule, or a marketplace, its listing and when it was mapped. Null if it named nothing and "
+        "made nothing.",
     )
     codes: list[str] = strawberry.field(
         description="Why it was refused or failed, each code once; `UNANSWERED` if it was cut off "

@@ -4,7 +4,7 @@ What is asked about them stands in ``catalog_queries``.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
@@ -13,7 +13,7 @@ from resolvers import catalog, freshness, levels
 from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
 from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
-from resolvers.house import CATALOG
+from resolvers.house import CATALOG, LISTINGS
 from resolvers.levels import Level
 from resolvers.paging import Page, slice_of
 from resolvers.stock import Promise
@@ -30,7 +30,7 @@ PRODUCTS, VARIANTS, LEVELS = "products", "variants", "stockLevelsOfVariant"
 
 async def provenance_of(info: Info, facts: Sequence[Provenance]) -> list[Provenance]:
     """The facts of the catalogue, each as fresh as its system's last word on the catalogue."""
-    return await freshness.confirmed(info.context.ctx, facts, CATALOG)
+    return await freshness.confirmed(info.context.ctx, facts, CATALOG, LISTINGS)
 
 
 @strawberry.type(name="Media", description="A picture or film of a product.")
@@ -47,6 +47,29 @@ class SelectedOptionType:
 
     name: str = plain(lambda option: option[0], "What is chosen, like `size`.")
     value: str = plain(lambda option: option[1], "What was chosen, like `30ml`.")
+
+
+@strawberry.type(name="AttributeSource", description="Which backends an attribute was taken from.")
+class AttributeSourceType:
+    """One pair of the domain's ``said_by``."""
+
+    attribute: str = plain(
+        lambda said: said[0],
+        "`title`, `brand`, `description`, `media`, `categories`, `barcodes`, `options`, `cost`, or "
+        "`prices.` and the code of a channel.",
+    )
+    systems: list[str] = plain(
+        lambda said: said[1], "Codes of the backends that said it, whoever is believed first first."
+    )
+
+
+def attribute_sources() -> Any:
+    """The field ``saidBy`` of whatever is merged."""
+    return plain(
+        lambda made: list(made.said_by.items()),
+        "Which backends each attribute was taken from, if several say something of it; empty if "
+        "one system says all.",
+    )
 
 
 @strawberry.type(name="BundleComponent", description="A part of a bundle.")
@@ -85,6 +108,8 @@ class VariantType(NodeType):
         description="What one unit costs the retailer, by the ERP. Null where the ERP does not "
         "say, and to whoever may not see costs."
     )
+
+    said_by: list[AttributeSourceType] = attribute_sources()
 
     @strawberry.field(description="Its title, in one language.")
     @staticmethod
@@ -176,6 +201,8 @@ class ProductType(NodeType):
         description="Paths like `beauty/skincare`, the widest first."
     )
     media: list[MediaType] = strawberry.field(description="Pictures and films, the main one first.")
+
+    said_by: list[AttributeSourceType] = attribute_sources()
 
     @strawberry.field(description="Its title, in one language.")
     @staticmethod

@@ -10,7 +10,7 @@ from strawberry import UNSET
 from resolvers import catalog, freshness
 from resolvers.domain.catalog import Product, Variant
 from resolvers.filters import ProductFilter
-from resolvers.house import CATALOG
+from resolvers.house import CATALOG, LISTINGS
 from schema.availability import Skus
 from schema.catalog import PRODUCTS, ProductType, VariantType
 from schema.enums import ProductSort
@@ -83,7 +83,9 @@ async def noted(info: Info, found: Sequence[Product | Variant | None]) -> None:
     """Warns if a system that some of it came from was not heard for too long."""
     facts = {fact.system: fact for one in found if one is not None for fact in one.provenance}
     ctx = info.context.ctx
-    eldest = freshness.eldest_stale(ctx, await freshness.confirmed(ctx, facts.values(), CATALOG))
+    eldest = freshness.eldest_stale(
+        ctx, await freshness.confirmed(ctx, facts.values(), CATALOG, LISTINGS)
+    )
     if eldest is not None:
         age = freshness.age_seconds(ctx, eldest)
         info.context.warn_stale(

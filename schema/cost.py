@@ -35,6 +35,9 @@ WEIGHTS: Mapping[str, int] = {
     "Query.oversells": 5,
     "Query.reconciliation": 200,
     "Query.availability": 2,
+    "Query.unmatchedListings": 10,
+    "Query.priceDifferences": 50,
+    "Listing.suggestions": 10,
     "Query.backends": 10,
     "Query.auditRecords": 10,
     "Query._service": 1_000,
@@ -52,7 +55,7 @@ DESCRIBING: Mapping[str, int] = {"__schema": 10_000, "__type": 500}
 PAGE_UNKNOWN = 100
 """Length of a list that nobody said: the longest that is allowed."""
 
-LENGTHS: Mapping[str, int] = {"explain": 40, "pickup": 20, "availability": 1}
+LENGTHS: Mapping[str, int] = {"explain": 40, "pickup": 20, "availability": 1, "suggestions": 5}
 """Length of lists that nobody asks a length for, by their field."""
 
 SLICING = "first"

@@ -15,6 +15,7 @@ from resolvers.domain.locations import Capability as Capability
 from resolvers.domain.locations import ChannelKind as ChannelKind
 from resolvers.domain.locations import LocationKind as LocationKind
 from resolvers.domain.locations import Method as Method
+from resolvers.domain.matching import Reason as Reason
 from resolvers.domain.members import IdentityKind as IdentityKind
 from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
@@ -261,4 +262,14 @@ _described(
     OPEN_ID="A person in one WeChat app.",
     UNION_ID="A person in all WeChat apps of one owner.",
     EXTERNAL="What a system calls the person.",
+)
+
+_described(
+    Reason,
+    "SuggestionReason",
+    "Why a listing may stand for a SKU.",
+    ALIAS="The configuration calls the SKU by the listing's seller code.",
+    BARCODE="Both have the same barcode.",
+    SELLER_CODE="The seller code is the SKU, but for case, width and punctuation.",
+    TITLE="Their titles are alike.",
 )

@@ -31,6 +31,7 @@ from schema.catalog_queries import noted as noted_of_catalogue
 from schema.errors import Telling
 from schema.ids import BETWEEN, key_of
 from schema.info import Info
+from schema.listings import ListingType
 from schema.locations import LocationType
 from schema.members import MemberType
 from schema.nodes import LOOK_UPS
@@ -126,6 +127,7 @@ KEYS: Mapping[str, Mapping[str, Find]] = {
     },
     "StockLevel": {"id": _behind_ids("StockLevel", _levels)},
     "StockRule": {"id": _behind_ids("StockRule", _rules)},
+    "Listing": {"id": _behind_ids("Listing", _each(LOOK_UPS["Listing"][1]))},
     "Reservation": {"id": _behind_ids("Reservation", _reservations)},
     "Order": {
         "id": _behind_ids("Order", _each(LOOK_UPS["Order"][1])),
@@ -154,6 +156,7 @@ EntityType = Annotated[
     | LocationType
     | StockLevelType
     | StockRuleType
+    | ListingType
     | ReservationType
     | OrderType
     | MemberType,

@@ -22,8 +22,8 @@ class EntityLagType:
     """Read from the flow's lag."""
 
     entity: str = strawberry.field(
-        description="`catalog`, `locations`, `stock`, `orders`, or `health` of one that is read "
-        "for nothing."
+        description="`catalog`, `locations`, `stock`, `listings`, `members`, `orders`, or `health` "
+        "of one that is read for nothing."
     )
     last_synced_at: datetime | None = plain(
         "observed_at",

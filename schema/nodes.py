@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import catalog, levels, members, orders, reservations, ruling
+from resolvers import catalog, levels, listings, members, orders, reservations, ruling
 from resolvers.context import Context
 from resolvers.domain.errors import InvalidInput
 from resolvers.paging import PAGE_MAX
@@ -20,6 +20,11 @@ async def _level(ctx: Context, key: str) -> object:
     return await levels.level_at(ctx, sku, location)
 
 
+async def _listing(ctx: Context, key: str) -> object:
+    backend, _, id = key.partition(BETWEEN)
+    return await listings.listing_by_key(ctx, backend, id)
+
+
 async def _order(ctx: Context, key: str) -> object:
     return orders.visible(ctx, await ctx.loaders.orders_by_id.load(key))
 
@@ -30,6 +35,7 @@ LOOK_UPS: Mapping[str, tuple[str, Callable[[Context, str], Awaitable[object]]]] 
     "Location": ("Query.location", catalog.location_by_code),
     "StockLevel": ("Query.stockLevels", _level),
     "StockRule": ("Query.stockRules", ruling.rule_by_code),
+    "Listing": ("Query.unmatchedListings", _listing),
     "Reservation": ("Query.reservation", reservations.reservation),
     "Order": ("Query.order", _order),
     "Member": ("Query.me", members.member_by_id),

@@ -16,6 +16,7 @@ from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
+from schema.listings import ListingsMutation, ListingsQuery
 from schema.locations import LocationsQuery
 from schema.logins import LoginsMutation
 from schema.members import MembersQuery
@@ -57,6 +58,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             AvailabilityQuery,
             StockQuery,
             OversellsQuery,
+            ListingsQuery,
             LedgerQuery,
             RulesQuery,
             ReservationsQuery,
@@ -73,6 +75,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ReservationsMutation,
             StockMutation,
             RulesMutation,
+            ListingsMutation,
             OrdersMutation,
             LoginsMutation,
         ),

@@ -1,32 +1,38 @@
 """The two sandbox marketplaces: strangers to the chain, with ids and numbers of their own.
 
-They know which SKU a listing stands for, and nothing of its stock. An order placed there is paid
-there; the gateway hears of it by the feed and finds the goods.
+Each knows in its heart which SKU a listing stands for; what it tells is what the seller wrote on
+it, and that is not always the SKU. It knows nothing of stock. An order placed there is paid there;
+the gateway hears of it by the feed and finds the goods.
 """
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.sandbox import placed
-from connectors.sandbox.chain import address_of, buyer_of
-from connectors.sandbox.goods import catalogue
+from connectors.sandbox.chain import CURRENCY, SEEDED_AT, address_of, buyer_of
+from connectors.sandbox.goods import PLAIN, catalogue
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.placed import Placed, Terms
-from connectors.sandbox.systems import System, following, horizon, wall_clock
-from resolvers.backend_ports import Probe
+from connectors.sandbox.systems import System, following, horizon, start_at, wall_clock
+from resolvers.backend_ports import Changes, Probe
+from resolvers.domain.catalog import Provenance
 from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen
+from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
+from resolvers.domain.values import Money
 
 Name = Literal["a", "b"]
 
 _LAYOUT = f"""{placed.LAYOUT};
 CREATE TABLE listing (
-  id TEXT PRIMARY KEY, sku TEXT NOT NULL UNIQUE, title TEXT NOT NULL, minor INTEGER NOT NULL
+  id TEXT PRIMARY KEY, sku TEXT NOT NULL, title TEXT NOT NULL, minor INTEGER NOT NULL,
+  seller_code TEXT, barcode TEXT, updated_at TEXT NOT NULL, changed INTEGER NOT NULL UNIQUE,
+  gone INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _LISTING_IDS: Mapping[Name, Callable[[int], str]] = {
@@ -39,16 +45,55 @@ _ORDER_NUMBERS: Mapping[Name, Callable[[int], str]] = {
 }
 
 
-def _listings(name: Name) -> list[tuple[str, str, str, int]]:
-    """(id, SKU, title, price) of all that the chain has listed on one marketplace."""
-    code = f"marketplace-{name}"
-    listed = [
-        variant for product in catalogue() for variant in product.variants if code in variant.prices
-    ]
-    return [
-        (_LISTING_IDS[name](at), variant.sku, variant.titles["zh-CN"], variant.prices[code].minor)
-        for at, variant in enumerate(listed, start=1)
-    ]
+UNCODED_EVERY, OTHERWISE_EVERY = 97, 211
+"""Of the listings beyond the plain products, how many have a barcode in place of a seller code, and
+how many a seller code in another notation.
+"""
+
+_COLUMNS = "id, title, minor, seller_code, barcode, updated_at, gone"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One listing as its marketplace has it."""
+
+    id: str
+    sku: str
+    title: str
+    minor: int
+    seller_code: str | None
+    barcode: str | None
+    updated_at: datetime
+
+
+def _listings(name: Name) -> list[_Listed]:
+    """All that the chain has listed on one marketplace. Beyond the plain products some bear no
+    seller code, some one in another notation; the last but one costs more than the ERP says, and
+    the last is listed twice.
+    """
+    code, made = f"marketplace-{name}", list[_Listed]()
+    for number, product in enumerate(catalogue(), start=1):
+        for variant in product.variants:
+            if code not in variant.prices:
+                continue
+            at = len(made) + 1
+            own = _Listed(
+                _LISTING_IDS[name](at),
+                variant.sku,
+                variant.titles["zh-CN"],
+                variant.prices[code].minor,
+                variant.sku,
+                None,
+                product.updated_at or SEEDED_AT,
+            )
+            if number > PLAIN and at % UNCODED_EVERY == 0:
+                own = replace(own, seller_code=None, barcode=variant.barcodes[0])
+            elif number > PLAIN and at % OTHERWISE_EVERY == 0:
+                own = replace(own, seller_code=variant.sku.lower().replace("-", "/"))
+            made.append(own)
+    made[-2] = replace(made[-2], minor=made[-2].minor * 21 // 20)
+    made.append(replace(made[-1], id=_LISTING_IDS[name](len(made) + 1)))
+    return made
 
 
 class SandboxMarketplace:
@@ -68,11 +113,48 @@ class SandboxMarketplace:
             lambda db: f"{db.execute('SELECT COUNT(*) FROM listing').fetchone()[0]} listings"
         )
 
-    async def listings(self) -> Mapping[str, str]:
-        """Which SKU each listing stands for, one unit each."""
-        return await self._system.asked(
-            lambda db: dict(db.execute("SELECT id, sku FROM listing ORDER BY id").fetchall())
+    async def listings(self, cursor: str) -> AsyncIterator[Changes[Listing]]:
+        """Listings in pages of 100: all, or those that changed or went since a cursor."""
+        async for found, after in self._system.pages(cursor, self._changed, horizon):
+            yield Changes(
+                [it for it in found if isinstance(it, Listing)],
+                after,
+                gone=[it for it in found if isinstance(it, str)],
+            )
+
+    async def listing(self, id: str) -> Listing | None:
+        """One listing; None if there is none any more."""
+        sql = f"SELECT {_COLUMNS} FROM listing WHERE id = ?"
+        row = await self._system.asked(lambda db: db.execute(sql, (id,)).fetchone())
+        found = None if row is None else self._told(row)
+        return found if isinstance(found, Listing) else None
+
+    # ---- what people do; the knobs are not in their way ---------------------------------------
+
+    async def stands_for(self) -> Mapping[str, str]:
+        """Which SKU each listing really stands for, one unit each."""
+        return await self._system.look(
+            lambda db: dict(db.execute("SELECT id, sku FROM listing WHERE NOT gone ORDER BY id"))
         )
+
+    async def reprice(self, listing: str, minor: int) -> None:
+        """The seller changes a price.
+
+        Raises:
+            NotFound: no such listing.
+            InvalidInput: a price below nothing.
+        """
+        if minor < 0:
+            raise InvalidInput("a price is not below nothing")
+        await self._edit(listing, "minor = ?", minor)
+
+    async def take_down(self, listing: str) -> None:
+        """The seller takes a listing down.
+
+        Raises:
+            NotFound: no such listing.
+        """
+        await self._edit(listing, "gone = ?", 1)
 
     def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:
         """Orders in pages of 100: all, or those that changed since a cursor."""
@@ -95,7 +177,8 @@ class SandboxMarketplace:
             goods: list[tuple[str, str, int, int]] = []
             for listing, units in lines.items():
                 row = db.execute(
-                    "SELECT sku, title, minor FROM listing WHERE id = ?", (listing,)
+                    "SELECT sku, title, minor FROM listing WHERE id = ? AND NOT gone",
+                    (listing,),
                 ).fetchone()
                 if row is None:
                     raise NotFound(f"{self.code} has no listing {listing}")
@@ -136,7 +219,56 @@ class SandboxMarketplace:
         self._system.close()
 
     def _seed(self, db: sqlite3.Connection) -> None:
-        db.executemany("INSERT INTO listing VALUES (?, ?, ?, ?)", _listings(self._name))
+        made = _listings(self._name)
+        db.executemany(
+            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            [
+                (*astuple(it)[:-1], it.updated_at.isoformat(), at)
+                for at, it in enumerate(made, start=1)
+            ],
+        )
+        start_at(db, len(made))
+
+    async def _edit(self, listing: str, change: str, value: int) -> None:
+        now = self._clock().isoformat()
+
+        def edited(db: sqlite3.Connection) -> None:
+            done = db.execute(
+                f"UPDATE listing SET {change}, updated_at = ?, changed = ? "
+                "WHERE id = ? AND NOT gone",
+                (value, now, following(db), listing),
+            )
+            if not done.rowcount:
+                raise NotFound(f"{self.code} has no listing {listing}")
+
+        await self._system.change(edited)
+
+    def _changed(
+        self, db: sqlite3.Connection, after: int, last: int, limit: int
+    ) -> Sequence[tuple[int, Listing | str]]:
+        rows = db.execute(
+            f"SELECT changed, {_COLUMNS} FROM listing"
+            " WHERE changed > ? AND changed <= ? ORDER BY changed LIMIT ?",
+            (after, last, limit),
+        )
+        return [(changed, self._told(told)) for changed, *told in rows]
+
+    def _told(self, row: Sequence[Any]) -> Listing | str:
+        """A listing in the house's words; its id alone if it is gone."""
+        id, title, minor, seller_code, barcode, updated_at, gone = row
+        if gone:
+            return str(id)
+        at = datetime.fromisoformat(updated_at)
+        return Listing(
+            self.code,
+            id,
+            title,
+            Provenance(self.code, id, at),
+            at,
+            seller_code,
+            () if barcode is None else (barcode,),
+            ((self.code, Money(minor, CURRENCY)),),
+        )
 
 
 def _shipped(order: Placed) -> Delivery:

@@ -23,6 +23,14 @@ _FEED_ONLY = Capabilities(
 )
 
 
+_MARKETPLACE = Capabilities(
+    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE),
+    idempotency=Idempotency.NONE,
+    delta="change sequence",
+    deletions=True,
+)
+
+
 def backends(data: Path) -> tuple[Backend, ...]:
     """The five systems of the chain whose state lies under ``data``; made there on first use."""
     erp, crm, tills = SandboxErp(data), SandboxCrm(data), SandboxTills(data)
@@ -88,9 +96,10 @@ def _marketplace(data: Path, name: Name) -> Backend:
     return Backend(
         door.code,
         VENDOR,
-        _FEED_ONLY,
+        _MARKETPLACE,
         health=door,
         poll_seconds=POLL_SECONDS,
         order_source=door,
+        listings=door,
         close=door.close,
     )

@@ -40,7 +40,9 @@ class Variant:
     """What is sold and counted: one SKU.
 
     ``prices`` are by channel code; a channel without one does not sell it. ``titles`` and
-    ``options`` are by locale (``zh-CN``, ``en``), the first is the default.
+    ``options`` are by locale (``zh-CN``, ``en``), the first is the default. ``said_by`` says which
+    backends each attribute was taken from (a price as ``prices.CHANNEL``); it is empty if one
+    system says all.
     """
 
     sku: str
@@ -52,11 +54,14 @@ class Variant:
     unit_cost: Money | None = None
     components: tuple[Component, ...] = ()
     provenance: tuple[Provenance, ...] = ()
+    said_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A style: what a shopper looks at, with the variants to choose from. ``handle`` is its key."""
+    """A style: what a shopper looks at, with the variants to choose from. ``handle`` is its key;
+    ``said_by`` as of a variant.
+    """
 
     handle: str
     titles: Mapping[str, str]
@@ -67,6 +72,7 @@ class Product:
     media: tuple[Media, ...] = ()
     updated_at: datetime | None = None
     provenance: tuple[Provenance, ...] = ()
+    said_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def title_of(titles: Mapping[str, str], locale: str | None) -> str:

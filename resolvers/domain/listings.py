@@ -45,3 +45,27 @@ class ListingMapping:
     units: int
     set_by: str
     set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A listing with what it stands for: so many ``units`` of a SKU."""
+
+    listing: Listing
+    sku: str
+    units: int = 1
+
+
+def offer_of(listing: Listing, mapping: ListingMapping | None) -> Offer | None:
+    """What a listing stands for: a person's word, else one unit of the SKU that is exactly its
+    seller code; None if neither says. Whether anybody sells that SKU is not asked here.
+    """
+    if mapping is not None:
+        return Offer(listing, mapping.sku, mapping.units)
+    return None if listing.seller_code is None else Offer(listing, listing.seller_code)
+
+
+def per_unit(price: Money, units: int) -> Money | None:
+    """The price of one of so many units; None if that is no whole amount."""
+    minor, rest = divmod(price.minor, units)
+    return None if rest else Money(minor, price.currency)

@@ -13,6 +13,7 @@ from resolvers.domain.catalog import Product
 _RUNS = re.compile(r"[\u3400-\u9fff]+|[^\W_\u3400-\u9fff]+")
 _QUERY_MAX = 200
 _TERMS_MAX = 12
+_PART_CHARS = 4
 
 
 def _runs(text: str) -> list[str]:
@@ -40,6 +41,31 @@ def _index(texts: Iterable[str]) -> Iterable[str]:
                 yield from (run[at : at + 2] for at in range(len(run) - 1))
             else:
                 yield run
+
+
+def words_of(text: str) -> frozenset[str]:
+    """What two texts are compared by: Chinese in pairs of characters, Latin text in words."""
+    runs = _runs(text)
+    pairs = {run[at : at + 2] for run in runs if _chinese(run) for at in range(len(run) - 1)}
+    return frozenset(pairs | {run for run in runs if len(run) == 1 or not _chinese(run)})
+
+
+def likeness(one: str, other: str) -> float:
+    """How much of two texts is the same, 0 to 1 (Dice's coefficient of their words)."""
+    mine, others = words_of(one), words_of(other)
+    both = len(mine) + len(others)
+    return 2 * len(mine & others) / both if both else 0.0
+
+
+def narrower(text: str, most: int) -> tuple[str, ...]:
+    """Searches that find what a text may be about: all of it, then each part, then both ends of
+    each long Chinese one; at most so many.
+    """
+    runs = _runs(text[:_QUERY_MAX])
+    long = [run for run in runs if _chinese(run) and len(run) > _PART_CHARS]
+    ends = [part for run in long for part in (run[-_PART_CHARS:], run[:_PART_CHARS])]
+    parts = [run for run in runs if _chinese(run) or (len(run) > 2 and not run.isdigit())]
+    return tuple(dict.fromkeys(it for it in (" ".join(runs), *parts, *ends) if it))[:most]
 
 
 def query_terms(query: str) -> tuple[tuple[str, bool], ...]:

@@ -86,7 +86,7 @@ async def test_a_till_sells_only_what_there_is_in_shops(tills):
 
 
 async def test_a_marketplace_has_listings_and_numbers_of_its_own(marketplace):
-    listings = await marketplace.listings()
+    listings = await marketplace.stands_for()
     listing = next(id for id, sku in listings.items() if sku == SKU)
     cursor = await cursor_of(marketplace)
 
@@ -97,7 +97,7 @@ async def test_a_marketplace_has_listings_and_numbers_of_its_own(marketplace):
         number
         == {"marketplace-a": "20260000000001", "marketplace-b": "PB-000001"}[marketplace.code]
     )
-    assert len(set(listings.values())) == len(listings)
+    assert len(set(listings.values())) == len(listings) - 1, "one is listed twice"
     assert not set(listings) & set(listings.values())
     (order,) = orders
     assert (order.number, order.system, order.channel) == (
@@ -114,7 +114,7 @@ async def test_a_marketplace_has_listings_and_numbers_of_its_own(marketplace):
 
 
 async def test_an_order_called_off_is_told_again(marketplace):
-    listing = next(iter(await marketplace.listings()))
+    listing = next(iter(await marketplace.stands_for()))
     number = await marketplace.order({listing: 1})
     cursor = await cursor_of(marketplace)
 
@@ -125,3 +125,26 @@ async def test_an_order_called_off_is_told_again(marketplace):
         await marketplace.call_off(number)
     with pytest.raises(NotFound):
         await marketplace.order({"no-such-listing": 1})
+
+
+async def test_a_marketplace_tells_its_listings_and_then_what_changed_or_went(marketplace):
+    told = [page async for page in marketplace.listings("")]
+    listings = {it.id: it for page in told for it in page.items}
+    truth = await marketplace.stands_for()
+    odd = [it for it in listings.values() if it.seller_code != truth[it.id]]
+    first, second = list(truth)[:2]
+
+    await marketplace.reprice(first, 100)
+    await marketplace.take_down(second)
+    later = [page async for page in marketplace.listings(told[-1].cursor)]
+
+    assert listings.keys() == truth.keys()
+    assert all(len(page.items) <= 100 for page in told)
+    assert {it.seller_code is None for it in odd} == {True, False}
+    assert [bool(it.barcodes) for it in odd] == [it.seller_code is None for it in odd]
+    assert [([it.id for it in page.items], page.gone) for page in later] == [([first], [second])]
+    assert later[0].items[0].prices == ((marketplace.code, Money(100, "CNY")),)
+    assert await marketplace.listing(first) == later[0].items[0]
+    assert await marketplace.listing(second) is None
+    with pytest.raises(NotFound):
+        await marketplace.reprice(second, 100)

@@ -188,3 +188,23 @@ async def test_places_are_written_when_they_differ_and_listed_by_code(store):
     assert await store.catalog.save_locations([]) == 0
 
     assert await store.catalog.locations() == [replace(warehouse, name="Depot"), shop_]
+
+
+async def test_variants_are_walked_through_in_order_of_sku(store):
+    await store.catalog.save_products([product("belt"), FULL], NOON)
+
+    first = await store.catalog.variant_page(None, 2)
+    rest = await store.catalog.variant_page("BAG-SET", 2)
+
+    assert first == list(FULL.variants)
+    assert [variant.sku for variant in rest] == ["BELT"]
+    assert await store.catalog.variant_page("BELT", 2) == []
+
+
+async def test_who_said_what_comes_back(store):
+    said = {"title": ("erp",), "prices.web": ("shop", "erp")}
+    told = product("bag", (variant("BAG-1", "bag", said_by=said),), said_by=said)
+
+    await store.catalog.save_products([told], NOON)
+
+    assert await store.catalog.product("bag") == told

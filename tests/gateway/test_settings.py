@@ -62,6 +62,18 @@ def test_the_environment_lies_over_the_file(tmp_path: Path) -> None:
     )
 
 
+def test_whom_to_believe_is_said_by_codes_of_backends(tmp_path: Path) -> None:
+    text = '[catalog]\ntitle = ["main-erp"]\n[catalog.aliases]\nOLD-1 = "BT-0001"\n' + ERP
+
+    terms = read(tmp_path, text).terms()
+
+    assert terms.catalog.preferred == {"title": ("main-erp",)}
+    assert terms.catalog.aliases == {"OLD-1": "BT-0001"}
+    assert problems(tmp_path, '[catalog]\nprices = ["main-erp", "shop"]\n' + ERP) == [
+        'shop.toml:2: catalog.prices: expected codes of [[backends]] (main-erp), found ["shop"]'
+    ]
+
+
 def test_an_overlay_adds_only_what_it_says(tmp_path: Path) -> None:
     text = '[[locations]]\ncode = "ST-01"\nregion = "East"\ncapabilities = ["PICKUP"]\n'
     bare = Location("ST-01", "Bund", LocationKind.STORE, phone="021")
@@ -186,8 +198,9 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
             "\n[orderz]\n",
             "shop.toml:2: orderz: expected one of [server], [sockets], [store], [auth], [limits], "
             "[documents], [cache], [retailer], [reservations], [orders], [sync], [signals], "
-            "[telemetry], [[channels]], [[locations]], [[backends]], [[presets]], [[stock_rules]], "
-            "[[low_stock]], [[issuers]], [[wechat_apps]], found an unknown section",
+            "[telemetry], [catalog], [[channels]], [[locations]], [[backends]], [[presets]], "
+            "[[stock_rules]], [[low_stock]], [[issuers]], [[wechat_apps]], "
+            "found an unknown section",
         ),
         ("sync = 2\n", "shop.toml:1: sync: expected a section [sync], found 2"),
         (

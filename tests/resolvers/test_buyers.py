@@ -9,7 +9,7 @@ async def test_a_phone_leads_to_a_member_and_the_member_to_what_it_bought(house:
     ticket = await house.tills.sell("ST-05", "BT-0002-30ML", 1, customer="C100002")
     await house.tills.sell("ST-05", "BT-0002-30ML", 1)
     house.clock.turn(minutes=1)
-    listing = next(iter(await house.marketplace.listings()))
+    listing = next(iter(await house.marketplace.stands_for()))
     number = await house.marketplace.order({listing: 1})
     assert await house.sync()
 

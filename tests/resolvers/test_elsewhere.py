@@ -20,7 +20,7 @@ from tests.resolvers.conftest import ADMIN, MANAGER, SHOPPER, House, opened
 
 async def listed(house: House, units: int) -> str:
     """Somebody buys at the marketplace; the order's number there."""
-    listing = next(id for id, sku in (await house.marketplace.listings()).items() if sku == SKU)
+    listing = next(id for id, sku in (await house.marketplace.stands_for()).items() if sku == SKU)
     return await house.marketplace.order({listing: units})
 
 

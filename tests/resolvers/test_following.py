@@ -51,7 +51,7 @@ async def test_an_order_of_a_marketplace_takes_its_goods_and_is_told_to_the_erp(
     house: House,
 ) -> None:
     before = await house.promised(SKU)
-    listing = next(id for id, sku in (await house.marketplace.listings()).items() if sku == SKU)
+    listing = next(id for id, sku in (await house.marketplace.stands_for()).items() if sku == SKU)
     number = await house.marketplace.order({listing: 3})
     await house.sync()
     await house.sync()
@@ -76,7 +76,7 @@ async def test_more_than_there_is_sold_by_a_marketplace_is_written_down_all_the_
     house: House,
 ) -> None:
     before = await house.promised(SKU)
-    listing = next(id for id, sku in (await house.marketplace.listings()).items() if sku == SKU)
+    listing = next(id for id, sku in (await house.marketplace.stands_for()).items() if sku == SKU)
     number = await house.marketplace.order({listing: before + 5})
     await house.sync()
 

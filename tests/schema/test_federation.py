@@ -318,6 +318,7 @@ def test_the_text_for_composers_says_what_is_an_entity_and_what_is_shared() -> N
     marked = re.findall(r"^type (\w+)(?: implements Node)? (@.+) {$", federated_sdl(), re.MULTILINE)
 
     assert marked == [
+        ("Listing", '@key(fields: "id")'),
         ("Location", '@key(fields: "id") @key(fields: "code")'),
         ("Member", '@key(fields: "id")'),
         ("Money", "@shareable"),

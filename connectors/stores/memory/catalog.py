@@ -63,6 +63,11 @@ class MemoryCatalog:
         known = self._state.variants
         return {sku: known[sku][1] for sku in skus if sku in known}
 
+    async def variant_page(self, after: str | None, limit: int) -> Sequence[Variant]:
+        """Variants in order of SKU, after one."""
+        known = self._state.variants
+        return [known[sku][1] for sku in nsmallest(limit, (s for s in known if s > (after or "")))]
+
     async def skus_of_barcode(self, barcode: str) -> Sequence[str]:
         """The SKUs that bear a barcode, in order."""
         return sorted(self._state.barcodes.get(barcode, ()))

@@ -45,11 +45,11 @@ class MemoryListings:
 
     async def listings_of(self, skus: Sequence[str]) -> Mapping[str, Sequence[Listing]]:
         """Active listings that stand for a SKU, in order of (backend, id)."""
-        found: dict[str, list[Listing]] = {}
+        asked, found = frozenset(skus), dict[str, list[Listing]]()
         for key in sorted(self._state.listings):
             listing = self._state.listings[key]
             sku = self._sku_of(listing)
-            if listing.active and sku is not None and sku in skus:
+            if listing.active and sku is not None and sku in asked:
                 found.setdefault(sku, []).append(listing)
         return found
 

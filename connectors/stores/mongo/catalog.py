@@ -80,6 +80,14 @@ class MongoCatalog:
         found = await self._bodies("variants", skus)
         return {sku: _variant(body) for sku, body in found.items()}
 
+    async def variant_page(self, after: str | None, limit: int) -> Sequence[Variant]:
+        """Variants in order of SKU, after one."""
+        asked = {"_id": {"$gt": after or ""}}
+        found = await self._database.plain(
+            lambda session: session.find("variants", asked, order=[("_id", 1)], limit=limit)
+        )
+        return [_variant(of["body"]) for of in found]
+
     async def skus_of_barcode(self, barcode: str) -> Sequence[str]:
         """The SKUs that bear a barcode, in order."""
         found = await self._database.plain(

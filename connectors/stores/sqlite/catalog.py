@@ -83,6 +83,15 @@ class SqliteCatalog:
             }
         )
 
+    async def variant_page(self, after: str | None, limit: int) -> Sequence[Variant]:
+        """Variants in order of SKU, after one."""
+        sql = "SELECT body FROM variants WHERE sku > ? ORDER BY sku LIMIT ?"
+        return await self._database.read(
+            lambda connection: [
+                _variant(body) for (body,) in connection.execute(sql, (after or "", limit))
+            ]
+        )
+
     async def skus_of_barcode(self, barcode: str) -> Sequence[str]:
         """The SKUs that bear a barcode, in order."""
         rows = await self._database.read(
