@@ -159,3 +159,7 @@ def replays(answers: list[Any]) -> Any:
     same = [{**answer, "replayed": False} for answer in answers]
     assert same == first * len(answers)
     return first[0]
+
+
+ELSEWHERE = {"mapListing": "tests/schema/test_listings.py"}
+"""Mutations about what only a backend brings, and where they are sent again."""
