@@ -57,7 +57,7 @@ ACCESS: Mapping[str, Ask] = {
     "Query.reservation": Scope.RESERVE,
     "Query.order": Scope.ORDERS_OWN,
     "Query.orders": Scope.ORDERS_OWN,
-    "Query.me": OPEN,
+    "Query.me": Scope.ORDERS_OWN,
     "Query.member": Scope.MEMBERS,
     "Query.members": Scope.MEMBERS,
     "Query.backends": Scope.HOUSE,

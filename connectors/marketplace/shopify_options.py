@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import phonenumbers
-
 from connectors.marketplace.shopify_translate import Terms, gid, number_of
 from connectors.options import BadOption
+from resolvers.domain.identities import is_region
 from resolvers.domain.locations import Channel, ChannelKind
 
 LOCATION = "location"
@@ -40,7 +39,7 @@ def read(code: str, told: Mapping[str, str], channels: Sequence[Channel]) -> Opt
         BadOption: one of them cannot be meant.
     """
     region = told.get(PHONE_REGION, REGION_DEFAULT)
-    if region not in phonenumbers.SUPPORTED_REGIONS:
+    if not is_region(region):
         raise BadOption(PHONE_REGION, "two capital letters of a country", repr(region[:20]))
     terms = Terms(
         code,

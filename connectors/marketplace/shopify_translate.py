@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import phonenumbers
-
 from connectors.marketplace.shopify_order_rows import (
     Customer,
 )
@@ -19,6 +17,7 @@ from connectors.marketplace.shopify_rows import (
 from resolvers.domain import catalog, listings, members
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.errors import BackendUnavailable, InvalidInput
+from resolvers.domain.identities import phone_if_any
 from resolvers.domain.locations import Channel
 from resolvers.domain.members import Consent, Identity, IdentityKind, member_id
 from resolvers.domain.values import Money, money
@@ -143,7 +142,7 @@ def member_of(customer: Customer, observed_at: datetime, terms: Terms) -> member
         consents.append(Consent("EMAIL_MARKETING", mail.marketing_state == _YES, said_at))
         name = None if name is not None and name.lower() == address else name
     if (phone := customer.default_phone_number) is not None:
-        number = e164(phone.phone_number, terms.region)
+        number = phone_if_any(phone.phone_number, terms.region)
         if number is not None:
             found.append(
                 Identity(IdentityKind.PHONE, terms.system, number, customer.created_at, _SAYS)
@@ -166,14 +165,3 @@ def member_of(customer: Customer, observed_at: datetime, terms: Terms) -> member
 
 _SAYS = "the source's record"
 _YES = "SUBSCRIBED"
-
-
-def e164(told: str, region: str) -> str | None:
-    """A phone number as it is compared; None if no such number can be."""
-    try:
-        number = phonenumbers.parse(told, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.marketplace.vendure_client import HOME
-from connectors.marketplace.vendure_translate import phone
 from connectors.marketplace.vendure_wire import Row, instant
 from resolvers.domain.catalog import Provenance
+from resolvers.domain.identities import phone_if_any
 from resolvers.domain.locations import Channel, Method
 from resolvers.domain.members import member_id
 from resolvers.domain.orders import (
@@ -183,7 +183,7 @@ def _delivery(address: Row | None, region: str) -> Delivery | None:
     street = " ".join(filter(None, (address["streetLine1"], address["streetLine2"])))
     to = Address(
         recipient=address["fullName"] or address["company"] or "",
-        phone=phone(address["phoneNumber"], region) or "",
+        phone=phone_if_any(address["phoneNumber"], region) or "",
         country_code=address["countryCode"] or "",
         region=address["province"] or "",
         city=address["city"] or "",

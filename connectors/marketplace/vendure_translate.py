@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import phonenumbers
-
 from connectors.marketplace.vendure_wire import Row, instant
 from resolvers.domain.catalog import Media, Provenance
+from resolvers.domain.identities import phone_if_any
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Channel
 from resolvers.domain.members import Identity, IdentityKind, Member, member_id
@@ -106,7 +105,7 @@ def translate_member(customer: Row, *, system: str, region: str, at: datetime) -
     known: list[tuple[IdentityKind, str | None]] = [
         (IdentityKind.EXTERNAL, customer["id"]),
         (IdentityKind.EMAIL, mail(customer["emailAddress"])),
-        (IdentityKind.PHONE, phone(customer["phoneNumber"], region)),
+        (IdentityKind.PHONE, phone_if_any(customer["phoneNumber"], region)),
     ]
     return Member(
         id=member_id(system, customer["id"]),
@@ -118,17 +117,6 @@ def translate_member(customer: Row, *, system: str, region: str, at: datetime) -
         updated_at=instant(customer["updatedAt"]),
         tags=tuple(sorted(group["name"] for group in customer["groups"])),
     )
-
-
-def phone(text: str | None, region: str) -> str | None:
-    """A telephone number as E.164, None if it is none."""
-    try:
-        number = phonenumbers.parse(text or "", region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def mail(text: str | None) -> str | None:

@@ -63,6 +63,14 @@ def phone_of(text: str, region: str, *, field: Sequence[str | int] = ()) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def phone_if_any(text: str | None, region: str) -> str | None:
+    """The same of what a system says; None if it is no phone's."""
+    try:
+        return phone_of(text or "", region)
+    except InvalidInput:
+        return None
+
+
 def email_of(text: str, *, field: Sequence[str | int] = ()) -> str:
     """A mail address, trimmed and in lower case. Whether anybody has it is not asked.
 

@@ -11,7 +11,6 @@ from connectors.marketplace.vendure_translate import (
     by_id,
     for_sale,
     full_name,
-    phone,
     translate_listing,
     translate_member,
 )
@@ -145,20 +144,6 @@ def test_a_customer_is_known_by_id_mail_and_telephone():
     }
     without = translate_member(customers["8"], system="shop", region="CN", at=NOW)
     assert without.first(IdentityKind.PHONE) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "region", "number"),
-    [
-        ("137 0013 2001", "CN", "+8613700132001"),
-        ("+86 (137) 0013-2001", "US", "+8613700132001"),
-        ("not given", "CN", None),
-        ("12", "CN", None),
-        (None, "CN", None),
-    ],
-)
-def test_telephone_numbers_are_compared_in_one_form(text, region, number):
-    assert phone(text, region) == number
 
 
 def test_names_are_written_as_where_they_come_from():

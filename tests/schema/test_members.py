@@ -219,7 +219,7 @@ async def test_masks_hold_by_whichever_way_a_member_is_reached(
 
 @pytest.mark.parametrize(
     ("caller", "told"),
-    [(HERSELF, WHOLE), (SHOPPER, None), (MANAGER, None), (GUEST, None), (NOBODY, None)],
+    [(HERSELF, WHOLE), (SHOPPER, None), (MANAGER, None)],
 )
 async def test_me_is_the_member_that_the_token_says(
     shop: Shop, caller: Principal, told: Any
@@ -227,6 +227,15 @@ async def test_me_is_the_member_that_the_token_says(
     answer = await ask(shop, f"{MEMBER} {{ me {{ ...Whole }} }}", caller)
 
     assert (answer.data, answer.errors) == ({"me": told}, [])
+
+
+@pytest.mark.parametrize(("caller", "code"), [(GUEST, "FORBIDDEN"), (NOBODY, "UNAUTHENTICATED")])
+async def test_who_has_no_token_of_its_own_is_nobody(
+    shop: Shop, caller: Principal, code: str
+) -> None:
+    answer = await ask(shop, "{ me { id } }", caller)
+
+    assert (answer.data, answer.code) == ({"me": None}, code)
 
 
 @pytest.mark.parametrize(

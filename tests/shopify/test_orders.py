@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplace.shopify_translate import e164
 from resolvers.backend_ports import Backend
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.locations import Method
@@ -273,17 +272,3 @@ async def test_a_customer_of_whom_the_app_may_know_nothing(
 
     assert member.display_name is None
     assert [it.kind for it in member.identities] == [IdentityKind.EXTERNAL]
-
-
-@pytest.mark.parametrize(
-    ("told", "region", "number"),
-    [
-        ("+1 (415) 555-0132", "CN", "+14155550132"),
-        ("13800138000", "CN", "+8613800138000"),
-        ("415 555 0132", "US", "+14155550132"),
-        ("12", "CN", None),
-        ("no number", "CN", None),
-    ],
-)
-def test_phones_are_compared_as_e164(told: str, region: str, number: str | None) -> None:
-    assert e164(told, region) == number
