@@ -23,6 +23,7 @@ from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import layers
 from gateway.listeners import Listeners
 from gateway.telemetry import Metrics, Telemetry
+from gateway.webhooks import PATHS, Webhooks
 
 PAGE = Path(__file__).parent / "page" / "dist"
 """What the build of the GraphiQL page wrote, if it has run."""
@@ -44,6 +45,8 @@ def create_app(
         desk = desk_of(runtime, Telemetry(metrics))
     telemetry, server = desk.telemetry, runtime.settings.server
 
+    webhooks = Webhooks(runtime, telemetry.metrics)
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with workers.running(runtime):
@@ -57,6 +60,7 @@ def create_app(
                 GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
                 middleware=layers(server),
             ),
+            *(Route(path, webhooks) for path in PATHS),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL)),
             *health.routes(runtime, telemetry.metrics, listeners),

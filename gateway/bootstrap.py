@@ -13,6 +13,7 @@ from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
+from connectors.webhooks import Endpoint
 from gateway.ids import new_id, wall_clock
 from gateway.settings import BackendSettings, Problem, Settings, SettingsError, Storage
 from gateway.tokens import SigningKey, Tokens
@@ -22,6 +23,7 @@ from resolvers.context import Context
 from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
+from resolvers.intake import Intake
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.recording import Recorder
@@ -46,6 +48,7 @@ class Runtime:
     clock: Clock
     new_id: IdMaker
     recorder: Recorder
+    intake: Intake
 
     def context(self, principal: Principal) -> Context:
         """What one request carries; made inside its coroutine."""
@@ -61,12 +64,14 @@ class Runtime:
             self.clock,
             self.new_id,
             self.recorder,
+            self.intake,
         )
 
     async def close(self) -> None:
         """Shuts every door: backends first, then the store, when all records are in it."""
         for backend in self.backends.values():
             await closed(backend)
+        await self.intake.close()
         await self.recorder.close()
         await self.store.close()
 
@@ -101,6 +106,12 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
     return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+
+
+def endpoint_of(configured: BackendSettings) -> Endpoint | None:
+    """What is agreed with a backend about its webhooks; None if it sends none."""
+    secrets = tuple(secret.reveal().encode() for secret in configured.webhook_secrets)
+    return Endpoint(secrets, configured.webhook_url) if secrets else None
 
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
@@ -171,4 +182,5 @@ def assemble(
         clock,
         new_id,
         Recorder(store.callers, new_id()[-10:]),
+        Intake(store.inbox),
     )

@@ -21,6 +21,8 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CHATTER = ("/health/", "/metrics", "/graphiql/assets/")
 """Paths that machines ask for all the time; their lines are left out unless something failed."""
 
+_WEBHOOKS = "/webhooks"
+
 log = logging.getLogger(__name__)
 
 
@@ -65,14 +67,20 @@ class Doorman:
             if status == 0 and scope["type"] == "http":
                 self._telemetry.metrics.ended("unknown", "refused", ["INTERNAL"], None)
                 await _confess(telling, request_id)
-        path = scope["path"]
+        path = _shown(scope["path"])
         if status < 400 and path.startswith(_CHATTER):
             return
-        told: dict[str, Any] = {"path": path[:200], "status": status or 403}
+        told: dict[str, Any] = {"path": path, "status": status or 403}
         if scope["type"] == "http":
             told["method"] = scope["method"][:16]
         milliseconds = round((time.perf_counter() - began) * 1000, 2)
         self._telemetry.log.info(scope["type"], **told, milliseconds=milliseconds)
+
+
+def _shown(path: str) -> str:
+    """A path as it may be logged: what stands behind the door of webhooks may be a secret."""
+    before, door, _ = path.partition(_WEBHOOKS)
+    return f"{before[:200]}{door}" if door else path[:200]
 
 
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")

@@ -7,7 +7,6 @@ Each setting's meaning stands in ``gateway/settings_sections.py``, the reading o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from gateway.settings_file import (
     SECRET_NAME,
@@ -18,7 +17,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
-from gateway.settings_process import Auth, Limits, Secret, Server, Sockets, Storage
+from gateway.settings_process import Auth, InboxSettings, Limits, Secret, Server, Sockets, Storage
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -29,6 +28,7 @@ from gateway.settings_rules import (
     check_times,
     presets_of,
 )
+from gateway.settings_secrets import secret_variables, with_password, with_secrets
 from gateway.settings_sections import (
     LISTS,
     SECTIONS,
@@ -45,12 +45,13 @@ from resolvers.domain.locations import Channel
 from resolvers.domain.presets import Preset, rules_of
 from resolvers.domain.rules import StockRule
 from resolvers.domain.signals import Threshold
-from resolvers.terms import SyncTerms, Terms
+from resolvers.terms import InboxTerms, SyncTerms, Terms
 
 __all__ = [
     "Auth",
     "BackendSettings",
     "ChannelSettings",
+    "InboxSettings",
     "Limits",
     "LocationOverlay",
     "LowStock",
@@ -72,8 +73,6 @@ __all__ = [
     "load_store",
 ]
 
-_SECRET_BYTES_MAX = 65_536
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -88,6 +87,7 @@ class Settings:
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
+    inbox: InboxSettings = field(default_factory=InboxSettings)
     signals: Signals = field(default_factory=Signals)
     channels: tuple[ChannelSettings, ...] = ()
     locations: tuple[LocationOverlay, ...] = ()
@@ -111,6 +111,7 @@ class Settings:
                 Threshold(self.signals.low_units),
             ),
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
+            inbox=InboxTerms(self.inbox.retry_hours, self.inbox.kept_days),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -154,7 +155,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         SettingsError: with every problem that was found.
     """
     source = read_source(path)
-    reader = Reader(source, environ, _password_variables(source))
+    reader = Reader(source, environ, secret_variables(source))
     reader.sections(tuple(SECTIONS), tuple(LISTS))
     settings = Settings(
         server=reader.single("server", Server),
@@ -166,6 +167,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
+        inbox=reader.single("inbox", InboxSettings),
         signals=reader.single("signals", Signals),
         channels=reader.many("channels", ChannelSettings),
         locations=reader.many("locations", LocationOverlay),
@@ -182,12 +184,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     folder = Path() if path is None else path.parent
     _check_store(reader, settings.store)
-    store = _with_password(reader, settings.store, ("store",), folder, environ)
+    store = with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
     for backend in settings.backends:
         place = _place(source, "backends", backend.code)
         _check_backend(reader, backend, place)
-        backends.append(_with_password(reader, backend, place, folder, environ))
+        backends.append(with_secrets(reader, backend, place, folder, environ))
     if reader.problems:
         raise SettingsError(reader.problems)
     return replace(settings, store=store, backends=tuple(backends))
@@ -200,21 +202,13 @@ def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
         SettingsError: with every problem of that section.
     """
     source = read_source(path)
-    reader = Reader(source, environ, _password_variables(source))
+    reader = Reader(source, environ, secret_variables(source))
     storage = reader.single("store", Storage)
     _check_store(reader, storage)
-    storage = _with_password(reader, storage, ("store",), path.parent, environ)
+    storage = with_password(reader, storage, ("store",), path.parent, environ)
     if reader.problems:
         raise SettingsError(reader.problems)
     return storage
-
-
-def _password_variables(source: Source) -> frozenset[str]:
-    """Variables that hold a password, so that none of them is taken for a setting."""
-    tables = source.tables.get("backends", [])
-    entries = [*(tables if isinstance(tables, list) else []), source.tables.get("store")]
-    names = (entry.get("password_env") for entry in entries if isinstance(entry, dict))
-    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _place(source: Source, name: str, code: str) -> tuple[str | int, ...]:
@@ -303,45 +297,3 @@ def _check_store(reader: Reader, store: Storage) -> None:
     if secret != (store.user is not None) and reader.sound("store.user", "store.password_env"):
         expected = "user and password_env (or password_file) together"
         reader.refuse("store.user", ("store",), expected, "one of them")
-
-
-Unlocked = TypeVar("Unlocked", BackendSettings, Storage)
-"""A section with a password."""
-
-
-def _with_password(
-    reader: Reader,
-    section: Unlocked,
-    place: tuple[str | int, ...],
-    folder: Path,
-    environ: Mapping[str, str],
-) -> Unlocked:
-    """Reads a section's password from where it says that it is."""
-    code = getattr(section, "code", None)
-    key = "store" if code is None else f"backends.{code}"
-    variable, file = section.password_env, section.password_file
-    if variable is not None and file is not None:
-        expected = "password_env or password_file, not both"
-        reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, "both")
-        return section
-    if variable is not None:
-        if text := environ.get(variable, ""):
-            return replace(section, password=Secret(text))
-        expected, found = "the name of a variable that is set", f"{shown(variable)}, which is not"
-        reader.refuse(f"{key}.password_env", (*place, "password_env"), expected, found)
-    if file is not None:
-        try:
-            return replace(section, password=Secret(_first_line(folder / file)))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not one line of text"
-            expected, found = "a file that holds a password", f"{shown(file)}: {reason.lower()}"
-            reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, found)
-    return section
-
-
-def _first_line(path: Path) -> str:
-    with path.open("rb") as file:
-        text = file.read(_SECRET_BYTES_MAX).decode().rstrip("\r\n")
-    if not text or "\n" in text:
-        raise ValueError("a password is one line")
-    return text

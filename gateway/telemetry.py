@@ -58,6 +58,13 @@ class Metrics:
         self.streams = Gauge(
             "gateway_open_streams", "Streams of events that are open.", registry=self.registry
         )
+        self.messages = Counter(
+            "gateway_webhooks",
+            "Messages that backends have sent, by backend and result: kept, refused (not theirs, "
+            "or no message) or later (no room; to be sent again).",
+            ["backend", "result"],
+            registry=self.registry,
+        )
         waiting = Gauge(
             "gateway_stock_queue",
             "Commands that wait for the stock engine.",

@@ -8,6 +8,7 @@ from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
 from resolvers.engine import StockEngine
+from resolvers.intake import Intake
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock, IdMaker, Store
 from resolvers.recording import Recorder, Sent
@@ -30,6 +31,7 @@ class Context:
     clock: Clock
     new_id: IdMaker
     recorder: Recorder
+    intake: Intake
     sent: Sent | None = None
     """The mutation that this goes on for; None for what no caller has sent."""
 

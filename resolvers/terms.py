@@ -24,6 +24,16 @@ class SyncTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxTerms:
+    """How long messages of backends are tried before a person has to look, in hours, and how many
+    days one that is done is known again.
+    """
+
+    retry_hours: float = 24.0
+    kept_days: float = 7.0
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
@@ -42,6 +52,7 @@ class Terms:
     live_units_max: int = 0
     low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
     sync: SyncTerms = field(default_factory=SyncTerms)
+    inbox: InboxTerms = field(default_factory=InboxTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""
