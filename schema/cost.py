@@ -34,6 +34,7 @@ WEIGHTS: Mapping[str, int] = {
     "Query.reconciliation": 200,
     "Query.availability": 2,
     "Query.backends": 10,
+    "Query.parkedMessages": 5,
     "Query.auditRecords": 10,
     "Query._service": 1_000,
     "Variant.availability": 2,

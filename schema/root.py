@@ -13,6 +13,7 @@ from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
 from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
+from schema.inbox import InboxMutation, InboxQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
 from schema.locations import LocationsQuery
@@ -59,6 +60,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ReservationsQuery,
             OrdersQuery,
             HouseQuery,
+            InboxQuery,
             AuditQuery,
             FederationQuery,
         ),
@@ -70,6 +72,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             StockMutation,
             RulesMutation,
             OrdersMutation,
+            InboxMutation,
         ),
         subscription=_root(
             "Subscription",
