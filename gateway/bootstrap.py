@@ -105,7 +105,10 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
         raise SettingsError(
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
-    return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+    door, endpoint = doors[configured.code], endpoint_of(configured)
+    if endpoint is not None and configured.vendor == "sandbox-marketplace":
+        door = retailer.receiving(door, endpoint)
+    return replace(door, poll_seconds=settings.poll_seconds(configured))
 
 
 def endpoint_of(configured: BackendSettings) -> Endpoint | None:
@@ -122,7 +125,7 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
 
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
-    return assemble(settings, data, retailer.backends(data), retailer.CHANNELS, clock)
+    return assemble(settings, data, retailer.demo(data), retailer.CHANNELS, clock)
 
 
 @dataclass(frozen=True, slots=True)
