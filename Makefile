@@ -53,6 +53,7 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.hot_sku
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.inbox
 
 bench-big: install ## Measure stores with a long history and with five million positions: minutes, 6 GB of disk
 	$(BIN)/python -m bench.growth
