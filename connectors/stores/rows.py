@@ -16,7 +16,10 @@ from resolvers.domain.books import Recorded
 from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.catalog import Product
 from resolvers.domain.feeds import Feed
+from resolvers.domain.inbox import Message
+from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.locations import Location
+from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.reservation import Reservation
@@ -92,6 +95,14 @@ class Placed:
     position: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Mastered:
+    """What one source says of a product."""
+
+    backend: str
+    product: Product
+
+
 def words(*of: str) -> str:
     """A key of several words."""
     return BETWEEN.join(of)
@@ -124,6 +135,11 @@ _PARTS: Mapping[str, _Kind] = {
     "api_keys": (ApiKey, lambda it: it.id),
     "audit": (AuditRecord, lambda it: words(number(micros(it.at)), it.id)),
     "uses": (Use, lambda it: words(it.field, it.client, it.day.isoformat())),
+    "messages": (Message, lambda it: words(it.backend, it.dedupe_key)),
+    "members": (Member, lambda it: it.id),
+    "masters": (Mastered, lambda it: words(it.product.handle, it.backend)),
+    "listings": (Listing, lambda it: words(it.backend, it.id)),
+    "mappings": (ListingMapping, lambda it: words(it.backend, it.listing)),
 }
 
 PARTS = tuple(_PARTS)

@@ -291,7 +291,7 @@ async def test_a_file_whose_middle_was_overwritten_is_not_opened(path):
 
 async def test_damage_in_a_very_large_file_is_told_where_it_is_read(path):
     shop = Shop(open_sqlite(path))
-    for serial in range(200):
+    for serial in range(400):
         await shop.receive(f"SKU-{serial}", "WH", 1)
     await shop.store.close()
     size = path.stat().st_size

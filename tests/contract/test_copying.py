@@ -22,12 +22,21 @@ from resolvers.domain.books import Change, Key
 from resolvers.domain.callers import ApiKey, AuditRecord, Deed, Use
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.feeds import Feed
+from resolvers.domain.inbox import Message
 from resolvers.domain.limits import business_day
+from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.locations import Location, LocationKind
+from resolvers.domain.members import Identity, IdentityKind, Member
 from resolvers.domain.reservation import hold_entries
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, set_rule
 from resolvers.domain.stock import EntryKind, Pin, Taker, Unseen
-from resolvers.filters import AuditFilter, OrderFilter, ProductFilter, ProductSort
+from resolvers.filters import (
+    AuditFilter,
+    MemberFilter,
+    OrderFilter,
+    ProductFilter,
+    ProductSort,
+)
 from resolvers.ports import Store
 from resolvers.upkeep import check, compact
 from resolvers.upkeep_port import Row
@@ -72,9 +81,21 @@ async def furnished(store: Store) -> Shop:
     done = AuditRecord("a1", NOON, "caller", "shopper", "reserveStock", "k", Deed.DONE, "R1")
     await store.callers.record_audit([done])
     await store.callers.add_uses([Use(NOON.date(), "app", "Order.number", 2)])
+    await furnish_mirror(store)
     async for _ in compact(store, shop.now - timedelta(days=2), shop.now):
         pass
     return shop
+
+
+async def furnish_mirror(store: Store) -> None:
+    """One message, one member, and one listing that a person mapped."""
+    seen = Provenance("tmall", "1", NOON)
+    await store.inbox.keep([Message("i1", "tmall", "d1", NOON, b"\xff\x00", (("x-id", "1"),))])
+    phone = Identity(IdentityKind.PHONE, "tmall", "+8613800000001", NOON, "source")
+    await store.members.save_members([Member("m1", "王", (phone,), seen, NOON, tags=("vip",))])
+    await store.listings.save_masters("tmall", [product("bottle")])
+    await store.listings.save_listings([Listing("tmall", "1", "瓶", seen, NOON, "X")])
+    await store.listings.save_mapping(ListingMapping("tmall", "1", "A", 2, "me", NOON))
 
 
 async def copied(one: Store, other: Store, shop: Shop) -> list[Copied]:
@@ -104,6 +125,11 @@ async def answers(store: Store) -> list[object]:
         await store.callers.api_keys(),
         await store.callers.audit_page(AuditFilter(), None, 10),
         await store.callers.uses(NOON.date()),
+        await store.inbox.due_messages("tmall", NOON, 10),
+        await store.members.member_page(MemberFilter(phone="+8613800000001"), None, 10),
+        await store.members.member_page(MemberFilter(tags=("vip",)), None, 10),
+        await store.listings.masters(["bottle"]),
+        await store.listings.listings_of(["A"]),
     ]
 
 

@@ -1,10 +1,10 @@
 """Messages of backends in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from connectors.stores.memory.state import State
+from connectors.stores.mirrored import due_at, replayed, settled
 from resolvers.domain.inbox import Message, MessageStatus
 
 
@@ -30,18 +30,15 @@ class MemoryInbox:
         due = [
             it
             for it in self._state.messages.values()
-            if it.backend == backend
-            and it.status is MessageStatus.WAITING
-            and (it.not_before is None or it.not_before <= now)
+            if it.backend == backend and it.status is MessageStatus.WAITING and due_at(it) <= now
         ]
-        return due[:limit]
+        return sorted(due, key=_came)[:limit]
 
     async def settle(self, messages: Sequence[Message]) -> None:
         """Writes what became of messages. The body of one that is DONE is dropped."""
         for it in messages:
             if it.id in self._state.messages:
-                done = it.status is MessageStatus.DONE
-                self._state.messages[it.id] = replace(it, body=b"") if done else it
+                self._state.messages[it.id] = settled(it)
 
     async def parked(self, backend: str | None, after: str | None, limit: int) -> Sequence[Message]:
         """Parked messages in order of id, after one."""
@@ -72,18 +69,22 @@ class MemoryInbox:
             and (ids is None or it.id in ids)
         ]
         for it in again:
-            waiting = replace(it, status=MessageStatus.WAITING, not_before=now, attempts=0)
-            self._state.messages[it.id] = waiting
+            self._state.messages[it.id] = replayed(it, now)
         return len(again)
 
     async def trim_messages(self, before: datetime, limit: int) -> int:
-        """Drops messages that were DONE before an instant."""
+        """Drops messages that were DONE before an instant, the eldest first."""
         old = [
             it
             for it in self._state.messages.values()
             if it.status is MessageStatus.DONE and it.received_at < before
-        ][:limit]
+        ]
+        old = sorted(old, key=_came)[:limit]
         for it in old:
             del self._state.messages[it.id]
             del self._state.message_keys[it.backend, it.dedupe_key]
         return len(old)
+
+
+def _came(message: Message) -> tuple[datetime, str]:
+    return message.received_at, message.id

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from connectors.stores.indexing import digest_of
 from connectors.stores.memory.state import State
+from connectors.stores.mirrored import differing, said_by
 from resolvers.domain.catalog import Product
 from resolvers.domain.listings import Listing, ListingMapping
 
@@ -16,7 +18,9 @@ class MemoryListings:
     async def save_masters(self, backend: str, products: Sequence[Product]) -> None:
         """Keeps products as their source says them."""
         for product in products:
-            self._state.masters.setdefault(product.handle, {})[backend] = product
+            own = self._state.masters.setdefault(product.handle, {})
+            if backend not in own or digest_of(own[backend]) != digest_of(product):
+                own[backend] = product
 
     async def masters(self, handles: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Product]]]:
         """What each source says of products, as (backend, product), in order of backend."""
@@ -28,9 +32,11 @@ class MemoryListings:
 
     async def save_listings(self, listings: Sequence[Listing]) -> int:
         """Writes what differs; the number of listings that did."""
-        known = self._state.listings
-        changed = [it for it in listings if known.get((it.backend, it.id)) != it]
-        known.update(((it.backend, it.id), it) for it in changed)
+        before = await self.listings([(it.backend, it.id) for it in listings])
+        known = {key: said_by(it) for key, it in before.items()}
+        found = differing(listings, lambda it: (it.backend, it.id), said_by, known)
+        changed = [it for it, _ in found]
+        self._state.listings.update(((it.backend, it.id), it) for it in changed)
         return len(changed)
 
     async def listings(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Listing]:

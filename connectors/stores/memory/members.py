@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from connectors.stores.memory.state import State
+from connectors.stores.mirrored import differing, said_by
 from resolvers.domain.members import IdentityKind, Member
 from resolvers.filters import MemberFilter
 
@@ -15,7 +16,10 @@ class MemoryMembers:
 
     async def save_members(self, members: Sequence[Member]) -> int:
         """Writes what differs; the number of members that did."""
-        changed = [it for it in members if self._state.members.get(it.id) != it]
+        known = {
+            it.id: said_by(it) for it in (await self.members([it.id for it in members])).values()
+        }
+        changed = [it for it, _ in differing(members, lambda it: it.id, said_by, known)]
         self._state.members.update((it.id, it) for it in changed)
         self._state.emit("member", [it.id for it in changed])
         return len(changed)
@@ -30,9 +34,13 @@ class MemoryMembers:
         """Members by what they are known by, in order of id."""
         found: dict[str, list[Member]] = {}
         for member in self._there():
-            for it in member.identities:
-                if it.kind is kind and it.value in values and system in (None, it.system):
-                    found.setdefault(it.value, []).append(member)
+            known = {
+                it.value
+                for it in member.identities
+                if it.kind is kind and it.value in values and system in (None, it.system)
+            }
+            for value in known:
+                found.setdefault(value, []).append(member)
         return found
 
     async def member_page(

@@ -21,12 +21,24 @@ from connectors.stores.memory.append import (
 )
 from connectors.stores.memory.catalog import put_product
 from connectors.stores.memory.state import State
-from connectors.stores.rows import Counted, Journaled, Kept, Opened, Placed, Sealed, Shelf
+from connectors.stores.rows import (
+    Counted,
+    Journaled,
+    Kept,
+    Mastered,
+    Opened,
+    Placed,
+    Sealed,
+    Shelf,
+)
 from resolvers.domain.books import Recorded, put
 from resolvers.domain.callers import ApiKey, AuditRecord, Use
 from resolvers.domain.feeds import Feed
+from resolvers.domain.inbox import Message
 from resolvers.domain.ledger import Checkpoint
+from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.locations import Location
+from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.rules import RuleBook, RuleChange
@@ -83,6 +95,10 @@ def _unseen(state: State) -> Iterable[Unseen]:
     return (movement for here in state.unseen.values() for movement in here.values())
 
 
+def _masters(state: State) -> Iterable[Mastered]:
+    return (Mastered(code, it) for own in state.masters.values() for code, it in own.items())
+
+
 def _taken(state: State) -> Iterable[Counted]:
     return (
         Counted(it.sku, *of, units)
@@ -111,6 +127,11 @@ _READ: Mapping[str, Callable[[State], Iterable[Any]]] = {
     "api_keys": lambda state: state.api_keys.values(),
     "audit": lambda state: state.audit.values(),
     "uses": lambda state: state.uses.values(),
+    "messages": lambda state: state.messages.values(),
+    "members": lambda state: state.members.values(),
+    "masters": _masters,
+    "listings": lambda state: state.listings.values(),
+    "mappings": lambda state: state.mappings.values(),
 }
 
 
@@ -211,6 +232,27 @@ def _put_use(state: State, it: Use) -> None:
     state.uses[it.field, it.client, it.day] = it
 
 
+def _put_message(state: State, it: Message) -> None:
+    state.message_keys[it.backend, it.dedupe_key] = it.id
+    state.messages[it.id] = it
+
+
+def _put_member(state: State, it: Member) -> None:
+    state.members[it.id] = it
+
+
+def _put_master(state: State, it: Mastered) -> None:
+    state.masters.setdefault(it.product.handle, {})[it.backend] = it.product
+
+
+def _put_listing(state: State, it: Listing) -> None:
+    state.listings[it.backend, it.id] = it
+
+
+def _put_mapping(state: State, it: ListingMapping) -> None:
+    state.mappings[it.backend, it.listing] = it
+
+
 _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "locations": _put_location,
     "products": _put_shelf,
@@ -231,4 +273,9 @@ _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "api_keys": _put_api_key,
     "audit": _put_audit,
     "uses": _put_use,
+    "messages": _put_message,
+    "members": _put_member,
+    "masters": _put_master,
+    "listings": _put_listing,
+    "mappings": _put_mapping,
 }

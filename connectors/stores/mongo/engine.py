@@ -2,17 +2,16 @@
 
 from datetime import datetime
 
-from connectors.stores.memory.inbox import MemoryInbox
-from connectors.stores.memory.listings import MemoryListings
-from connectors.stores.memory.members import MemoryMembers
-from connectors.stores.memory.state import State
 from connectors.stores.mongo.callers import MongoCallers
 from connectors.stores.mongo.catalog import MongoCatalog
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.clock import ClusterClock, ServerTime
 from connectors.stores.mongo.driver import Login
 from connectors.stores.mongo.house import MongoHouse
+from connectors.stores.mongo.inbox import MongoInbox
 from connectors.stores.mongo.layout import prepare
+from connectors.stores.mongo.listings import MongoListings
+from connectors.stores.mongo.members import MongoMembers
 from connectors.stores.mongo.outbox import MongoOutbox
 from connectors.stores.mongo.stock import MongoStock
 from connectors.stores.mongo.tail import Tail
@@ -58,9 +57,9 @@ def open_mongo(
         MongoCatalog(database),
         MongoHouse(database, cluster, tail),
         MongoCallers(database),
-        MemoryInbox(State()),
-        MemoryMembers(State()),
-        MemoryListings(State()),
+        MongoInbox(database),
+        MongoMembers(database, clock),
+        MongoListings(database),
         MongoUpkeep(database, cluster),
         close,
     )

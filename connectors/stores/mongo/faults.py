@@ -35,6 +35,16 @@ from connectors.stores.mongo.documents import (
     write_doc,
     write_from,
 )
+from connectors.stores.mongo.inbox import message_doc, message_from
+from connectors.stores.mongo.listings import (
+    listing_doc,
+    listing_from,
+    mapping_doc,
+    mapping_from,
+    master_doc,
+    master_from,
+)
+from connectors.stores.mongo.members import member_doc, member_from
 from connectors.stores.mongo.session import Document, Session
 from connectors.stores.rows import BETWEEN
 from resolvers.domain.stock import Stream
@@ -42,13 +52,13 @@ from resolvers.domain.stock import Stream
 _NAMED_MAX = 20
 """Most findings of one sort that are named."""
 
-_AT_ONCE, _BATCHES_AT_ONCE = 500, 50
-"""Documents of a page; batches may have hundreds of entries each."""
+_AT_ONCE, _BATCHES_AT_ONCE, _MESSAGES_AT_ONCE = 500, 50, 50
+"""Documents of a page; batches may have hundreds of entries each, messages large bodies."""
 
 _UNREADABLE = (MsgspecError, zlib.error, LookupError, TypeError, ValueError, OverflowError)
 """What comes of a document that has other fields than it should, or damaged ones."""
 
-_BESIDE = ("body", "answers")
+_BESIDE = ("body", "answers", "rest", "digest")
 """Fields that nothing is found by."""
 
 _Finding = tuple[str, str]
@@ -285,6 +295,27 @@ async def _audit(_: Session, page: _Page) -> list[_Finding]:
     ]
 
 
+async def _made(
+    _: Session, page: _Page, called: str, made: Callable[[Any], Document]
+) -> list[_Finding]:
+    """Documents that stand alone, beside what is made of what they say."""
+    return [
+        (f"{called} {{}} is not what it is found by", str(of["_id"]).replace(BETWEEN, " "))
+        for of, record in page
+        if _differs(of, made(record))
+    ]
+
+
+def _alone(
+    collection: str,
+    called: str,
+    read: Callable[[Document], Any],
+    made: Callable[[Any], Document],
+    at_once: int = _AT_ONCE,
+) -> _Look:
+    return _Look(collection, called, read, partial(_made, called=called, made=made), at_once)
+
+
 def _count_made(of: Document) -> Document:
     return count_doc(of["sku"], of["kind"], of["name"], of["units"])
 
@@ -310,5 +341,10 @@ _LOOKS: Sequence[_Look] = (
     _Look("orders", "order", order_from, _orders),
     _Look("api_keys", "key", api_key_from, _api_keys),
     _Look("audit", "audit record", audit_from, _audit),
+    _alone("messages", "message", message_from, message_doc, _MESSAGES_AT_ONCE),
+    _alone("members", "member", member_from, member_doc),
+    _alone("masters", "master data of", master_from, master_doc),
+    _alone("listings", "listing", listing_from, listing_doc),
+    _alone("mappings", "the mapping of", mapping_from, mapping_doc),
 )
 """Every collection that is looked over, in the order in which it is told."""

@@ -25,6 +25,11 @@
     api_keys      id                         body: a partner's key, without its secret
     audit         instant, id                one record of a deed; the instant has 19 digits
     uses          field, client, day         count, and the three
+    messages      backend, dedupe key        body, rest, and what it is found by
+    members       id                         body, and what it is found by until it is gone
+    masters       handle, backend            body: what one source says of a product
+    listings      backend, id                body, and what it is found by
+    mappings      backend, listing           sku, body: a person's word on a listing
     events        its own                    at, keys: [[topic, key], …] of one batch
     copying       key                        body
     meta          "layout"                   program, version
@@ -43,7 +48,7 @@ from connectors.stores.unusable import StoreUnusable
 PROGRAM = "unified-commerce-gateway"
 """Mark of whose database it is, so that no other program's is taken for a store."""
 
-VERSION = 2
+VERSION = 3
 """The version of the layout that this program reads and writes."""
 
 _HOUR = 3600
@@ -90,6 +95,24 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
     "api_keys": (),
     "audit": (("subject", "_id"), ("action", "_id")),
     "uses": (("day",),),
+    "messages": (
+        ("backend", "status", "received_at", "id"),
+        ("status", "received_at", "id"),
+        ("status", "backend", "id"),
+        ("status", "id"),
+        ("id",),
+    ),
+    "members": (
+        ("gone", "_id"),
+        ("known", "_id"),
+        ("tags", "_id"),
+        ("tier", "_id"),
+        ("system", "_id"),
+        ("updated_at", "_id"),
+    ),
+    "masters": (("handle", "_id"),),
+    "listings": (("backend", "_id"), ("active", "_id"), ("code",)),
+    "mappings": (("sku",),),
     "events": (),
     "copying": (),
 }

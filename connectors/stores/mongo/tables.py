@@ -45,7 +45,17 @@ from connectors.stores.mongo.documents import (
     write_doc,
     write_from,
 )
+from connectors.stores.mongo.inbox import message_doc, message_from
 from connectors.stores.mongo.ledger import walk
+from connectors.stores.mongo.listings import (
+    listing_doc,
+    listing_from,
+    mapping_doc,
+    mapping_from,
+    master_doc,
+    master_from,
+)
+from connectors.stores.mongo.members import member_doc, member_from
 from connectors.stores.mongo.session import Document, Query, Session
 from connectors.stores.rows import (
     BETWEEN,
@@ -300,4 +310,9 @@ _TABLES: Mapping[str, _Table] = {
     "api_keys": _Table("api_keys", api_key_from, _simple("api_keys", api_key_doc)),
     "audit": _Table("audit", audit_from, _simple("audit", audit_doc)),
     "uses": _Table("uses", use_from, _simple("uses", use_doc)),
+    "messages": _Table("messages", message_from, _simple("messages", message_doc)),
+    "members": _Table("members", member_from, _simple("members", member_doc)),
+    "masters": _Table("masters", master_from, _simple("masters", master_doc)),
+    "listings": _Table("listings", listing_from, _simple("listings", listing_doc)),
+    "mappings": _Table("mappings", mapping_from, _simple("mappings", mapping_doc)),
 }

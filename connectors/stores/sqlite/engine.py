@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from connectors.stores.memory.inbox import MemoryInbox
-from connectors.stores.memory.listings import MemoryListings
-from connectors.stores.memory.members import MemoryMembers
-from connectors.stores.memory.state import State
 from connectors.stores.sqlite.callers import SqliteCallers
 from connectors.stores.sqlite.catalog import SqliteCatalog
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import SqliteHouse
+from connectors.stores.sqlite.inbox import SqliteInbox
+from connectors.stores.sqlite.listings import SqliteListings
+from connectors.stores.sqlite.members import SqliteMembers
 from connectors.stores.sqlite.outbox import SqliteOutbox
 from connectors.stores.sqlite.stock import SqliteStock
 from connectors.stores.sqlite.upkeep import SqliteUpkeep
@@ -34,9 +33,9 @@ def open_sqlite(path: Path) -> Store:
         SqliteCatalog(database),
         SqliteHouse(database),
         SqliteCallers(database),
-        MemoryInbox(State()),
-        MemoryMembers(State()),
-        MemoryListings(State()),
+        SqliteInbox(database),
+        SqliteMembers(database),
+        SqliteListings(database),
         SqliteUpkeep(database),
         database.close,
     )

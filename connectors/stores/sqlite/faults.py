@@ -14,6 +14,7 @@ from connectors.stores.checkpoints import read_head, seal_of
 from connectors.stores.sqlite.append import read_order, read_reservation
 from connectors.stores.sqlite.callers import AUDIT, audit_from, read_api_key
 from connectors.stores.sqlite.ledger import read_entries
+from connectors.stores.sqlite.mirror_faults import MIRROR_LOOKS
 
 _NAMED_MAX = 20
 """Most findings of one sort that are named."""
@@ -23,6 +24,7 @@ _NO_STREAM = "sku NOT IN (SELECT sku FROM streams)"
 _NO_ORDER = "order_id IS NOT NULL AND order_id NOT IN (SELECT id FROM orders)"
 _NO_CHECKPOINT = "sku NOT IN (SELECT sku FROM checkpoints)"
 _NO_RESERVATION = "NOT EXISTS (SELECT 1 FROM reservations WHERE id = reservation)"
+_NO_MEMBER = "member NOT IN (SELECT id FROM members WHERE gone = 0)"
 _NO_BATCH = "NOT EXISTS (SELECT 1 FROM journal WHERE journal.batch = journal_places.batch)"
 
 _ORPHANS = (
@@ -38,6 +40,8 @@ _ORPHANS = (
     ("reservations", "id", _NO_ORDER, "reservation {} is of an order that is not there"),
     ("writes", "id", _NO_ORDER, "write {} is of an order that is not there"),
     ("order_externals", "order_id", _NO_ORDER, "order {} is known elsewhere and not there"),
+    ("member_identities", "member", _NO_MEMBER, "member {} is known by something and not there"),
+    ("member_tags", "member", _NO_MEMBER, "member {} has tags and is not there"),
 )
 """Rows that point at nothing: where, what names one, when it is so, and how it is told."""
 
@@ -53,7 +57,7 @@ def faults_of(connection: sqlite3.Connection) -> list[str]:
     for table, name, wrong, told in _ORPHANS:
         rows = connection.execute(f"SELECT DISTINCT {name} FROM {table} WHERE {wrong} ORDER BY 1")
         found += _told(told.format(named) for (named,) in rows)
-    for look in (_journal, _checkpoints, _reservations, _orders, _api_keys, _audit):
+    for look in (_journal, _checkpoints, _reservations, _orders, _api_keys, _audit, *MIRROR_LOOKS):
         found += _told(look(connection))
     return found
 

@@ -156,6 +156,45 @@ LAYOUT = (
     CREATE TABLE uses (field TEXT NOT NULL, client TEXT NOT NULL, day TEXT NOT NULL,
         count INTEGER NOT NULL, PRIMARY KEY (field, client, day)) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE messages (id TEXT NOT NULL UNIQUE, backend TEXT NOT NULL,
+        dedupe_key TEXT NOT NULL, status TEXT NOT NULL, ready_at INTEGER NOT NULL,
+        received_at INTEGER NOT NULL, rest BLOB NOT NULL, body BLOB NOT NULL,
+        UNIQUE (backend, dedupe_key));
+    CREATE INDEX messages_waiting ON messages (backend, received_at, id, ready_at)
+        WHERE status = 'WAITING';
+    CREATE INDEX messages_parked ON messages (id) WHERE status = 'PARKED';
+    CREATE INDEX messages_parked_by_backend ON messages (backend, id) WHERE status = 'PARKED';
+    CREATE INDEX messages_done ON messages (received_at, id) WHERE status = 'DONE';
+
+    CREATE TABLE members (id TEXT PRIMARY KEY, system TEXT NOT NULL, tier TEXT,
+        updated_at INTEGER NOT NULL, gone INTEGER NOT NULL, digest BLOB NOT NULL,
+        body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE INDEX members_in_order ON members (id, system, tier, updated_at, gone) WHERE gone = 0;
+    CREATE INDEX members_by_system ON members (system, id, tier, updated_at, gone)
+        WHERE gone = 0;
+    CREATE INDEX members_by_tier ON members (tier, id, system, updated_at, gone) WHERE gone = 0;
+    CREATE TABLE member_identities (kind TEXT NOT NULL, value TEXT NOT NULL,
+        system TEXT NOT NULL, member TEXT NOT NULL,
+        PRIMARY KEY (kind, value, system, member)) WITHOUT ROWID;
+    CREATE INDEX member_identities_by_member ON member_identities (member);
+    CREATE TABLE member_tags (tag TEXT NOT NULL, member TEXT NOT NULL,
+        PRIMARY KEY (tag, member)) WITHOUT ROWID;
+    CREATE INDEX member_tags_by_member ON member_tags (member);
+
+    CREATE TABLE masters (handle TEXT NOT NULL, backend TEXT NOT NULL, digest BLOB NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (handle, backend)) WITHOUT ROWID;
+    CREATE TABLE listings (backend TEXT NOT NULL, id TEXT NOT NULL, seller_code TEXT,
+        active INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (backend, id)) WITHOUT ROWID;
+    CREATE INDEX listings_active ON listings (backend, id, seller_code, active)
+        WHERE active = 1;
+    CREATE INDEX listings_by_seller_code ON listings (seller_code, backend, id)
+        WHERE active = 1;
+    CREATE TABLE mappings (backend TEXT NOT NULL, listing TEXT NOT NULL, sku TEXT NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (backend, listing)) WITHOUT ROWID;
+    CREATE INDEX mappings_by_sku ON mappings (sku, backend, listing)
+    """,
 )
 
 VERSION = len(LAYOUT)

@@ -42,7 +42,17 @@ from connectors.stores.sqlite.catalog import (
 )
 from connectors.stores.sqlite.compaction import write_heads
 from connectors.stores.sqlite.house import read_feed, write_feeds
+from connectors.stores.sqlite.inbox import message_from, write_messages
 from connectors.stores.sqlite.ledger import read_entries
+from connectors.stores.sqlite.listings import (
+    mastered,
+    read_listing,
+    read_mapping,
+    write_listings,
+    write_mappings,
+    write_masters,
+)
+from connectors.stores.sqlite.members import read_member, write_members
 from connectors.stores.sqlite.outbox import read_write
 from resolvers.domain.books import Recorded
 from resolvers.domain.callers import Use
@@ -243,4 +253,9 @@ _TABLES: Mapping[str, _Table] = {
             lambda it: (it.field, it.client, it.day.isoformat(), it.count),
         ),
     ),
+    "messages": _Table("rest, body", ("backend", "dedupe_key"), message_from, write_messages),
+    "members": _Table("body", ("id",), read_member, write_members),
+    "masters": _Table("backend, body", ("handle", "backend"), mastered, write_masters),
+    "listings": _Table("body", ("backend", "id"), read_listing, write_listings),
+    "mappings": _Table("body", ("backend", "listing"), read_mapping, write_mappings),
 }

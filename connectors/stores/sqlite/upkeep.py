@@ -23,8 +23,14 @@ of several words has U+001F between them, a number is filled up to nineteen digi
     api_keys           id                          ApiKey, which has no secret
     audit              microseconds, id            AuditRecord
     uses               field, client, day          Use
+    messages           backend, dedupe key         Message, its body in base64
+    members            id                          Member
+    masters            handle, backend             {backend, product}
+    listings           backend, id                 Listing
+    mappings           backend, listing            ListingMapping
 
-What is found or sorted by (numbers, externals, terms, barcodes, places of batches) is made anew
+What is found or sorted by (numbers, externals, terms, barcodes, places of batches,
+identities, tags) is made anew
 from these where they are loaded. Leases and events stay: they are of the processes on one store.
 """
 
