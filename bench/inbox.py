@@ -5,14 +5,14 @@ shows what one was about.
 
 Intake: a demo on durable SQLite is sent signed messages of a topic that nobody knows, by some
 connections at once, so that each is kept, worked off, and waits for a person; what was acknowledged
-is compared with what waits, also in a process that is started anew on the same store. Told: an
-order is placed in a marketplace, its message sent, and the time taken until a subscriber of the SKU's
-stock hears of it. Client and server share the machine.
+is compared with what waits, also in a process that is started anew on the same store.
+
+Told: an order is placed in a marketplace, its message sent, and the time taken until a subscriber
+of the SKU's stock hears of it. Client and server share the machine.
 """
 
 import argparse
 import asyncio
-import base64
 import hmac
 import json
 import os
@@ -85,10 +85,10 @@ class Sender:
     def request(self, topic: str, id: str, order: str) -> bytes:
         """A whole request."""
         body = json.dumps({"order": order, "buyer": "x" * 900}).encode()  # some 1 KB, as usual
-        signed = base64.b64encode(hmac.digest(self._secret, body, "sha256")).decode()
+        signed = hmac.digest(self._secret, body, "sha256").hex()
         head = (
-            f"{self._head}X-Shopify-Hmac-Sha256: {signed}\r\nX-Shopify-Webhook-Id: {id}\r\n"
-            f"X-Shopify-Topic: {topic}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{self._head}X-Sandbox-Signature: {signed}\r\nX-Sandbox-Id: {id}\r\n"
+            f"X-Sandbox-Topic: {topic}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 

@@ -187,6 +187,11 @@ SCHEMES: Mapping[str, Scheme] = {
         dedupe=("x-vendure-event-id",),
         kept=("x-vendure-topic",),
     ),
+    "sandbox": Scheme(
+        _hex_of_body("x-sandbox-signature"),
+        dedupe=("x-sandbox-id",),
+        kept=("x-sandbox-topic",),
+    ),
     "path-token": Scheme(_path_token),
 }
 """Every scheme by its name in the settings and in ``Capabilities.webhooks``.

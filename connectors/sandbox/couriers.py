@@ -1,9 +1,8 @@
-"""How a sandbox system sends signed messages: as Shopify signs them, with the bad manners that
-vendors have. And how such a message is understood.
+"""How a sandbox system sends signed messages, with the bad manners that vendors have, and how such
+a message is understood.
 """
 
 import asyncio
-import base64
 import hmac
 import os
 from collections.abc import Mapping, Sequence
@@ -20,14 +19,14 @@ from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
 from resolvers.house import ORDERS
 
-SCHEME = "shopify"
+SCHEME = "sandbox"
 """By which row of the table they sign."""
 
 TRIES_MAX = 10
 TRY_AGAIN_SECONDS = 0.2
 TIMEOUT_SECONDS = 5.0
 
-_TOPIC = "x-shopify-topic"
+_TOPIC = "x-sandbox-topic"
 _SECRET_FILE = "webhook-secret"  # noqa: S105  # a file's name
 
 
@@ -64,11 +63,11 @@ class Courier:
     def tell(self, topic: str, body: Mapping[str, str]) -> None:
         """Sends a message; nobody waits for it."""
         content = msgspec.json.encode(body)
-        signed = base64.b64encode(hmac.digest(self._secret, content, "sha256")).decode()
+        signed = hmac.digest(self._secret, content, "sha256").hex()
         headers = {
             "content-type": "application/json",
-            "x-shopify-hmac-sha256": signed,
-            "x-shopify-webhook-id": token_hex(8),
+            "x-sandbox-signature": signed,
+            "x-sandbox-id": token_hex(8),
             _TOPIC: topic,
         }
         request = self._client.build_request("POST", self._url, content=content, headers=headers)
