@@ -15,17 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from resolvers.backend_ports import Acknowledgement, RawMessage
+from resolvers.domain.inbox import DEDUPE_CHARS_MAX
 
 SECRETS_MAX = 2
 """Secrets that are live at the same time: the old one signs for a while after it was renewed."""
 
 WINDOW = timedelta(minutes=5)
 """How old, or how far ahead, a signed time may be."""
-
-BODY_BYTES_MAX = 1024 * 1024
-"""Largest message; the largest of any vendor here is a quarter of it."""
-
-DEDUPE_CHARS_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +186,11 @@ SCHEMES: Mapping[str, Scheme] = {
         _hex_of_body("x-vendure-signature", "sha256="),
         dedupe=("x-vendure-event-id",),
         kept=("x-vendure-topic",),
+    ),
+    "sandbox": Scheme(
+        _hex_of_body("x-sandbox-signature"),
+        dedupe=("x-sandbox-id",),
+        kept=("x-sandbox-topic",),
     ),
     "path-token": Scheme(_path_token),
 }

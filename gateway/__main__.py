@@ -20,6 +20,7 @@ from gateway import (
     doctor,
     doctor_callers,
     document_commands,
+    inbox_commands,
     key_commands,
     schema_text,
     serving,
@@ -150,6 +151,35 @@ def sync(
             told = ", ".join(codes) or "none is configured"
             raise typer.BadParameter(f"there is no backend {backend!r} ({told})")
         serving.sync_now(settings, _ready(data), backend)
+
+
+inbox = typer.Typer(help="Messages of backends that wait for a person.", no_args_is_help=True)
+app.add_typer(inbox, name="inbox")
+
+OfBackend = Annotated[
+    str | None, typer.Option("--backend", help="Those of this backend only; absent: of all.")
+]
+
+
+@inbox.command("list", epilog="Example: gateway inbox list --data var/shop --backend shop")
+def list_inbox(config: StoreConfig = None, data: Data = _DATA, backend: OfBackend = None) -> None:
+    """Print the messages that wait: id, backend, time, bytes, tries, error; never what they say."""
+    with _told():
+        inbox_commands.show(_place(config, data), backend)
+
+
+@inbox.command("replay", epilog="Example: gateway inbox replay --data var/shop --backend shop")
+def replay_inbox(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids that `list` prints; absent: all.")
+    ] = None,
+    config: StoreConfig = None,
+    data: Data = _DATA,
+    backend: OfBackend = None,
+) -> None:
+    """Have messages tried again by whichever gateway serves the store."""
+    with _told():
+        inbox_commands.replay(_place(config, data), backend, ids)
 
 
 @app.command("doctor", epilog="Example: gateway doctor --config gateway.toml --data var/shop")

@@ -25,6 +25,7 @@ from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import Origins, layers
 from gateway.listeners import Listeners
 from gateway.telemetry import telemetry_of
+from gateway.webhooks import PATHS, Webhooks
 
 PAGE = Path(__file__).parent / "page" / "dist"
 """What the build of the GraphiQL page wrote, if it has run."""
@@ -52,6 +53,8 @@ def create_app(
     telemetry, server = desk.telemetry, runtime.settings.server
     tabs = examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION)
 
+    webhooks = Webhooks(runtime, telemetry.metrics)
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         backends = watched(runtime.backends, telemetry)
@@ -70,6 +73,7 @@ def create_app(
                 GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
                 middleware=layers(origins or Origins(server.allowed_origins)),
             ),
+            *(Route(path, webhooks) for path in PATHS),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=tabs, headers=page_headers),
             *health.routes(runtime, telemetry.metrics, listeners),

@@ -18,6 +18,7 @@ from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.sqlite.engine import open_sqlite
+from connectors.webhooks import Endpoint
 from gateway.ids import new_id, wall_clock
 from gateway.issuers import Issuer
 from gateway.jwks import Fetch, KeyRing
@@ -40,6 +41,7 @@ from resolvers.context import Context
 from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
+from resolvers.intake import Intake
 from resolvers.loaders import Loaders
 from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
@@ -68,6 +70,7 @@ class Runtime:
     clock: Clock
     new_id: IdMaker
     recorder: Recorder
+    intake: Intake
     tracing: Tracing = UNTRACED
 
     def context(self, principal: Principal) -> Context:
@@ -84,6 +87,7 @@ class Runtime:
             self.clock,
             self.new_id,
             self.recorder,
+            self.intake,
             self._logins,
         )
 
@@ -113,6 +117,7 @@ class Runtime:
             await app.close()
         for backend in self.backends.values():
             await closed(backend)
+        await self.intake.close()
         await self.recorder.close()
         await self.store.close()
         if self.tracing is not UNTRACED:
@@ -162,7 +167,16 @@ def connect(
         raise SettingsError(
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
-    return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+    door, endpoint = doors[configured.code], endpoint_of(configured)
+    if endpoint is not None and configured.vendor == "sandbox-marketplace":
+        door = retailer.receiving(door, endpoint)
+    return replace(door, poll_seconds=settings.poll_seconds(configured))
+
+
+def endpoint_of(configured: BackendSettings) -> Endpoint | None:
+    """What is agreed with a backend about its webhooks; None if it sends none."""
+    secrets = tuple(secret.reveal().encode() for secret in configured.webhook_secrets)
+    return Endpoint(secrets, configured.webhook_url) if secrets else None
 
 
 def _vendure(settings: Settings, configured: BackendSettings) -> Backend:
@@ -176,6 +190,7 @@ def _vendure(settings: Settings, configured: BackendSettings) -> Backend:
         timeout_seconds=configured.timeout_seconds,
         poll_seconds=settings.poll_seconds(configured),
         options=configured.options,
+        webhooks=endpoint_of(configured),
     )
 
 
@@ -188,6 +203,7 @@ def _shopify(settings: Settings, configured: BackendSettings, data: Path) -> Bac
         password=configured.password.reveal(),
         channels=settings.sales_channels(),
         data=data,
+        webhook_secrets=[secret.reveal().encode() for secret in configured.webhook_secrets],
         timeout_seconds=configured.timeout_seconds,
         poll_seconds=settings.poll_seconds(configured),
         options=configured.options,
@@ -204,9 +220,7 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:
     """The gateway of the sandbox retailer, with its state, and the retailer's, in ``data``."""
     tracing = tracing_of(settings.telemetry)
-    return assemble(
-        settings, data, retailer.backends(data), retailer.CHANNELS, clock, tracing=tracing
-    )
+    return assemble(settings, data, retailer.demo(data), retailer.CHANNELS, clock, tracing=tracing)
 
 
 def key_fetcher(issuer: IssuerSettings) -> Fetch:
@@ -300,5 +314,6 @@ def assemble(
         clock,
         new_id,
         Recorder(store.callers, new_id()[-10:]),
+        Intake(store.inbox),
         tracing,
     )

@@ -20,7 +20,11 @@ from resolvers.ports import IdMaker
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-PATHS = frozenset({"/", "/graphql", "/graphiql", "/health/live", "/health/ready", "/metrics"})
+_WEBHOOKS = "/webhooks"
+
+PATHS = frozenset(
+    {"/", "/graphql", "/graphiql", "/health/live", "/health/ready", "/metrics", _WEBHOOKS}
+)
 """Paths that are ours and are written down; a stranger may put anything into another."""
 
 _CHATTER = ("/health/", "/metrics", "/graphiql/assets/")
@@ -82,7 +86,7 @@ class Doorman:
             if status == 0 and scope["type"] == "http":
                 self._telemetry.metrics.ended("unknown", "refused", ["INTERNAL"], None)
                 await _confess(telling, request_id)
-        path = scope["path"]
+        path = _shown(scope["path"])
         if status < 400 and path.startswith(_CHATTER):
             return
         shown = path if path in PATHS else _OTHER_PATH
@@ -95,6 +99,12 @@ class Doorman:
 
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 _OTHER_PATH = _OTHER_METHOD = "(another)"
+
+
+def _shown(path: str) -> str:
+    """A path as it may be logged: what stands behind the door of webhooks may be a secret."""
+    return _WEBHOOKS if path.startswith(f"{_WEBHOOKS}/") else path
+
 
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 

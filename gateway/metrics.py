@@ -137,6 +137,13 @@ class Metrics:
         )
 
     def _of_backends(self) -> None:
+        self.messages = self._counter(
+            "gateway_webhooks",
+            "Messages that backends have sent, by backend and result: kept, refused (not theirs, "
+            "or no message) or later (no room; to be sent again).",
+            "backend",
+            "result",
+        )
         self.backend_seconds = self._histogram(
             "gateway_backend_call_seconds",
             "Time of one call to a backend, or of one page, by role and by result: ok or failed.",

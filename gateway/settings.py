@@ -7,7 +7,6 @@ Each setting's meaning stands in ``gateway/settings_sections.py``, the reading o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from gateway.settings_cache import Cache
 from gateway.settings_callers import (
@@ -28,7 +27,16 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
-from gateway.settings_process import Auth, Limits, Secret, Server, Sockets, Storage, check_store
+from gateway.settings_process import (
+    Auth,
+    InboxSettings,
+    Limits,
+    Secret,
+    Server,
+    Sockets,
+    Storage,
+    check_store,
+)
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -39,6 +47,7 @@ from gateway.settings_rules import (
     check_times,
     presets_of,
 )
+from gateway.settings_secrets import secret_variables, with_password, with_secrets
 from gateway.settings_sections import (
     LISTS,
     SECTIONS,
@@ -56,7 +65,7 @@ from resolvers.domain.locations import Channel
 from resolvers.domain.presets import Preset, rules_of
 from resolvers.domain.rules import StockRule
 from resolvers.domain.signals import Threshold
-from resolvers.terms import SyncTerms, Terms
+from resolvers.terms import InboxTerms, SyncTerms, Terms
 
 __all__ = [
     "Auth",
@@ -64,6 +73,7 @@ __all__ = [
     "Catalog",
     "ChannelSettings",
     "Documents",
+    "InboxSettings",
     "IssuerSettings",
     "Limits",
     "LocationOverlay",
@@ -88,8 +98,6 @@ __all__ = [
     "load_store",
 ]
 
-_SECRET_BYTES_MAX = 65_536
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -106,6 +114,7 @@ class Settings:
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
+    inbox: InboxSettings = field(default_factory=InboxSettings)
     signals: Signals = field(default_factory=Signals)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     catalog: Catalog = field(default_factory=Catalog)
@@ -135,6 +144,7 @@ class Settings:
             ),
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
             catalog=self.catalog.terms(),
+            inbox=InboxTerms(self.inbox.retry_hours, self.inbox.kept_days),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -178,7 +188,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         SettingsError: with every problem that was found.
     """
     source = read_source(path)
-    reader = Reader(source, environ, _password_variables(source))
+    reader = Reader(source, environ, secret_variables(source))
     reader.sections(tuple(SECTIONS), tuple(LISTS))
     settings = Settings(
         server=reader.single("server", Server),
@@ -192,6 +202,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
+        inbox=reader.single("inbox", InboxSettings),
         signals=reader.single("signals", Signals),
         telemetry=reader.single("telemetry", TelemetrySettings),
         catalog=reader.single("catalog", Catalog),
@@ -215,14 +226,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     folder = Path() if path is None else path.parent
     documents = checked_documents(reader, settings.documents, folder)
     check_store(reader, settings.store)
-    store = _with_password(reader, settings.store, ("store",), folder, environ)
+    store = with_password(reader, settings.store, ("store",), folder, environ)
     backends = []
     for backend in settings.backends:
         place = _place(source, "backends", backend.code)
         _check_backend(reader, backend, place)
-        backends.append(_with_password(reader, backend, place, folder, environ))
+        backends.append(with_secrets(reader, backend, place, folder, environ))
     apps = tuple(
-        _with_password(reader, app, _place(source, "wechat_apps", app.code), folder, environ)
+        with_password(reader, app, _place(source, "wechat_apps", app.code), folder, environ)
         for app in settings.wechat_apps
     )
     if reader.problems:
@@ -243,23 +254,13 @@ def load_store(path: Path, environ: Mapping[str, str]) -> Storage:
         SettingsError: with every problem of that section.
     """
     source = read_source(path)
-    reader = Reader(source, environ, _password_variables(source))
+    reader = Reader(source, environ, secret_variables(source))
     storage = reader.single("store", Storage)
     check_store(reader, storage)
-    storage = _with_password(reader, storage, ("store",), path.parent, environ)
+    storage = with_password(reader, storage, ("store",), path.parent, environ)
     if reader.problems:
         raise SettingsError(reader.problems)
     return storage
-
-
-def _password_variables(source: Source) -> frozenset[str]:
-    """Variables that hold a password, so that none of them is taken for a setting."""
-    entries = [source.tables.get("store")]
-    for name in ("backends", "wechat_apps"):
-        tables = source.tables.get(name, [])
-        entries += tables if isinstance(tables, list) else []
-    names = (entry.get("password_env") for entry in entries if isinstance(entry, dict))
-    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _place(source: Source, name: str, code: str) -> tuple[str | int, ...]:
@@ -344,45 +345,3 @@ def _check_backend(reader: Reader, backend: BackendSettings, place: tuple[str | 
             dotted_option = f"{key}.options.{option}"
             where = (*place, "options", option)
             reader.refuse(dotted_option, where, "no secret among options", "a secret in plain text")
-
-
-Unlocked = TypeVar("Unlocked", BackendSettings, Storage, WechatAppSettings)
-"""A section with a password."""
-
-
-def _with_password(
-    reader: Reader,
-    section: Unlocked,
-    place: tuple[str | int, ...],
-    folder: Path,
-    environ: Mapping[str, str],
-) -> Unlocked:
-    """Reads a section's password from where it says that it is."""
-    code = getattr(section, "code", None)
-    key = "store" if code is None else f"{place[0]}.{code}"
-    variable, file = section.password_env, section.password_file
-    if variable is not None and file is not None:
-        expected = "password_env or password_file, not both"
-        reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, "both")
-        return section
-    if variable is not None:
-        if text := environ.get(variable, ""):
-            return replace(section, password=Secret(text))
-        expected, found = "the name of a variable that is set", f"{shown(variable)}, which is not"
-        reader.refuse(f"{key}.password_env", (*place, "password_env"), expected, found)
-    if file is not None:
-        try:
-            return replace(section, password=Secret(_first_line(folder / file)))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not one line of text"
-            expected, found = "a file that holds a password", f"{shown(file)}: {reason.lower()}"
-            reader.refuse(f"{key}.password_file", (*place, "password_file"), expected, found)
-    return section
-
-
-def _first_line(path: Path) -> str:
-    with path.open("rb") as file:
-        text = file.read(_SECRET_BYTES_MAX).decode().rstrip("\r\n")
-    if not text or "\n" in text:
-        raise ValueError("a password is one line")
-    return text

@@ -19,7 +19,6 @@ PREFIX = "GATEWAY_"
 _FILE_BYTES_MAX = 1_048_576
 _SHOWN_MAX = 60
 SECRET_NAME = re.compile(r"(^|_)(passwd|password|secret|token|api_?key)$")
-_INSTEAD = 'password_env = "NAME" or password_file = "path"'
 _USER_IN_ADDRESS = re.compile(r"//\S*@")
 _SECRET_IN_ADDRESS = re.compile(
     r"([?&;]\w*(?:password|secret|token|properties)=)[^&;]*", re.IGNORECASE
@@ -340,8 +339,11 @@ class Reader:
         return values
 
     def _unknown(self, key: str, names: Sequence[str], source: str, place: Place | None) -> None:
-        secret = SECRET_NAME.search(key.rpartition(".")[2]) and "password_env" in names
-        expected = _INSTEAD if secret else "one of " + ", ".join(names)
+        name = key.rpartition(".")[2]
+        secret = SECRET_NAME.search(name) and "password_env" in names
+        instead = name if f"{name}_env" in names else "password"
+        named = f'{instead}_env = "NAME" or {instead}_file = "path"'
+        expected = named if secret else "one of " + ", ".join(names)
         found = "a secret in plain text" if secret else "an unknown key"
         if place is not None:
             self.refuse(key, place, expected, found)

@@ -196,6 +196,28 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """Messages that backends send (`docs/webhooks.md`)."""
+
+    retry_hours: float = field(
+        default=24.0,
+        metadata=about(
+            "How long what a message hinted at is tried to be read before a person has to look.",
+            low=0.1,
+            high=720,
+        ),
+    )
+    kept_days: float = field(
+        default=7.0,
+        metadata=about(
+            "How long a message that is done is known again; longer than its vendor sends again.",
+            low=2,
+            high=365,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     """Tokens that the gateway signs and accepts, and API keys that it accepts."""
 

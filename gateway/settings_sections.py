@@ -20,6 +20,7 @@ from gateway.settings_process import (
     FROM_FILE,
     FROM_VARIABLE,
     Auth,
+    InboxSettings,
     Limits,
     Secret,
     Server,
@@ -291,6 +292,28 @@ class BackendSettings:
     user: str | None = field(default=None, metadata=about("The gateway's user there."))
     password_env: str | None = field(default=None, metadata=about(FROM_VARIABLE))
     password_file: str | None = field(default=None, metadata=about(FROM_FILE))
+    webhook_secret_env: str | None = field(
+        default=None,
+        metadata=about("Name of the environment variable that holds the secret of its webhooks."),
+    )
+    webhook_secret_file: str | None = field(
+        default=None, metadata=about("File that holds it; a relative path begins at the TOML file.")
+    )
+    webhook_secret_old_env: str | None = field(
+        default=None,
+        metadata=about("The same for the secret before it, while messages signed by it may come."),
+    )
+    webhook_secret_old_file: str | None = field(
+        default=None, metadata=about("File that holds the secret before it.")
+    )
+    webhook_url: str = field(
+        default="",
+        metadata=about(
+            "Address of our webhooks as its vendor has been given it; some sign it.",
+            kind=_URL_KIND,
+            fits=lambda text: not text or _is_url(text),
+        ),
+    )
     poll_seconds: float | None = field(
         default=None,
         metadata=about("As in `[sync]`, for this backend alone.", low=0.1, high=_DAY),
@@ -302,6 +325,7 @@ class BackendSettings:
         default_factory=dict, metadata=about("The vendor's own settings; never a secret.")
     )
     password: Secret | None = field(default=None, compare=False)
+    webhook_secrets: tuple[Secret, ...] = field(default=(), compare=False)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -316,6 +340,7 @@ SECTIONS: Mapping[str, type] = {
     "reservations": Reservations,
     "orders": Orders,
     "sync": Sync,
+    "inbox": InboxSettings,
     "signals": Signals,
     "telemetry": TelemetrySettings,
     "catalog": Catalog,

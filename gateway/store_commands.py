@@ -15,7 +15,8 @@ from resolvers.ports import Store
 
 
 @asynccontextmanager
-async def _opened(place: Place) -> AsyncIterator[Store]:
+async def opened(place: Place) -> AsyncIterator[Store]:
+    """A place's store, closed behind whoever uses it."""
     store = place.open()
     try:
         yield store
@@ -34,7 +35,7 @@ def check(place: Place) -> bool:
 
     async def work() -> tuple[int, int]:
         found = looked = 0
-        async with _opened(place) as store:
+        async with opened(place) as store:
             with _progress() as progress:
                 task = progress.add_task("SKUs", total=None)
                 async for step in upkeep.check(store):
@@ -71,7 +72,7 @@ def compact(place: Place, keep: timedelta, since: datetime | None) -> None:
 
     async def work() -> tuple[int, int]:
         entries = reservations = 0
-        async with _opened(place) as store:
+        async with opened(place) as store:
             with _progress() as progress:
                 task = progress.add_task("entries folded", total=None)
                 async for step in upkeep.compact(store, before, now):
@@ -94,7 +95,7 @@ def copy(source: Place, target: Place) -> None:
 
     async def work() -> int:
         rows: dict[str, int] = {}
-        async with _opened(source) as one, _opened(target) as other:
+        async with opened(source) as one, opened(target) as other:
             sides = (copying.Side(source.name, one), copying.Side(target.name, other))
             with _progress() as progress:
                 tasks = {}

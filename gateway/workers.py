@@ -55,6 +55,8 @@ TRIM_BITES_MAX = 200
 AUDIT_TRIM_MAX = 1_000
 """Records of one bite: some fifteen microseconds each, as they go from two indexes, too."""
 
+MESSAGES_TRIM_MAX = 1_000
+
 log = logging.getLogger(__name__)
 
 
@@ -246,6 +248,7 @@ def _sweep(runtime: Runtime) -> Work:
         if sweeps % TRIM_EVERY == 1:
             await _trim(runtime)
             await _trim_audit(runtime)
+            await _trim_messages(runtime)
             await _fold(runtime)
         expired = await expire_due(_house(runtime), SWEEP_MAX)
         return 0.0 if expired == SWEEP_MAX else SWEEP_PAUSE_SECONDS
@@ -266,6 +269,15 @@ async def _trim_audit(runtime: Runtime) -> None:
     before = runtime.clock() - timedelta(days=runtime.settings.store.audit_days)
     for _ in range(TRIM_BITES_MAX):
         if await runtime.store.callers.trim_audit(before, AUDIT_TRIM_MAX) < AUDIT_TRIM_MAX:
+            return
+        await asyncio.sleep(FOLD_PAUSE_SECONDS)
+
+
+async def _trim_messages(runtime: Runtime) -> None:
+    """Drops messages that were done so long ago that nobody sends them again."""
+    before = runtime.clock() - timedelta(days=runtime.terms.inbox.kept_days)
+    for _ in range(TRIM_BITES_MAX):
+        if await runtime.store.inbox.trim_messages(before, MESSAGES_TRIM_MAX) < MESSAGES_TRIM_MAX:
             return
         await asyncio.sleep(FOLD_PAUSE_SECONDS)
 

@@ -8,6 +8,7 @@ from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
 from resolvers.engine import StockEngine
+from resolvers.intake import Intake
 from resolvers.loaders import Loaders
 from resolvers.login_port import CLOSED, Logins
 from resolvers.ports import Clock, IdMaker, Store
@@ -31,6 +32,7 @@ class Context:
     clock: Clock
     new_id: IdMaker
     recorder: Recorder
+    intake: Intake
     logins: Logins = CLOSED
     sent: Sent | None = None
     """The mutation that this goes on for; None for what no caller has sent."""

@@ -110,6 +110,12 @@ async def sync_entity(
     return Read(this.good, this.changed, waits=this.waits)
 
 
+def follows_one(backend: Backend, entity: str) -> bool:
+    """Says whether ``follow_hint`` can read one thing of an entity; else all that changed is."""
+    roles = {MEMBERS: backend.members, LISTINGS: backend.listings}
+    return roles.get(entity) is not None
+
+
 async def follow_hint(ctx: Context, backend: Backend, entity: str, external_id: str) -> int:
     """Reads the one thing that a message said has changed; how much was new.
 

@@ -35,6 +35,16 @@ class CatalogTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxTerms:
+    """How long messages of backends are tried before a person has to look, in hours, and how many
+    days one that is done is known again.
+    """
+
+    retry_hours: float = 24.0
+    kept_days: float = 7.0
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
@@ -56,6 +66,7 @@ class Terms:
     low_stock: tuple[Threshold, ...] = (Threshold(LOW_UNITS),)
     sync: SyncTerms = field(default_factory=SyncTerms)
     catalog: CatalogTerms = field(default_factory=CatalogTerms)
+    inbox: InboxTerms = field(default_factory=InboxTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""

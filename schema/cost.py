@@ -39,6 +39,7 @@ WEIGHTS: Mapping[str, int] = {
     "Query.priceDifferences": 50,
     "Listing.suggestions": 10,
     "Query.backends": 10,
+    "Query.parkedMessages": 5,
     "Query.auditRecords": 10,
     "Query._service": 1_000,
     "Member.orders": 5,

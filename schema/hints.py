@@ -101,6 +101,7 @@ HINTS: Mapping[str, Policy] = {
     "Query.backends": NO_STORE,
     "Query.reconciliation": NO_STORE,
     "Query.auditRecords": NO_STORE,
+    "Query.parkedMessages": NO_STORE,
     "Provenance.ageSeconds": NOW,
     **dict.fromkeys(
         (
@@ -188,6 +189,7 @@ HINTS: Mapping[str, Policy] = {
     **dict.fromkeys(("Backend", "BackendPressure", "EntityLag"), NO_STORE),
     **dict.fromkeys(("Drift", "DriftConnection", "DriftEdge"), NO_STORE),
     **dict.fromkeys(("AuditRecord", "AuditRecordConnection", "AuditRecordEdge"), NO_STORE),
+    **dict.fromkeys(("ParkedMessage", "ParkedMessageConnection", "ParkedMessageEdge"), NO_STORE),
 }
 """By type and field, and by type: a plain value is as good as the object that it is of. What asks a
 scope that guests do not have (``schema.access``) is private besides.

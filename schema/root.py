@@ -14,6 +14,7 @@ from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
 from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
+from schema.inbox import InboxMutation, InboxQuery
 from schema.ledger import LedgerQuery
 from schema.limits import Bounds, Limits
 from schema.listings import ListingsMutation, ListingsQuery
@@ -65,6 +66,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             OrdersQuery,
             MembersQuery,
             HouseQuery,
+            InboxQuery,
             AuditQuery,
             FederationQuery,
         ),
@@ -78,6 +80,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             ListingsMutation,
             OrdersMutation,
             LoginsMutation,
+            InboxMutation,
         ),
         subscription=_root(
             "Subscription",

@@ -161,5 +161,9 @@ def replays(answers: list[Any]) -> Any:
     return first[0]
 
 
-ELSEWHERE = {"mapListing": "tests/schema/test_listings.py"}
+ELSEWHERE = {
+    "mapListing": "tests/schema/test_listings.py",
+    "replayInbox": "tests/schema/test_inbox.py",
+    "syncBackend": "tests/schema/test_inbox.py",
+}
 """Mutations about what only a backend brings, and where they are sent again."""

@@ -29,6 +29,7 @@ from resolvers.domain.locations import Channel, Location
 from resolvers.domain.values import utc
 from resolvers.engine import Command, StockEngine
 from resolvers.ground import easing
+from resolvers.intake import Intake
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock as TellsTime
 from resolvers.ports import StockStore, Store
@@ -83,6 +84,7 @@ class Shop:
         self.terms = terms or Terms()
         self.watch = Watch(self.store.house)
         self.recorder = Recorder(self.store.callers, "record")
+        self.intake = Intake(self.store.inbox)
         self._numbers = count(1)
         self._watermarks = count(1)
 
@@ -104,6 +106,7 @@ class Shop:
             self.clock,
             self.new_id,
             self.recorder,
+            self.intake,
         )
 
     async def furnish(

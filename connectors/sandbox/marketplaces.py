@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from connectors.sandbox import placed
 from connectors.sandbox.chain import CURRENCY, SEEDED_AT, address_of, buyer_of
+from connectors.sandbox.couriers import Courier
 from connectors.sandbox.goods import PLAIN, catalogue
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.placed import Placed, Terms
@@ -99,8 +100,17 @@ def _listings(name: Name) -> list[_Listed]:
 class SandboxMarketplace:
     """One door to one marketplace of a data directory."""
 
-    def __init__(self, data: Path, name: Name, clock: Callable[[], datetime] = wall_clock) -> None:
-        """Opens the door to marketplace ``a`` or ``b``."""
+    def __init__(
+        self,
+        data: Path,
+        name: Name,
+        clock: Callable[[], datetime] = wall_clock,
+        courier: Courier | None = None,
+    ) -> None:
+        """Opens the door to marketplace ``a`` or ``b``; who comes through it has the ``courier``
+        tell of what they do.
+        """
+        self._courier = courier
         self.code = f"marketplace-{name}"
         self._name: Name = name
         self._clock = clock
@@ -187,7 +197,9 @@ class SandboxMarketplace:
             placed.save(db, replace(order, customer=buyer_of(serial).id))
             return number
 
-        return await self._system.change(bought)
+        number = await self._system.change(bought)
+        self._tell("orders/create", number)
+        return number
 
     async def call_off(self, number: str) -> None:
         """The buyer changes their mind.
@@ -205,6 +217,7 @@ class SandboxMarketplace:
             placed.save(db, replace(order, status=OrderStatus.CANCELED, updated_at=now))
 
         await self._system.change(called_off)
+        self._tell("orders/cancelled", number)
 
     async def knobs(self) -> Knobs:
         """How it behaves now."""
@@ -217,6 +230,10 @@ class SandboxMarketplace:
     def close(self) -> None:
         """Shuts this door."""
         self._system.close()
+
+    def _tell(self, topic: str, number: str) -> None:
+        if self._courier is not None:
+            self._courier.tell(topic, {"order": number})
 
     def _seed(self, db: sqlite3.Connection) -> None:
         made = _listings(self._name)

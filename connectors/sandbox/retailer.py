@@ -3,17 +3,20 @@
 What each system is and does stands in its own module.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
+from connectors.sandbox import couriers
 from connectors.sandbox.chain import CHANNELS
 from connectors.sandbox.crm import SandboxCrm
 from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
 from connectors.sandbox.marketplaces import Name, SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
+from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
 from resolvers.domain.sources import BY_SEQUENCE
 
-__all__ = ["CHANNELS", "backends"]
+__all__ = ["CHANNELS", "backends", "demo", "receiving"]
 
 VENDOR = "sandbox"
 POLL_SECONDS = 1.0
@@ -88,6 +91,25 @@ def backends(data: Path) -> tuple[Backend, ...]:
         ),
         _marketplace(data, "a"),
         _marketplace(data, "b"),
+    )
+
+
+def receiving(door: Backend, endpoint: Endpoint) -> Backend:
+    """The same marketplace, whose messages are taken."""
+    declared = replace(
+        door.capabilities,
+        roles=(*door.capabilities.roles, Role.EVENT_RECEIVER),
+        webhooks=couriers.SCHEME,
+    )
+    return replace(door, capabilities=declared, events=couriers.receiver(endpoint))
+
+
+def demo(data: Path) -> tuple[Backend, ...]:
+    """The five systems with marketplaces that send messages, signed by a secret of their own."""
+    endpoint = Endpoint((couriers.secret_of(data),))
+    return tuple(
+        receiving(door, endpoint) if door.code.startswith("marketplace-") else door
+        for door in backends(data)
     )
 
 

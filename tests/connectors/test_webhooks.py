@@ -50,6 +50,7 @@ CASES: dict[str, tuple[RawMessage, str]] = {
         "",
     ),
     "vendure": (raw(x_vendure_signature=f"sha256={hexed(BODY)}"), ""),
+    "sandbox": (raw(x_sandbox_signature=hexed(BODY)), ""),
     "path-token": (raw("/webhooks/it/s3cr3t"), ""),
 }
 

@@ -116,7 +116,19 @@ async def found(shop: Shop, words: list[str], ours: set[str]) -> list[tuple[str,
 
 
 PLAIN = {
-    *("field", "message", "name", "value", "code", "kind", "query", "condition", "input", "since"),
+    *(
+        "error",
+        "field",
+        "message",
+        "name",
+        "value",
+        "code",
+        "kind",
+        "query",
+        "condition",
+        "input",
+        "since",
+    ),
 }
 """Names of ours that are also words of a sentence."""
 
