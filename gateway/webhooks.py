@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.bootstrap import Runtime
+from gateway.notes import note
 from gateway.telemetry import Metrics
 from resolvers.backend_ports import Acknowledgement, EventReceiver, RawMessage
 from resolvers.domain.errors import Unready
@@ -92,14 +92,14 @@ class Webhooks:
         backend = self._runtime.backends.get(request.path_params["backend"])
         receiver = None if backend is None else backend.events
         known = "unknown" if backend is None or receiver is None else backend.code
-        structlog.contextvars.bind_contextvars(backend=known)
+        note(backend=known)
         try:
             told = await self._taken(request, known, receiver)
         except _Answered as refusal:
             response, result = refusal.response, refusal.result
         else:
             response, result = _acknowledged(told), "kept"
-        structlog.contextvars.bind_contextvars(result=result)
+        note(result=result)
         self._metrics.messages.labels(known, result).inc()
         await response(scope, receive, send)
 
