@@ -10,6 +10,9 @@ from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
+from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
+
+from schema.documents import SOURCE_CHARS_MAX
 from schema.operations import Operation
 
 HIDDEN = "[hidden]"
@@ -28,8 +31,10 @@ DEPTH_MAX = 6
 TEXTS_MAX = 2_000
 """Most texts of one request that are looked for in an error."""
 
-SHORT = 3
-"""Texts of fewer signs are left: taken out, they would leave nothing to read."""
+SHORT, SHORT_ELSEWHERE = 3, 2
+"""Texts of fewer signs are left: taken out, they would leave nothing to read. The second number is
+for texts that are not ASCII: most names of people in China have two or three signs.
+"""
 
 _SECRETS = re.compile(
     r"""
@@ -133,6 +138,7 @@ def _texts(operation: Operation | None) -> list[str]:
     if operation is None:
         return []
     found = {one or other for one, other in _LITERAL.findall(operation.document)}
+    found |= _literals(operation.document)
     level: list[Any] = [operation.variables or {}]
     for _ in range(64):
         inner: list[Any] = []
@@ -148,4 +154,22 @@ def _texts(operation: Operation | None) -> list[str]:
             break
         level = inner
     written = {form for text in found for form in (text, repr(text)[1:-1])}
-    return sorted((t for t in written if len(t) >= SHORT), key=len, reverse=True)[:TEXTS_MAX]
+    told = (text for text in written if len(text) >= (SHORT if text.isascii() else SHORT_ELSEWHERE))
+    return sorted(told, key=len, reverse=True)[:TEXTS_MAX]
+
+
+def _literals(document: str) -> set[str]:
+    """The texts that a document means by what it quotes, with all that is written by escapes; as
+    far as it can be read, and none of one that is too long to be.
+    """
+    found: set[str] = set()
+    if len(document) > SOURCE_CHARS_MAX:
+        return found
+    lexer = Lexer(Source(document))
+    try:
+        while (token := lexer.advance()).kind is not TokenKind.EOF:
+            if token.kind in (TokenKind.STRING, TokenKind.BLOCK_STRING):
+                found.add(token.value or "")
+    except GraphQLSyntaxError:
+        pass  # what comes after it never ran
+    return found

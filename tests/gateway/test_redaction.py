@@ -66,6 +66,15 @@ def test_a_bug_is_told_without_the_words_of_its_request() -> None:
     }
 
 
+def test_a_name_of_two_signs_and_what_escapes_write_are_taken_out_too() -> None:
+    document = r'{ a(x: "ring\u0020twice", y: "say \"no\"", z: """ to\n\u674e """) b(x: "wrong\q'
+    speaks(Operation(document, {"name": "张伟", "country": "CN"}))
+
+    line = redacted(None, "error", {"exception": 'KeyError: 张伟, CN: ring twice, say "no"'})
+
+    assert line == {"exception": "KeyError: [hidden], CN: [hidden], [hidden]"}
+
+
 def test_values_of_every_shape_are_looked_through() -> None:
     told = {"event": "x", "n": 13800138000, "deep": [{"a@b.cn": ("ucg_x1",)}], "ok": 1.5}
 
