@@ -19,7 +19,7 @@ from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
 from gateway.clients import UNNAMED, calling, shown_name
 from gateway.documents import Library
-from gateway.limits import Allowance, Crowd
+from gateway.limits import Allowance, Crowd, place_of
 from gateway.notes import note
 from gateway.redaction import speaks
 from gateway.settings import Limits
@@ -78,7 +78,7 @@ class Desk:
                 again). It is never taken for nobody's.
         """
         if authorization is None:
-            return NOBODY if address is None else replace(NOBODY, address=address.host)
+            return NOBODY if address is None else replace(NOBODY, address=place_of(address.host))
         scheme, _, rest = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise _untrusted("send Authorization: Bearer and a token")
@@ -95,7 +95,7 @@ class Desk:
             raise _later(503, silence.code, silence.message, 1) from silence
         if address is None or not caller.logged_in_here:
             return caller
-        return replace(caller, address=address.host)
+        return replace(caller, address=place_of(address.host))
 
     def operation(self, asked: Asked, caller: Principal, client: str) -> Operation:
         """What a request asks to run, with its document: sent, or found by its name.
