@@ -6,6 +6,7 @@ A bug is logged whole and answered with nothing but the id.
 import logging
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -46,12 +47,14 @@ class Doorman:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         request_id = headers.get("x-request-id", "")
-        if not REQUEST_ID.fullmatch(request_id) or not is_harmless(request_id):
+        given = REQUEST_ID.fullmatch(request_id) is not None and is_harmless(request_id)
+        if not given:
             request_id = self._new_id()
+        hides = given and scope.get("method") == "GET"
         scope.setdefault("state", {})["request_id"] = request_id
         begin_anew(request_id=request_id)
         self._introduce(headers)
-        await self._watched(scope, receive, send, request_id)
+        await self._watched(scope, receive, send, request_id, hides=hides)
 
     def _introduce(self, headers: dict[str, str]) -> None:
         """Notes which program calls, and of which trace the request is part."""
@@ -61,7 +64,10 @@ class Doorman:
             note(client=client.name, client_version=client.version)
         self._telemetry.tracing.arrived(headers)
 
-    async def _watched(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _watched(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, *, hides: bool
+    ) -> None:
+        """Lets a request in and writes its line; an answer to everybody ``hides`` the id."""
         began = time.perf_counter()
         status = 0
 
@@ -69,7 +75,9 @@ class Doorman:
             nonlocal status
             if message["type"] in _BEGINNINGS:
                 status = message.get("status", 101)
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                headers = list(message.get("headers", ()))
+                if not (hides and _is_for_everybody(headers)):
+                    headers.append((b"x-request-id", request_id.encode()))
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -97,6 +105,13 @@ _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"
 _OTHER_PATH = _OTHER_METHOD = "(another)"
 
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
+
+def _is_for_everybody(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Says whether a cache may show an answer to others: they read no id that a stranger chose."""
+    return any(
+        name.lower() == b"cache-control" and value.startswith(b"public") for name, value in headers
+    )
 
 
 async def _confess(send: Send, request_id: str) -> None:
