@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clients import UNNAMED, calls, client_of
 from gateway.notes import begin_anew, note
-from gateway.redaction import is_harmless
 from gateway.telemetry import Telemetry
 from gateway.wire import encoded, internal
+from resolvers.domain.harmless import is_harmless
 from resolvers.ports import IdMaker
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

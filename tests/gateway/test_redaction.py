@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.redaction import hidden, redacted, speaks
+from gateway.redaction import redacted, speaks
+from resolvers.domain.harmless import hidden
 from schema.operations import Operation
 
 
