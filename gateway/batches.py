@@ -34,6 +34,7 @@ async def answered(
     kinds = [desk.admit(each, caller) if isinstance(each, Operation) else None for each in found]
     if Kind.SUBSCRIPTION in kinds:
         raise malformed("a subscription needs a WebSocket, graphql-transport-ws")
+    note(cost=sum(desk.points(operation) for operation in operations))
     until = asyncio.get_running_loop().time() + desk.deadline_seconds
     bodies: list[Any] = []
     codes: set[str] = set()

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.redaction import is_harmless
+from resolvers.domain.harmless import is_harmless
 
 NAMES = ("apollographql-client-name", "graphql-client-name", "x-client-name")
 VERSIONS = ("apollographql-client-version", "graphql-client-version", "x-client-version")

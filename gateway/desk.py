@@ -19,7 +19,7 @@ from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
 from gateway.clients import UNNAMED, calling, shown_name
 from gateway.documents import Library
-from gateway.limits import Allowance, Crowd
+from gateway.limits import Allowance, Crowd, place_of
 from gateway.notes import note
 from gateway.redaction import speaks
 from gateway.settings import Limits
@@ -78,7 +78,7 @@ class Desk:
                 again). It is never taken for nobody's.
         """
         if authorization is None:
-            return NOBODY if address is None else replace(NOBODY, address=address.host)
+            return NOBODY if address is None else replace(NOBODY, address=place_of(address.host))
         scheme, _, rest = authorization.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise _untrusted("send Authorization: Bearer and a token")
@@ -88,11 +88,14 @@ class Desk:
                 caller = self.keys.holder(token)
                 note(key=caller.key_id)
                 return caller
-            return await self.runtime.trust.authenticate(token)
+            caller = await self.runtime.trust.authenticate(token)
         except Unauthenticated as refusal:
             raise _untrusted(str(refusal)) from refusal
         except Unready as silence:
             raise _later(503, silence.code, silence.message, 1) from silence
+        if address is None or not caller.logged_in_here:
+            return caller
+        return replace(caller, address=place_of(address.host))
 
     def operation(self, asked: Asked, caller: Principal, client: str) -> Operation:
         """What a request asks to run, with its document: sent, or found by its name.
@@ -130,6 +133,10 @@ class Desk:
             self.library.keep(operation.keep_as, operation.document, caller)
         return None if asked is None else asked.kind
 
+    def points(self, operation: Operation) -> int:
+        """What an operation costs; it is read once, however often this is asked."""
+        return _points(outline(self.schema, operation, self.bounds))
+
     async def answer(
         self,
         operation: Operation,
@@ -144,6 +151,7 @@ class Desk:
         Raises:
             TurnedAway: it took too long; a mutation may be sent again with the same key.
         """
+        speaks(operation)  # in a list it is not the last that was admitted
         began = time.perf_counter()
         try:
             with self.crowd.one_more(), self.telemetry.tracing.operation(_type(kind)) as span:
@@ -175,16 +183,20 @@ class Desk:
                 seconds=self.deadline_seconds,
                 run=ran,
             )
+        refused = False
         try:
-            return (await ran()).answer
-        finally:
-            if kind is Kind.MUTATION:
+            answer = (await ran()).answer
+            refused = answer.refused
+            return answer
+        finally:  # who has no token changes nothing, and its subject is everybody's who has none
+            if kind is Kind.MUTATION and caller != NOBODY and not refused:
                 self.answers.wrote(caller)
 
     async def states(
         self, operation: Operation, caller: Principal, request_id: str
     ) -> AsyncGenerator[Answer, None]:
         """Runs a subscription until it ends or nobody listens any more."""
+        speaks(operation)
         answers = watch(self.schema, operation, self._context(caller, request_id))
         last = Answer({}, refused=False, codes=())
         metrics, tracing = self.telemetry.metrics, self.telemetry.tracing
@@ -203,9 +215,8 @@ class Desk:
 
     def _with_cost(self, answer: Answer, operation: Operation, caller: Principal) -> Answer:
         """An answer that says what it cost and what its caller has left."""
-        asked = outline(self.schema, operation, self.bounds)
         cost = {
-            "requestedQueryCost": _points(asked),
+            "requestedQueryCost": self.points(operation),
             "maximumQueryCost": self.bounds.cost,
             "throttleStatus": {
                 "maximumAvailable": self.budget.saved_max,
@@ -280,10 +291,12 @@ def _type(kind: Kind | None) -> str:
 
 
 def _payer(caller: Principal) -> str:
-    """Whose points a request costs: a token's subject; without one, whoever calls from an address,
-    so that one of them does not use up what all have.
+    """Whose points a request costs: a token's subject. Guests, with a token or without, are told
+    apart by their address: whoever asks is given another token.
     """
-    return f"{caller.subject}\x1f{caller.address}" if caller.address else caller.subject
+    if caller.is_guest and caller.address:
+        return f"{NOBODY.subject}\x1f{caller.address}"
+    return caller.subject
 
 
 def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:

@@ -26,7 +26,7 @@ from gateway.settings_documents import ENFORCE, LOG, OFF, Documents
 from gateway.settings_file import Problem, SettingsError
 from gateway.telemetry import Telemetry
 from gateway.wire import Asked, Reference, TurnedAway
-from resolvers.access import Principal, Role
+from resolvers.access import Principal
 from schema.documents import SOURCE_CHARS_MAX
 from schema.operations import Operation
 
@@ -189,7 +189,7 @@ class Library:
         """Keeps a document by its hash, if it can run: guests' apart from those of callers with a
         token, so that they do not push those out.
         """
-        shelf = self._of_guests if caller.role is Role.GUEST else self._of_callers
+        shelf = self._of_guests if caller.is_guest else self._of_callers
         if shelf.find(digest) is None and not self._faults(document, True):
             settings = self.edition.settings
             shelf.put(digest, document, settings.kept_max, settings.kept_bytes_max)

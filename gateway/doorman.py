@@ -6,6 +6,7 @@ A bug is logged whole and answered with nothing but the id.
 import logging
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -13,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clients import UNNAMED, calls, client_of
 from gateway.notes import begin_anew, note
-from gateway.redaction import is_harmless
 from gateway.telemetry import Telemetry
 from gateway.wire import encoded, internal
+from resolvers.domain.harmless import is_harmless
 from resolvers.ports import IdMaker
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -50,12 +51,14 @@ class Doorman:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         request_id = headers.get("x-request-id", "")
-        if not REQUEST_ID.fullmatch(request_id) or not is_harmless(request_id):
+        given = REQUEST_ID.fullmatch(request_id) is not None and is_harmless(request_id)
+        if not given:
             request_id = self._new_id()
+        hides = given and scope.get("method") == "GET"
         scope.setdefault("state", {})["request_id"] = request_id
         begin_anew(request_id=request_id)
         self._introduce(headers)
-        await self._watched(scope, receive, send, request_id)
+        await self._watched(scope, receive, send, request_id, hides=hides)
 
     def _introduce(self, headers: dict[str, str]) -> None:
         """Notes which program calls, and of which trace the request is part."""
@@ -65,7 +68,10 @@ class Doorman:
             note(client=client.name, client_version=client.version)
         self._telemetry.tracing.arrived(headers)
 
-    async def _watched(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _watched(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, *, hides: bool
+    ) -> None:
+        """Lets a request in and writes its line; an answer to everybody ``hides`` the id."""
         began = time.perf_counter()
         status = 0
 
@@ -73,7 +79,9 @@ class Doorman:
             nonlocal status
             if message["type"] in _BEGINNINGS:
                 status = message.get("status", 101)
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                headers = list(message.get("headers", ()))
+                if not (hides and _is_for_everybody(headers)):
+                    headers.append((b"x-request-id", request_id.encode()))
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -107,6 +115,13 @@ def _shown(path: str) -> str:
 
 
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
+
+def _is_for_everybody(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Says whether a cache may show an answer to others: they read no id that a stranger chose."""
+    return any(
+        name.lower() == b"cache-control" and value.startswith(b"public") for name, value in headers
+    )
 
 
 async def _confess(send: Send, request_id: str) -> None:

@@ -20,6 +20,11 @@ from starlette.types import Scope
 
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
+PASSED_ON = frozenset(
+    {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
+)
+"""Headers of a request that came by a proxy."""
+
 # Addresses are relative to /graphiql, so that the page also works behind a proxy's path prefix.
 PAGE = """\
 <!doctype html>
@@ -131,8 +136,11 @@ def read_manifest(dist: Path) -> Manifest | None:
 def at_home(request: Request) -> bool:
     """Whether a browser of this machine asks, by one of this machine's names.
 
-    The name is looked at because a page of another host may have its own name lead here.
+    The name is looked at because a page of another host may have its own name lead here; and
+    whether a proxy of this machine has passed the request on, which it may do for anybody.
     """
+    if not PASSED_ON.isdisjoint(request.headers.keys()):
+        return False
     client = request.client
     named = HOST.fullmatch(request.headers.get("host", ""))
     if client is None or named is None:

@@ -4,6 +4,7 @@ And how much a process takes on at a time. Callers are told apart by the subject
 those who have none by their address. Nothing is kept on disk: each process counts for itself.
 """
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -85,6 +86,21 @@ def minute_gate(
     """
     allowance = Allowance(per_minute, lambda: clock() / _MINUTE)
     return lambda caller: allowance.take(caller, 1) * _MINUTE
+
+
+def place_of(address: str) -> str:
+    """What an address is counted by: of IPv6 the network of 64 bits, as one household or one rented
+    machine has all that are in it.
+    """
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 class Crowd:

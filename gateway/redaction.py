@@ -1,5 +1,5 @@
-"""What no log line may hold, taken out of it: secrets, phone numbers, mail addresses, and the words
-of the request at hand.
+"""What no log line may hold, taken out of it: what ``resolvers.domain.harmless`` knows by its look,
+and the words of the request at hand.
 
 The last is for errors that quote what they were given: no pattern knows a street or a name, but the
 request says which texts came with it. Pure, but for the request that ``speaks`` notes.
@@ -10,9 +10,11 @@ from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
-from schema.operations import Operation
+from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
 
-HIDDEN = "[hidden]"
+from resolvers.domain.harmless import HIDDEN, hidden, is_harmless
+from schema.documents import SOURCE_CHARS_MAX
+from schema.operations import Operation
 
 OWN = frozenset(
     {
@@ -28,37 +30,10 @@ DEPTH_MAX = 6
 TEXTS_MAX = 2_000
 """Most texts of one request that are looked for in an error."""
 
-SHORT = 3
-"""Texts of fewer signs are left: taken out, they would leave nothing to read."""
-
-_SECRETS = re.compile(
-    r"""
-    (?i:\b(?:bearer|basic|session|digest)\s+)[A-Za-z0-9._~+/=:-]{4,}        # Authorization
-    | \beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?           # JWT
-    | ucg_[A-Za-z0-9_-]+                                                    # our API keys
-    | (?i:(?:pass(?:word|wd)?|secret|token|api[_-]?key|authorization|session_key|openid|unionid)
-      \\?["']?\s*[=:]\s*(?:(?:bearer|basic|session|digest)\s+)?)            # named as one
-      (?:"[^"]*"|'[^']*'|\\"[^"]*"|[^\s"'&,;}\)]+)
-    | (?<=://)[^\s/@:"']*:[^\s/@"']*(?=@)                                   # in an address
-    """,
-    re.VERBOSE,
-)
-_MAIL = re.compile(r"[^\s@\"'<>(),:;\[\]{}]{1,64}@[^\s@\"'<>(),:;\[\]{}]{1,255}")
-_PHONE = re.compile(
-    r"""
-    (?<![0-9])(?:\+?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9]) # of the mainland
-    | \+[0-9](?:[ ().-]?[0-9]){6,14}                                        # of any country
-    | (?<![0-9])0[0-9]{2,3}[ -][0-9]{7,8}(?![0-9])                          # with an area code
-    | (?<![0-9])\(?[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}(?![0-9])
-    """,
-    re.VERBOSE,
-)
-_DIGITS = re.compile("[0-9]{4}")
-_MARKS = (
-    *("bearer", "basic", "session", "digest", "eyj", "ucg_", "pass", "secret", "token", "api"),
-    *("authorization", "openid", "unionid", "://"),
-)
-"""One of them, in small letters, stands in whatever ``_SECRETS`` finds."""
+SHORT, SHORT_ELSEWHERE = 3, 2
+"""Texts of fewer signs are left: taken out, they would leave nothing to read. The second number is
+for texts that are not ASCII: most names of people in China have two or three signs.
+"""
 
 _WHOLE_MAX = 1_000_000
 """Whole numbers below are nobody's telephone."""
@@ -66,23 +41,6 @@ _WHOLE_MAX = 1_000_000
 _LITERAL = re.compile(r'"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', re.DOTALL)
 
 _speaking: ContextVar[Operation | None] = ContextVar("speaking", default=None)
-
-
-def hidden(text: str) -> str:
-    """A text without secrets, phone numbers and mail addresses."""
-    small = text.lower()
-    for mark in _MARKS:
-        if mark in small:
-            text = _SECRETS.sub(HIDDEN, text)
-            break
-    if "@" in text:
-        text = _MAIL.sub(HIDDEN, text)
-    return _PHONE.sub(HIDDEN, text) if _DIGITS.search(text) is not None else text
-
-
-def is_harmless(text: str) -> bool:
-    """Says whether there is nothing in a text that ``hidden`` would take out."""
-    return hidden(text) == text
 
 
 def speaks(operation: Operation) -> None:
@@ -133,6 +91,7 @@ def _texts(operation: Operation | None) -> list[str]:
     if operation is None:
         return []
     found = {one or other for one, other in _LITERAL.findall(operation.document)}
+    found |= _literals(operation.document)
     level: list[Any] = [operation.variables or {}]
     for _ in range(64):
         inner: list[Any] = []
@@ -148,4 +107,22 @@ def _texts(operation: Operation | None) -> list[str]:
             break
         level = inner
     written = {form for text in found for form in (text, repr(text)[1:-1])}
-    return sorted((t for t in written if len(t) >= SHORT), key=len, reverse=True)[:TEXTS_MAX]
+    told = (text for text in written if len(text) >= (SHORT if text.isascii() else SHORT_ELSEWHERE))
+    return sorted(told, key=len, reverse=True)[:TEXTS_MAX]
+
+
+def _literals(document: str) -> set[str]:
+    """The texts that a document means by what it quotes, with all that is written by escapes; as
+    far as it can be read, and none of one that is too long to be.
+    """
+    found: set[str] = set()
+    if len(document) > SOURCE_CHARS_MAX:
+        return found
+    lexer = Lexer(Source(document))
+    try:
+        while (token := lexer.advance()).kind is not TokenKind.EOF:
+            if token.kind in (TokenKind.STRING, TokenKind.BLOCK_STRING):
+                found.add(token.value or "")
+    except GraphQLSyntaxError:
+        pass  # what comes after it never ran
+    return found

@@ -89,10 +89,11 @@ class Reloader:
     async def _reload(self) -> None:
         found = await asyncio.to_thread(self._again)
         now = _taken_over(self._settings, found)
-        self._stamp = stamp_of(now.documents.manifest)
+        stamp = stamp_of(now.documents.manifest)
         edition = await asyncio.to_thread(self._library.opened, now.documents)
         await workers.rule(self._runtime, now.rules())
         self._library.adopt(edition)
+        self._stamp = stamp  # not before: a manifest is looked at again if only the rules failed
         self._origins.allowed = now.server.allowed_origins
         self._listeners.bounds = replace(self._listeners.bounds, origins=now.sockets.origins)
         self._settings = now
@@ -134,10 +135,23 @@ def differences(one: Settings, other: Settings) -> list[str]:
     return told
 
 
+class Early:
+    """Remembers that SIGHUP came before there was anybody to heed it, which ends a process else."""
+
+    def __init__(self) -> None:
+        self.came = False
+        signal.signal(signal.SIGHUP, self._note)
+
+    def _note(self, _: int, __: object) -> None:
+        self.came = True
+
+
 @asynccontextmanager
-async def reloading(reloader: Reloader) -> AsyncIterator[None]:
-    """Heeds SIGHUP, and looks at the manifest, until the block ends."""
+async def reloading(reloader: Reloader, early: Early) -> AsyncIterator[None]:
+    """Heeds SIGHUP, and one that came early, and looks at the manifest, until the block ends."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+    if early.came:
+        reloader.ask()
     task = asyncio.create_task(reloader.run(), name="reloading")
     try:
         yield

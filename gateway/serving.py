@@ -34,7 +34,7 @@ from gateway.http_layers import Origins
 from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
 from gateway.logs import configure_logging
-from gateway.reloading import Reloader, reloading
+from gateway.reloading import Early, Reloader, reloading
 from gateway.settings import Retailer, Server, Settings
 from gateway.telemetry import telemetry_of
 from gateway.welcome import shopper_headers, welcome
@@ -143,16 +143,23 @@ def _serve(
     *,
     greet: bool,
 ) -> None:
+    early = Early()
     configure_logging(settings.telemetry.log_level)
     listener = listening(host, port)
     with listener:
         runtime = assembled()
         address = address_of(listener, host)
-        run(_served(runtime, listener, address, again, greet=greet))
+        run(_served(runtime, listener, address, again, early, greet=greet))
 
 
 async def _served(
-    runtime: Runtime, listener: socket.socket, address: str, again: Again, *, greet: bool
+    runtime: Runtime,
+    listener: socket.socket,
+    address: str,
+    again: Again,
+    early: Early,
+    *,
+    greet: bool,
 ) -> None:
     settings = runtime.settings
     listeners, origins = Listeners(settings.sockets), Origins(settings.server.allowed_origins)
@@ -167,7 +174,7 @@ async def _served(
         reloader = Reloader(runtime, desk.library, listeners, origins, again)
         async with (
             app.router.lifespan_context(app),
-            reloading(reloader),
+            reloading(reloader, early),
             _greeting(runtime, address, greet=greet),
         ):
             log.info("serving %s at %s", settings.retailer.name, address)

@@ -14,6 +14,9 @@ from resolvers.domain.errors import Forbidden, Unauthenticated
 GUESTS = "guest:"
 """Begins the subject of a guest with a token of its own; a number follows."""
 
+APP_USERS = "wechat:"
+"""Begins the subject of an app's user; a hash follows."""
+
 
 class Role(StrEnum):
     """What a caller is to the retailer."""
@@ -92,8 +95,8 @@ class Principal:
     ``subject`` scopes idempotency keys. An empty ``locations`` or ``channels`` means: not bound.
     ``narrowed_to`` leaves of the role's scopes only those that are in it; None: all. ``good_until``
     is when the token or key that said so ends; None: it does not. ``key_id`` is the shown part of a
-    key that was sent. ``address`` is where somebody without a token calls from: it is counted by,
-    and never shown or kept.
+    key that was sent. ``address`` is where somebody calls from who has no token, or got it by
+    logging in here: it is counted by, and never shown or kept.
     """
 
     role: Role
@@ -111,6 +114,11 @@ class Principal:
     def is_guest(self) -> bool:
         """Whether nothing is known of the caller but that it is here."""
         return self.role is Role.GUEST or self.subject.startswith(GUESTS)
+
+    @property
+    def logged_in_here(self) -> bool:
+        """Whether the subject is one that our own logins give out, to whoever asks."""
+        return self.subject.startswith((GUESTS, APP_USERS))
 
     def may(self, scope: Scope) -> bool:
         """Says whether this caller's role has the scope, and its key leaves it."""

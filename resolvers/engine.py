@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 from resolvers.domain.books import (
@@ -136,7 +137,8 @@ class StockEngine:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(command, command.scope, future, self._timer()))
         if self._drain is None or self._drain.done():
-            self._drain = asyncio.create_task(self._work(), name="stock-engine")
+            alone = Context()  # it works for all, not for the request that woke it
+            self._drain = asyncio.create_task(self._work(), name="stock-engine", context=alone)
         return await future
 
     async def _work(self) -> None:

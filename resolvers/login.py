@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from resolvers.access import GUESTS, NOBODY, Principal, Role
+from resolvers.access import APP_USERS, GUESTS, NOBODY, Principal, Role
 from resolvers.context import Context
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Overloaded
 
@@ -68,7 +68,7 @@ async def wechat_login(
 def wechat_subject(app_id: str, user: str) -> str:
     """The subject of an app's user: always the same, and no way back to the user's own id."""
     digest = sha256(f"{app_id}\x1f{user}".encode()).hexdigest()
-    return f"wechat:{digest[:_SUBJECT_SIGNS]}"
+    return f"{APP_USERS}{digest[:_SUBJECT_SIGNS]}"
 
 
 def _let_in(ctx: Context) -> None:

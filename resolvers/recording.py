@@ -9,6 +9,7 @@ import logging
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from itertools import count, islice
 
@@ -118,7 +119,8 @@ class Recorder:
             return
         self._waiting.append(record)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name="recorder")
+            alone = Context()  # it works for all, not for the request that woke it
+            self._task = asyncio.create_task(self._work(), name="recorder", context=alone)
 
     async def flush(self) -> None:
         """Writes what waits now, if the store takes it."""

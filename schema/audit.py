@@ -8,6 +8,7 @@ from strawberry import UNSET
 
 from resolvers import audit
 from resolvers.domain.callers import AuditRecord
+from resolvers.domain.harmless import kept_key
 from resolvers.filters import AuditFilter
 from schema.enums import Deed
 from schema.fields import After, First, plain
@@ -43,7 +44,8 @@ class AuditRecordType:
     role: str = strawberry.field(description="The caller's role.")
     action: str = strawberry.field(description="Name of the mutation.")
     key: str | None = strawberry.field(
-        description="Its idempotency key, as it was sent; null if it had none that could be one."
+        description="Its idempotency key, as it was sent, or `sha256:` and its hash if it looked "
+        "like a secret or like somebody's number or address; null if it had none that could be one."
     )
     result: Deed = strawberry.field(description="What came of it.")
     target: str | None = plain(
@@ -74,7 +76,7 @@ class AuditFilterInput:
     subject: str | None = strawberry.field(description="Sent by this caller, compared exactly.")
     action: list[str] | None = strawberry.field(description="Of these mutations, by name.")
     result: list[Deed] | None = strawberry.field(description="That came to one of these.")
-    key: str | None = strawberry.field(description="With this idempotency key.")
+    key: str | None = strawberry.field(description="With this idempotency key, as it was sent.")
     target: str | None = strawberry.field(
         description="About this thing: an id as its type shows it, a SKU or the code of a rule."
     )
@@ -88,7 +90,7 @@ class AuditFilterInput:
             self.subject,
             tuple(self.action or ()),
             tuple(self.result or ()),
-            self.key,
+            None if self.key is None else kept_key(self.key),
             self.target if known is None else known[1],
             self.since,
             self.until,

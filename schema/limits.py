@@ -140,14 +140,18 @@ class _Known:
     measures: OrderedDict[tuple[object, ...], Measure] = field(default_factory=OrderedDict)
 
 
+_ABSENT = object()
+"""Stands for a variable that is left out: no request can say it."""
+
+
 def _said(variables: Mapping[str, Any], name: str) -> object:
     """As much of a variable as a length depends on."""
-    value = variables.get(name, "absent")
+    value = variables.get(name, _ABSENT)
     return (len(value),) if isinstance(value, list) else value if _plain(value) else "other"
 
 
 def _plain(value: object) -> bool:
-    return value is None or value == "absent" or isinstance(value, int)
+    return value is None or value is _ABSENT or isinstance(value, int)
 
 
 class _Pass:

@@ -1,7 +1,7 @@
 """What every mutation leaves behind, laid around all of them where the schema is guarded.
 
-Nothing that a caller wrote is kept but the key, and the id of a thing of ours; and nothing at all
-of a caller without a token, who could otherwise fill the store.
+Nothing that a caller wrote is kept but the key, if it is harmless, and the id of a thing of ours;
+and nothing at all of a caller without a token, who could otherwise fill the store.
 """
 
 import re
@@ -15,6 +15,7 @@ from resolvers.access import NOBODY
 from resolvers.commands import checked_key
 from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import Denied, InvalidInput
+from resolvers.domain.harmless import kept_key
 from resolvers.recording import Sent
 from schema.ids import key_of
 from schema.info import RequestContext
@@ -101,9 +102,9 @@ def _record(context: RequestContext, mutation: str, asked: object) -> AuditRecor
 
 
 def _key(said: object) -> str | None:
-    """The key, if it can be one."""
+    """The key as it is kept, if it can be one."""
     try:
-        return checked_key(said) if isinstance(said, str) else None
+        return kept_key(checked_key(said)) if isinstance(said, str) else None
     except InvalidInput:
         return None
 

@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.answers import Answers
 from gateway.settings_cache import Cache
-from resolvers.access import Role
+from resolvers.access import Principal, Role
+from resolvers.watch import Watch
 from tests.gateway.house import HOLD, PROMISE, SKU, House, house_of, opened, promised
 
 ROOM = 100_000
@@ -70,6 +71,33 @@ async def test_a_hold_in_one_process_is_in_the_next_answer_of_another(tmp_path: 
     tail.cancel()
     for house in (one, other):
         await house.runtime.close()
+
+
+async def test_only_who_may_have_changed_something_is_answered_anew(tmp_path: Path) -> None:
+    """All who have no token are one subject: one of them would have all others answered apart."""
+    plain = await opened(tmp_path)
+    answers = Written(plain.runtime.watch)
+    house = house_of(plain.runtime, answers=answers)
+    login = {"query": "mutation { guestLogin { token } }"}
+
+    await house.post(login)
+    await house.post({"query": "mutation { nonsense }"}, **house.token(member="M-1"))
+    await house.post(login, **house.token(member="M-2"))
+
+    assert answers.writers == ["member:M-2"]
+    await house.runtime.close()
+
+
+class Written(Answers):
+    """Answers that know who was noted."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch, Cache(), CollectorRegistry())
+        self.writers: list[str] = []
+
+    def wrote(self, caller: Principal) -> None:
+        self.writers.append(caller.subject)
+        super().wrote(caller)
 
 
 async def test_a_shopper_sees_its_own_hold_at_once(tmp_path: Path) -> None:

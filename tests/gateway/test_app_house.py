@@ -109,6 +109,27 @@ async def test_a_request_keeps_its_id_if_it_is_a_safe_one(
     assert made == given if kept else re.fullmatch("[0-9a-z]{26}", made)
 
 
+async def test_an_id_that_a_stranger_chose_is_not_shown_to_everybody(house: House) -> None:
+    asking = {"GraphQL-Require-Preflight": "1"}
+    async with house.client() as client:
+
+        async def shown(query: str, **more: str) -> tuple[str, str | None]:
+            headers = {**asking, **more}
+            answer = await client.get("/graphql", params={"query": query}, headers=headers)
+            return answer.headers["cache-control"], answer.headers.get("x-request-id")
+
+        chosen = await shown(PROMISE, **{"X-Request-Id": "chosen"})
+        own = await shown(PROMISE, **{"X-Request-Id": "chosen"}, **house.token())
+        wrong = await shown("{ nonsense }", **{"X-Request-Id": "chosen"})
+        _, made = await shown(PROMISE)
+
+    assert chosen == ("public, max-age=1", None)
+    assert own == ("private, no-cache", "chosen")
+    assert wrong == ("no-store", "chosen")
+    assert re.fullmatch("[0-9a-z]{26}", str(made))
+    assert [line["request_id"] for line in house.lines][:1] == ["chosen"]
+
+
 async def test_the_log_has_one_line_a_request_and_nothing_that_was_sent(house: House) -> None:
     secret = "138-0013-8000"
     token = house.token(Role.PARTNER, member=secret)

@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from gateway.answers import Answers
+from gateway.redaction import redacted
+from gateway.settings_cache import Cache
+from resolvers.watch import Watch
 from schema.documents import SOURCE_CHARS_MAX
+from schema.operations import Answer
 from tests.gateway.house import HOLD, PROMISE, House, house_of, opened, promised
 
 ASKED = {"query": "{ channels { code } }"}
@@ -60,6 +66,38 @@ async def test_one_that_fails_is_told_in_its_place_and_undoes_nothing(tmp_path: 
     ]
     assert "data" not in wrong
     assert asked == promised(5)
+
+
+async def test_each_is_logged_without_its_own_words_and_all_with_what_they_cost(
+    tmp_path: Path,
+) -> None:
+    house = await opened(tmp_path, batch_max=2)
+    answers = Heard(house.runtime.watch)
+    house = house_of(house.runtime, answers=answers)
+
+    await house.post([named("first-name"), named("second-name")])
+
+    assert answers.heard == ["[hidden] second-name", "first-name [hidden]"]
+    [line] = house.lines
+    assert (line["operations"], line["cost"]) == (2, 2)
+
+
+def named(name: str) -> dict[str, Any]:
+    ask = "query ($is: String!) { product(by: {handle: $is}) { id } }"
+    return {"query": ask, "variables": {"is": name}}
+
+
+class Heard(Answers):
+    """Answers that have heard what a log would tell of a bug while each was made."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch, Cache(), CollectorRegistry())
+        self.heard: list[str] = []
+
+    async def answer(self, *asked: Any, **more: Any) -> Answer:
+        told = redacted(None, "error", {"exception": "first-name second-name"})
+        self.heard.append(told["exception"])
+        return await super().answer(*asked, **more)
 
 
 @pytest.mark.parametrize(

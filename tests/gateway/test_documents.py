@@ -15,7 +15,7 @@ import pytest
 from gateway.documents import Shelf
 from gateway.manifests import hash_of
 from gateway.settings import Documents, SettingsError
-from resolvers.access import Role
+from resolvers.access import GUESTS, Principal, Role
 from schema.documents import SOURCE_CHARS_MAX
 from tests.gateway.house import HOLD, House, opened, talking
 
@@ -311,14 +311,19 @@ async def test_what_is_not_admitted_is_not_kept(tmp_path: Path) -> None:
     assert told(await house.post(persisted(ASK))) == QUERY_NOT_FOUND
 
 
-async def test_guests_do_not_push_out_what_callers_had_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_token", [False, True])
+async def test_guests_do_not_push_out_what_callers_had_kept(
+    tmp_path: Path, *, with_token: bool
+) -> None:
     house = await opened(tmp_path, documents=Documents(kept_max=2))
     shopper = house.token()
+    guest = Principal(Role.SHOPPER, f"{GUESTS}1")  # with a token, which anybody is given
+    signed = {"Authorization": f"Bearer {house.runtime.tokens.issue(guest, 60)}"}
     others = [f"{{ a{at}: __typename }}" for at in range(3)]
 
     await house.post(persisted(ASK, query=ASK), **shopper)
     for document in others:
-        await house.post(persisted(document, query=document))
+        await house.post(persisted(document, query=document), **(signed if with_token else {}))
 
     assert (await house.post(persisted(ASK))).json()["data"]["channels"]
     kept = [(await house.post(persisted(document))).json().get("data") for document in others]

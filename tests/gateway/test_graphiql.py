@@ -22,12 +22,12 @@ def built(tmp_path: Path) -> Path:
 
 
 async def fetched(
-    dist: Path, host: str, client: str = "127.0.0.1", path: str = "/graphiql"
+    dist: Path, host: str, client: str = "127.0.0.1", path: str = "/graphiql", **more: str
 ) -> httpx2.Response:
     app = Starlette(routes=graphiql.routes(dist, examples=[], headers=lambda: TOKEN))
     transport = httpx2.ASGITransport(app, client=(client, 50_000))
     async with httpx2.AsyncClient(transport=transport, base_url="http://any.test") as asking:
-        return await asking.get(path, headers={"host": host})
+        return await asking.get(path, headers={"host": host, **more})
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,17 @@ async def test_a_browser_of_this_machine_is_given_the_token_and_keeps_none(
 )
 async def test_nobody_else_is_given_the_token(built: Path, host: str, client: str) -> None:
     answer = await fetched(built, host, client)
+
+    assert answer.status_code == 200
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"],
+)
+async def test_a_proxy_of_this_machine_is_given_no_token(built: Path, header: str) -> None:
+    answer = await fetched(built, "127.0.0.1:8000", **{header: "x"})
 
     assert answer.status_code == 200
     assert "secret" not in answer.text

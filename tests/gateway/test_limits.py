@@ -1,6 +1,12 @@
 """How much a caller may send, and how much a process takes on at a time."""
 
-from gateway.limits import CALLERS_MAX, Allowance, Crowd
+from pathlib import Path
+
+import pytest
+from starlette.datastructures import Address
+
+from gateway.limits import CALLERS_MAX, Allowance, Crowd, place_of
+from tests.gateway.house import opened
 
 
 class Watch:
@@ -95,3 +101,31 @@ def test_a_process_knows_when_it_has_enough_to_do() -> None:
             full = crowd.full
         assert (full, crowd.full) == (True, False)
     assert crowd.under_way == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("no:address", "no:address"),
+    ],
+)
+def test_an_address_is_counted_by_its_place(address: str, place: str) -> None:
+    assert place_of(address) == place
+
+
+async def test_who_has_many_addresses_of_one_network_is_one_caller(tmp_path: Path) -> None:
+    house = await opened(tmp_path)
+
+    callers = [
+        await house.desk.caller(None, Address(host, 5))
+        for host in ("2001:db8:1:2::1", "2001:db8:1:2::2")
+    ]
+
+    assert [caller.address for caller in callers] == ["2001:db8:1:2::/64"] * 2
+    await house.runtime.close()

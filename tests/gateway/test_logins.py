@@ -130,6 +130,34 @@ async def test_nobody_uses_up_what_another_address_may_send(tmp_path: Path) -> N
     await house.runtime.close()
 
 
+async def test_a_token_that_a_login_gave_is_no_way_to_another_address(house: House) -> None:
+    tokens = [await guest(house) for _ in range(2)]
+
+    codes = [code_of(await asked(house, GUEST, token)) for token in tokens]
+    by_wechat = await asked(house, LOGIN, tokens[0], input={"appId": APP_ID, "code": "good"})
+
+    assert (codes, code_of(by_wechat)) == (["THROTTLED"] * 2, "THROTTLED")
+
+
+async def test_guests_with_tokens_have_what_their_address_has(house: House) -> None:
+    limits = replace(house.runtime.settings.limits, cost_per_second=1, cost_saved_max=20)
+    runtime = replace(house.runtime, settings=replace(house.runtime.settings, limits=limits))
+    poor, query = house_of(runtime), "{ products(first: 9) { nodes { id } } }"
+    one, other = await guest(house), await guest(house)
+
+    told = [
+        "errors" in await asked(poor, query, token, address)
+        for token, address in (
+            ("", "9.9.9.9"),
+            (one, "9.9.9.9"),
+            (other, "9.9.9.9"),
+            (one, "8.8.8.8"),
+        )
+    ]
+
+    assert told == [False, True, True, False]
+
+
 async def test_guests_with_tokens_share_the_connections_of_guests(house: House) -> None:
     few = replace(
         house.runtime,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.redaction import hidden, redacted, speaks
+from gateway.redaction import redacted, speaks
+from resolvers.domain.harmless import hidden
 from schema.operations import Operation
 
 
@@ -64,6 +65,15 @@ def test_a_bug_is_told_without_the_words_of_its_request() -> None:
         "exception": "KeyError: '[hidden]'\nValueError: \"[hidden]\" [hidden]",
         "request_id": "13800138000",
     }
+
+
+def test_a_name_of_two_signs_and_what_escapes_write_are_taken_out_too() -> None:
+    document = r'{ a(x: "ring\u0020twice", y: "say \"no\"", z: """ to\n\u674e """) b(x: "wrong\q'
+    speaks(Operation(document, {"name": "张伟", "country": "CN"}))
+
+    line = redacted(None, "error", {"exception": 'KeyError: 张伟, CN: ring twice, say "no"'})
+
+    assert line == {"exception": "KeyError: [hidden], CN: [hidden], [hidden]"}
 
 
 def test_values_of_every_shape_are_looked_through() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +13,12 @@ import pytest
 from gateway.app import create_app
 from gateway.http_layers import Origins
 from gateway.listeners import Listeners
-from gateway.reloading import Reloader, differences
+from gateway.reloading import Early, Reloader, differences, reloading
 from gateway.settings import Documents, Settings, StockRuleSettings, load
 from gateway.wire import Asked, Reference
 from resolvers.access import NOBODY
-from resolvers.domain.rules import RuleKind
+from resolvers.domain.errors import BackendUnavailable
+from resolvers.domain.rules import RuleBook, RuleKind
 from schema.operations import Kind
 from tests.gateway.house import House, opened
 
@@ -155,6 +157,29 @@ async def test_a_broken_file_leaves_all_as_it_was(
         assert shop.house.desk.library.edition is before
 
 
+async def test_a_manifest_is_looked_at_again_if_only_the_rules_failed(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.settings()
+    files.manifest(old=ASK)
+    async with serving(files) as shop:
+        files.settings(CAP.format(5))
+        files.manifest(new=TYPE)
+        stock = shop.house.runtime.store.stock
+        stock.rules = away  # type: ignore[method-assign]  # as a store that is gone for a moment
+        shop.reloader.ask()
+        await told(caplog, "settings not taken over")
+        assert await shop.runs("old")
+
+        await shop.reloader._look()  # noqa: SLF001  # what it does now and then
+
+        assert await shop.runs("new")
+
+
+async def away() -> RuleBook:
+    raise BackendUnavailable("the store is away")
+
+
 async def test_a_manifest_that_changed_is_seen_and_a_broken_one_told_once(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,6 +214,24 @@ async def test_what_is_under_way_has_the_documents_that_it_asked_for(files: File
 
     assert (under_way.document, later.document) == (ASK, TYPE)
     assert list(answer.body["data"]) == ["channels"]
+
+
+async def test_a_signal_that_comes_before_anybody_heeds_it_is_heeded_later(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    files.settings()
+    files.manifest(old=ASK)
+    before = signal.getsignal(signal.SIGHUP)
+    async with serving(files) as shop:
+        early = Early()
+        signal.raise_signal(signal.SIGHUP)
+        files.manifest(new=TYPE)
+        async with reloading(shop.reloader, early):
+            await told(caplog, "settings taken over")
+
+        assert await shop.runs("new")
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_what_two_settings_differ_in_is_named_by_its_key() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -11,6 +12,8 @@ from resolvers.engine import Command, StockEngine
 from resolvers.ports import Clock
 from tests.contract.shop import NOON
 
+at_hand: ContextVar[str] = ContextVar("at_hand", default="none")
+
 
 class Slow:
     """A store of no stock, which decides when it is let go, and counts its batches."""
@@ -19,10 +22,12 @@ class Slow:
         self.go = asyncio.Event()
         self.begun = asyncio.Event()
         self.batches = 0
+        self.heard: list[str] = []
 
     async def transact(
         self, _: Scope, __: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
     ) -> Batch:
+        self.heard.append(at_hand.get())
         self.batches += 1
         self.begun.set()
         await self.go.wait()
@@ -54,6 +59,16 @@ class Patience:
 
 def nothing(name: str) -> Callable[[Books], tuple[Change, str]]:
     return lambda _: (Change(), name)
+
+
+async def test_who_wakes_it_is_not_who_it_works_for() -> None:
+    house = Patience()
+    house.store.go.set()
+    at_hand.set("first request")
+
+    assert await house.send("first") == "first"
+
+    assert house.store.heard == ["none"]
 
 
 async def test_who_waited_too_long_is_told_so_and_the_store_is_not_asked():

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from resolvers.filters import AuditFilter
 from resolvers.recording import Recorder
 from tests.support import NOON
 
+at_hand: ContextVar[str] = ContextVar("at_hand", default="none")
+
 
 class Callers(MemoryCallers):
     """A store that counts its writes; each may fail with the next of ``errors``."""
@@ -22,9 +25,11 @@ class Callers(MemoryCallers):
         super().__init__(State())
         self.errors = list(errors)
         self.writes: list[int] = []
+        self.heard: list[str] = []
 
     async def record_audit(self, records: Sequence[AuditRecord]) -> None:
         self.writes.append(len(records))
+        self.heard.append(at_hand.get())
         if self.errors:
             raise self.errors.pop(0)
         await super().record_audit(records)
@@ -45,6 +50,18 @@ async def until_kept(callers: Callers, ids: Sequence[str]) -> None:
     async with asyncio.timeout(5):
         while await callers.kept() != ids:  # noqa: ASYNC110  # the recorder does it
             await asyncio.sleep(0)
+
+
+async def test_who_wakes_it_is_not_who_it_works_for() -> None:
+    """A line of its log would have the request id of whoever came first."""
+    callers = Callers()
+    keeper = recorder(callers)
+    at_hand.set("first request")
+
+    keeper.note(record("r1"))
+    await until_kept(callers, ["r1"])
+
+    assert callers.heard == ["none"]
 
 
 async def test_many_share_one_write_and_nobody_waits_for_it() -> None:

@@ -1,6 +1,7 @@
 """What every mutation leaves behind, and who may read it."""
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -137,6 +138,17 @@ async def test_replays_refusals_and_denials_are_told_apart(shop: Shop) -> None:
         ("reserveStock", "REFUSED", ["FORBIDDEN"]),
     ]
     assert [it["target"] for it in await records(shop, target=made["id"])] == [made["id"]] * 2
+
+
+async def test_a_key_that_says_who_somebody_is_is_kept_as_its_hash(shop: Shop) -> None:
+    key = "order-13800138000"
+    await hold(shop, key)
+    await hold(shop, key)
+
+    kept = [it["key"] for it in await records(shop, key=key)]
+
+    assert kept == [f"sha256:{sha256(key.encode()).hexdigest()}"] * 2
+    assert "13800138000" not in str(await records(shop))
 
 
 async def test_who_tried_to_cancel_somebody_elses_order_is_found_by_the_order(shop: Shop) -> None:

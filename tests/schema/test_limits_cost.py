@@ -123,6 +123,15 @@ def test_pairs_of_one_name_are_counted_no_further_than_is_allowed() -> None:
     assert (many.visited, many.compared) == (901, 901)
 
 
+def test_no_word_stands_for_a_variable_that_is_left_out() -> None:
+    document = "query P($first: Int = 2) { products(first: $first) { nodes { id } } }"
+    told = cost(document.replace("P(", "Told("))
+
+    cost(document, first="absent")
+
+    assert cost(document) == told
+
+
 def test_another_length_is_measured_anew_and_another_quantity_is_not() -> None:
     document = "query($n: Int!, $by: ProductBy!) { products(first: $n) { nodes { id } } }"
 
