@@ -76,8 +76,8 @@ class Capabilities:
     ``publications_per_call`` is how many quantities one call may carry, ``publication_cas`` what
     it does about one that has moved. ``throttle`` is how it limits us, ``calls_per_second`` and
     ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme that it signs messages by,
-    None if it sends none. ``deletions`` says whether what is gone is told, or only found by reading
-    all.
+    None if it sends none. ``scanned`` are the entities that it tells no changes of: they are read
+    whole each time. ``deletions`` says whether it tells of the others what is gone.
     """
 
     roles: tuple[Role, ...]
@@ -93,6 +93,7 @@ class Capabilities:
     calls_per_second: float = 50.0
     calls_at_once: int = 8
     webhooks: str | None = None
+    scanned: tuple[str, ...] = ()
     deletions: bool = False
 
 
