@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live test test-quick chaos mutants check bench bench-big schema docs clean
+.PHONY: help install demo demo-live live-crm test test-quick chaos mutants check bench bench-big schema docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -27,11 +27,15 @@ demo: install ## Serve the sandbox retailer: PORT=8000 DATA=var/demo
 demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DATA=var/demo-live
 	@exec $(BIN)/python -m tests.live.demo --port $(PORT) --data "$(or $(DATA),var/demo-live)"
 
+live-crm: install ## Prove the connector on a real CRM, installed on first use with its PostgreSQL and Redis
+	@$(BIN)/python -m tests.live_crm.house install
+	$(BIN)/pytest -m live_crm tests/live_crm
+
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
 test-quick: install ## Prove everything but the live backends and what composers of others say
-	$(BIN)/pytest -m "not live and not composition"
+	$(BIN)/pytest -m "not live and not live_crm and not composition"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos

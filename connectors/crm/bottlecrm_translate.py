@@ -6,7 +6,7 @@ not empty the record of everybody.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -175,4 +175,4 @@ def _instant(row: Row, name: str) -> datetime:
         raise Illegible(f"{name} is no time") from None
     if found.tzinfo is None:
         raise Illegible(f"{name} has no time zone")
-    return found
+    return found.astimezone(UTC)

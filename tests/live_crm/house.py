@@ -187,7 +187,9 @@ class RunningCrm:
         """Starts what does not run, and returns when the web answers and the worker works."""
         if not self.postgres.alive:
             self.postgres.start()
-        if taken(self.port):  # else that server's answers would pass for ours
+        if "web" not in self._kept and taken(
+            self.port
+        ):  # else that server's answers would pass for ours
             raise CrmFailed(f"port {self.port} is taken")
         django: Command = [self.house.python, "-m"]
         here = ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
@@ -225,7 +227,9 @@ class RunningCrm:
     def reset(self) -> None:
         """Puts the books back to the day they were seeded; tokens and ports stay."""
         self.postgres.sql(f"drop database if exists {DATABASE} with (force)")
-        self.postgres.sql(f"create database {DATABASE} template {TEMPLATE} owner {ROLE}")
+        self.postgres.sql(
+            f"create database {DATABASE} template {TEMPLATE} owner {ROLE} strategy file_copy"
+        )
 
     def close(self) -> None:
         """Ends all of it, and removes the database's files."""
