@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from connectors.crm import bottlecrm
+from connectors.crm.bottlecrm_terms import BadOption as BadCrmOption
 from connectors.erp import tryton
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
@@ -90,6 +92,8 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             poll_seconds=settings.poll_seconds(configured),
             options=configured.options,
         )
+    if configured.vendor == "bottlecrm":
+        return _bottlecrm(settings, configured)
     doors = {door.code: door for door in retailer.backends(data)}
     if configured.code not in doors:
         expected = f"one of {', '.join(doors)}, the sandbox's own names for its systems"
@@ -97,6 +101,22 @@ def connect(settings: Settings, configured: BackendSettings, data: Path) -> Back
             [Problem(f"backends.{configured.code}.code", expected, configured.code)]
         )
     return replace(doors[configured.code], poll_seconds=settings.poll_seconds(configured))
+
+
+def _bottlecrm(settings: Settings, configured: BackendSettings) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    try:
+        return bottlecrm.backend(
+            code=configured.code,
+            url=configured.url or "",
+            token=configured.password.reveal(),
+            timeout_seconds=configured.timeout_seconds,
+            poll_seconds=settings.poll_seconds(configured),
+            options=configured.options,
+        )
+    except BadCrmOption as wrong:
+        key = f"backends.{configured.code}.options.{wrong.option}"
+        raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
 
 
 def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

@@ -39,6 +39,7 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
     "sandbox-pos": (),
     "sandbox-marketplace": (),
     "tryton": ("url", "database", "user", "password"),
+    "bottlecrm": ("url", "password"),
 }
 """Every vendor that can be configured, with the keys that it cannot work without."""
 
