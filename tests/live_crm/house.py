@@ -275,7 +275,8 @@ class RunningCrm:
         while time.monotonic() < deadline:
             if not self.alive:
                 raise CrmFailed(f"the CRM ended while it started; see {self.workdir}/*.log")
-            if "ready." in worker.read_text(errors="replace") and _answers(self.port):
+            redis = taken(self._redis_port)
+            if redis and "ready." in worker.read_text(errors="replace") and _answers(self.port):
                 return
             time.sleep(0.2)
         raise CrmFailed(f"the CRM did not answer within {START_SECONDS} s; see {self.log}")
