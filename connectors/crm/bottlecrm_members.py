@@ -12,7 +12,7 @@ from connectors.crm.bottlecrm_translate import contact_id, is_id, tag_ids, trans
 from connectors.crm.bottlecrm_wire import CrmClient, Illegible, Row, member_of, rows_of
 from connectors.governor import Lane
 from resolvers.backend_ports import Changes
-from resolvers.domain.errors import BackendRefused, BackendThrottled, BackendUnavailable
+from resolvers.domain.errors import BackendThrottled, BackendUnavailable
 from resolvers.domain.members import IdentityKind, Member
 
 PAGE = 200
@@ -90,8 +90,7 @@ class Members:
 
         Raises:
             BackendUnavailable: also where the list did not hold still for three readings.
-            BackendRefused: there is nobody. A token whose owner is no administrator any more sees
-                nobody, so that an empty list is not believed.
+            BackendRefused: the token does not see everybody, so that nobody can be told to be gone.
         """
         scan = Scan.at(cursor)
         await self._tags.anew()
@@ -102,13 +101,9 @@ class Members:
                 yield Changes((), "")
                 return
             front, count = await self._listed(0, FRONT)
-            if not count:
-                told = (
-                    f"{self._client.code}: its token sees no contacts; is its owner administrator?"
-                )
-                raise BackendRefused(told, backend=self._client.code, kind="AUTH")
             added = await self._translated(front, scan.look_back(_ids(front), count))
             if scan.whole:
+                await self._client.require_sight()
                 yield Changes(added, "", whole=True)
                 return
             scan = Scan()
@@ -182,6 +177,7 @@ class Members:
             return None
         answer = await self._client.get(f"/contacts/{external_id}/", lane=lane)
         if answer is None:
+            await self._client.require_sight(lane)
             return None
         with self._client.legible(f"contact {external_id}"):
             row: Row = member_of(answer, "contact_obj", dict)

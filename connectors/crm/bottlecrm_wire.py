@@ -20,6 +20,8 @@ REFUSED_AT_ONCE_SECONDS = 3.0
 """A refusal that took longer is none: the CRM has waited for something of its own. Refusals took
 2 to 30 ms; with the database gone they come after 30 s."""
 
+ADMINISTRATOR = "ADMIN"
+
 TOLD_MAX = 200
 NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
@@ -68,6 +70,20 @@ class CrmClient:
         reply = await self._wire.send(Call("GET", "/healthz/", Intent.READ))
         if reply.status != 200:
             self._unavailable("/healthz/", f"HTTP {reply.status}")
+
+    async def require_sight(self, lane: Lane = Lane.BACKGROUND) -> None:
+        """Makes sure that the token sees everybody: to whomever it does not see the CRM says that
+        they are not there.
+
+        Raises:
+            BackendRefused: its owner is no administrator, or no more. Also as ``get``.
+        """
+        answer = await self.get("/profile/", lane=lane)
+        with self.legible("profile"):
+            role = member_of(member_of(answer or {}, "user_obj", dict), "role", str)
+        if role != ADMINISTRATOR:
+            told = f"{self.code}: the owner of its token is no administrator, and sees but a part"
+            raise BackendRefused(told, backend=self.code, kind="AUTH")
 
     async def close(self) -> None:
         """Lets go of the network."""

@@ -60,6 +60,7 @@ class ScriptedCrm:
     def __init__(self, count: int = 0) -> None:
         self.rows = [contact(number) for number in range(count, 0, -1)]
         self.tags: list[Row] = [*TAGS]
+        self.role = "ADMIN"
         self.asked: list[str] = []
         self.between: Callable[[], object] = lambda: None
         self.answers: dict[str, list[Callable[[], Answer]]] = {}
@@ -94,6 +95,8 @@ class ScriptedCrm:
                 return self._list(request.url.params)
             case ["tags"]:
                 return httpx2.Response(200, json={"tags": self.tags})
+            case ["profile"]:
+                return httpx2.Response(200, json={"user_obj": {"role": self.role}})
             case ["contacts", "duplicates"]:
                 return httpx2.Response(200, json={"duplicates": self.rows[:10]})
             case ["contacts", id]:

@@ -124,11 +124,24 @@ async def test_a_list_cut_short_ends_with_an_error_and_not_in_a_circle():
         await pages(crm.door())
 
 
-async def test_an_empty_list_is_not_believed():
-    with pytest.raises(BackendRefused, match="sees no contacts") as refused:
-        await pages(ScriptedCrm(0).door())
+async def test_a_token_that_does_not_see_everybody_tells_of_nobody_that_they_are_gone():
+    crm = ScriptedCrm(3)
+    crm.role = "USER"
+    reading = crm.book().members("")
 
+    first = await anext(reading)
+    with pytest.raises(BackendRefused, match="no administrator") as refused:
+        await anext(reading)
+    with pytest.raises(BackendRefused, match="no administrator"):
+        await crm.book().member(id_of(7))
+
+    assert numbers([first]) == [1, 2, 3]
+    assert not first.whole
     assert refused.value.kind == "AUTH"
+
+
+async def test_a_crm_without_anybody_is_read_whole():
+    assert [page.whole for page in await pages(ScriptedCrm(0).door())] == [True]
 
 
 async def test_a_tag_that_is_new_since_the_names_were_read_is_looked_up_at_once():
@@ -256,12 +269,16 @@ async def test_the_doctor_names_what_is_wrong_from_the_outside_in():
     well = await crm.door(options={"card_field": "card_no"}).health.probe()
     crm.answers["/custom-fields/"] = refusing(403, {"detail": "needs custom-fields:read"})
     unscoped = await crm.door().health.probe()
+    crm.answers["/custom-fields/"] = refusing(200, recorded("fields"))
+    crm.role = "USER"
+    blind = await crm.door().health.probe()
     crm.answers["/healthz/"] = refusing(502, html="bad gateway")
     down = await crm.door().health.probe()
 
     assert well == Probe(good=True, detail="2 contacts, without the custom fields card_no")
     assert "needs custom-fields:read" in unscoped.detail
     assert "administrator's token" in unscoped.remedy
+    assert "no administrator" in blind.detail
     assert down.detail == "crm: /healthz/: HTTP 502"
 
 

@@ -31,7 +31,7 @@ from webhooks import emit  # type: ignore[import-not-found]  # noqa: E402
 
 ORGANIZATION = "优选零售"
 ADMIN, GUIDE = "crm-admin@example.com", "guide@example.com"
-RIGHTS = ["contacts:read", "tags:read", "custom-fields:read"]
+RIGHTS = ["contacts:read", "tags:read", "custom-fields:read", "profile:read"]
 """All that the gateway's token may do."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from resolvers.backend_ports import Probe
-from resolvers.domain.errors import BackendRefused, BackendUnavailable
+from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.members import IdentityKind, Member
 from tests.live_crm.door import Door
@@ -104,11 +104,14 @@ async def test_the_doctor_counts_them(door):
     assert await door.backend.health.probe() == Probe(good=True, detail="300 contacts")
 
 
-async def test_a_token_that_sees_nobody_is_told_to_the_doctor_and_believed_by_nobody(crm):
+async def test_a_token_of_no_administrator_is_told_to_the_doctor_and_never_believed(crm, staff):
+    id = staff.by_reference()["person-000001"]["id"]
     async with Door(crm, token=crm.house.token("guide")) as guide:
         probe = await guide.backend.health.probe()
-        with pytest.raises(BackendRefused, match="sees no contacts"):
+        with pytest.raises(BackendRefused, match="no administrator"):
             await guide.everybody()
+        with pytest.raises(BackendRefused, match="no administrator"):
+            await guide.members.member(id)
 
     assert not probe.good
     assert "administrator" in probe.remedy
@@ -229,7 +232,7 @@ async def test_a_message_comes_signed_and_leads_to_the_contact(crm, staff, admin
 
 
 async def test_a_revoked_token_is_refused_and_said_to_be_so(crm, administrator):
-    token, token_id = administrator.new_token("short-lived", ["contacts:read", "tags:read"])
+    token, token_id = administrator.new_token("short-lived", ["*:read"])
     async with Door(crm, token=token) as door:
         assert len(await door.everybody()) == COUNT
 
@@ -259,6 +262,17 @@ async def test_a_server_that_is_stopped_is_unavailable_and_comes_back(crm, door)
 
     assert not probe.good
     assert len(await door.everybody()) == COUNT
+
+
+async def test_a_database_that_is_down_is_an_outage_within_the_time_that_was_set(crm):
+    crm.postgres.stop()
+    async with Door(crm, timeout_seconds=2.0) as door:
+        with pytest.raises(BackendTimedOut):
+            await door.everybody()
+    crm.start_again()
+
+    async with Door(crm) as door:
+        assert len(await door.everybody()) == COUNT
 
 
 async def test_redis_gone_costs_the_look_up_alone(crm, door):
