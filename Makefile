@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -31,16 +31,21 @@ live-vendure: install ## Prove the connector on a real Vendure, installed on fir
 	@$(BIN)/python -m tests.live.vendure.house install
 	$(BIN)/pytest -m live_vendure tests/live
 
+live-crm: install ## Prove the connector on a real CRM, installed on first use with its PostgreSQL and Redis
+	@$(BIN)/python -m tests.live_crm.house install
+	$(BIN)/pytest -m live_crm tests/live_crm
+
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
-test-live: install ## Prove what `make test` leaves out: the page in Chromium, and a real Vendure
+test-live: install ## Prove what `make test` leaves out: the page in Chromium, a real Vendure, a real CRM
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.live.vendure.house install
-	$(BIN)/pytest -m "browser or live_vendure" tests/browser tests/live
+	@$(BIN)/python -m tests.live_crm.house install
+	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm
 
 test-quick: install ## Prove everything but the live backends and what others publish or compose
-	$(BIN)/pytest -m "not live and not live_vendure and not composition and not published and not browser"
+	$(BIN)/pytest -m "not live and not live_vendure and not live_crm and not composition and not published and not browser"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos

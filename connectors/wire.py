@@ -6,6 +6,7 @@ it is, but 429.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,11 +59,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer below 500. Header names are lower case."""
+    """An answer below 500, and the seconds that it took. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    seconds: float = 0.0
 
 
 class Wire:
@@ -122,6 +124,7 @@ class Wire:
             self._http = None
 
     async def _sent(self, call: Call) -> Reply:
+        began = time.monotonic()
         async with self._client().stream(
             call.method,
             f"{self._base_url}{call.path}",
@@ -143,7 +146,7 @@ class Wire:
             if response.status_code >= 500:
                 self._broken(call, f"HTTP {response.status_code}")
             told = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status_code, told, bytes(body))
+            return Reply(response.status_code, told, bytes(body), time.monotonic() - began)
 
     def _late(self, call: Call) -> CommerceError:
         told = f"{self.code}: no answer to {call.path} within {self._patience.total:g} s"

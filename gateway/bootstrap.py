@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from connectors.crm import bottlecrm
 from connectors.erp import tryton
 from connectors.identity import key_sets
 from connectors.identity.wechat import WechatApp
@@ -158,6 +159,8 @@ def connect(
             return _vendure(settings, configured)
         if configured.vendor == "shopify":
             return _shopify(settings, configured, data)
+        if configured.vendor == "bottlecrm":
+            return _bottlecrm(settings, configured)
     except BadOption as wrong:
         key = f"backends.{configured.code}.options.{wrong.option}"
         raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
@@ -203,6 +206,19 @@ def _shopify(settings: Settings, configured: BackendSettings, data: Path) -> Bac
         password=configured.password.reveal(),
         channels=settings.sales_channels(),
         data=data,
+        webhook_secrets=[secret.reveal().encode() for secret in configured.webhook_secrets],
+        timeout_seconds=configured.timeout_seconds,
+        poll_seconds=settings.poll_seconds(configured),
+        options=configured.options,
+    )
+
+
+def _bottlecrm(settings: Settings, configured: BackendSettings) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    return bottlecrm.backend(
+        code=configured.code,
+        url=configured.url or "",
+        token=configured.password.reveal(),
         webhook_secrets=[secret.reveal().encode() for secret in configured.webhook_secrets],
         timeout_seconds=configured.timeout_seconds,
         poll_seconds=settings.poll_seconds(configured),

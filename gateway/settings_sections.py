@@ -48,6 +48,7 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
     "tryton": ("url", "database", "user", "password"),
     "vendure": ("url", "user", "password"),
     "shopify": ("url", "password"),
+    "bottlecrm": ("url", "password"),
 }
 """Every vendor that can be configured, with the keys that it cannot work without."""
 
