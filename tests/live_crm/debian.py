@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.live_crm.processes import CrmFailed, run, say
+from tests.live.processes import SystemFailed, run, say
 
 POSTGRES_MIN = 13
 POSTGRES_PACKAGE = "postgresql-15"
@@ -31,7 +31,7 @@ def postgres() -> Path:
         policy.write_text("create_main_cluster = false\n")
     _install(POSTGRES_PACKAGE, "name the folder of its initdb in PG_BIN")
     if (found := _postgres()) is None:
-        raise CrmFailed(f"{POSTGRES_PACKAGE} was installed and has no initdb")
+        raise SystemFailed(f"{POSTGRES_PACKAGE} was installed and has no initdb")
     return found
 
 
@@ -41,7 +41,7 @@ def redis() -> Path:
         _install(REDIS_PACKAGE, "put redis-server on the PATH")
     found = shutil.which("redis-server")
     if found is None:
-        raise CrmFailed(f"{REDIS_PACKAGE} was installed and has no redis-server")
+        raise SystemFailed(f"{REDIS_PACKAGE} was installed and has no redis-server")
     return Path(found)
 
 
@@ -55,7 +55,7 @@ def python() -> Path:
     for candidate in [named] if named else offered:
         if _said(candidate, "import sys; print('%d.%d' % sys.version_info[:2])") in PYTHONS:
             return Path(candidate)
-    raise CrmFailed(
+    raise SystemFailed(
         f"{named or 'Python'} is not a Python {' or '.join(PYTHONS)}, on which the CRM runs:"
         " install one (`pyenv install 3.12`, `uv python install 3.12`), or name it in CRM_PYTHON"
     )
@@ -92,7 +92,7 @@ def _version(folder: Path) -> int:
 def _install(package: str, otherwise: str) -> None:
     apt = shutil.which("apt-get")
     if os.geteuid() != 0 or apt is None:
-        raise CrmFailed(
+        raise SystemFailed(
             f"{package} is missing: install it (on Debian: apt-get install {package}),"
             f" or {otherwise}"
         )

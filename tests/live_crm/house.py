@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.live.processes import Command, Kept, SystemFailed, free_port, locked, run, say, taken
 from tests.live_crm import debian
 from tests.live_crm.postgres import Cluster
-from tests.live_crm.processes import Command, CrmFailed, Kept, free_port, locked, run, say, taken
 
 DATABASE, TEMPLATE, ROLE = "crm", "crm_seed", "crm_app"
 START_SECONDS = 120  # took 7 to 10
@@ -190,7 +190,7 @@ class RunningCrm:
         if "web" not in self._kept and taken(
             self.port
         ):  # else that server's answers would pass for ours
-            raise CrmFailed(f"port {self.port} is taken")
+            raise SystemFailed(f"port {self.port} is taken")
         django: Command = [self.house.python, "-m"]
         here = ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
         worker: Command = [
@@ -274,12 +274,12 @@ class RunningCrm:
         worker = self.workdir / "worker.log"
         while time.monotonic() < deadline:
             if not self.alive:
-                raise CrmFailed(f"the CRM ended while it started; see {self.workdir}/*.log")
+                raise SystemFailed(f"the CRM ended while it started; see {self.workdir}/*.log")
             redis = taken(self._redis_port)
             if redis and "ready." in worker.read_text(errors="replace") and _answers(self.port):
                 return
             time.sleep(0.2)
-        raise CrmFailed(f"the CRM did not answer within {START_SECONDS} s; see {self.log}")
+        raise SystemFailed(f"the CRM did not answer within {START_SECONDS} s; see {self.log}")
 
 
 def _answers(port: int) -> bool:
@@ -341,7 +341,7 @@ def main() -> int:
             print(CrmHouse.ready().home)
             return 0
         return serve(options.port)
-    except CrmFailed as failure:
+    except SystemFailed as failure:
         print(failure, file=sys.stderr)
         return 1
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.live.processes import Kept, SystemFailed, free_port, run
 from tests.live_crm import debian
-from tests.live_crm.processes import CrmFailed, Kept, free_port, run
 
 OWNER = "owner"
 START_SECONDS = 60
@@ -114,7 +114,7 @@ class Cluster:
         while subprocess.run(asking, timeout=START_SECONDS, check=False).returncode:
             if not server.alive or time.monotonic() > deadline:
                 self.stop()
-                raise CrmFailed(f"PostgreSQL did not start; see {self.log}")
+                raise SystemFailed(f"PostgreSQL did not start; see {self.log}")
             time.sleep(0.1)
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ class Cluster:
             check=False,
         )
         if told.returncode:
-            raise CrmFailed(f"PostgreSQL: {told.stderr.strip()[:300]}")
+            raise SystemFailed(f"PostgreSQL: {told.stderr.strip()[:300]}")
         return told.stdout.strip()
 
 

@@ -24,17 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.live.vendure.api import Api, ApiRefused, Shopper
-from tests.live.vendure.postgres import Cluster
-from tests.live.vendure.processes import (
+from tests.live.processes import (
     Kept,
-    VendureFailed,
+    SystemFailed,
     free_port,
     locked,
     run,
     say,
     taken,
 )
+from tests.live.vendure.api import Api, ApiRefused, Shopper
+from tests.live.vendure.postgres import Cluster
 from tests.live.vendure.seed import seed
 
 DATABASE = "vendure"
@@ -108,7 +108,7 @@ class VendureHouse:
             shutil.copyfile(_beside(name), self.app / name)
         npm = shutil.which("npm")
         if npm is None:
-            raise VendureFailed("npm is missing: it comes with Node.js, or as a package of its own")
+            raise SystemFailed("npm is missing: it comes with Node.js, or as a package of its own")
         quiet = ("--no-progress", "--loglevel=error")
         log = self.app / "install.log"
         run([npm, "ci", *quiet], log, cwd=self.app, variables=os.environ)
@@ -178,7 +178,7 @@ class RunningVendure:
         """
         assert not self.alive, "stop or kill it first"
         if taken(self.port):  # else that server's answers would pass for ours
-            raise VendureFailed(f"port {self.port} is taken")
+            raise SystemFailed(f"port {self.port} is taken")
         self._webhooks = webhooks
         self._shop = Kept(
             [_node(), "shop.js"],
@@ -256,11 +256,11 @@ class RunningVendure:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self.alive:
-                raise VendureFailed(f"the shop ended while it started; see {self.log}")
+                raise SystemFailed(f"the shop ended while it started; see {self.log}")
             if self._answers():
                 return
             time.sleep(0.2)
-        raise VendureFailed(f"the shop did not answer within {START_SECONDS} s; see {self.log}")
+        raise SystemFailed(f"the shop did not answer within {START_SECONDS} s; see {self.log}")
 
     def _answers(self) -> bool:
         """Whether the database can be asked: Vendure calls itself healthy without it."""
@@ -275,7 +275,7 @@ def _node() -> str:
     node = shutil.which("node")
     told = "" if node is None else _said(node, "-p", "parseInt(process.versions.node)")
     if node is None or not told.isdigit() or int(told) < NODE_MIN:
-        raise VendureFailed(f"Node.js {NODE_MIN} or later is missing: Vendure runs on it")
+        raise SystemFailed(f"Node.js {NODE_MIN} or later is missing: Vendure runs on it")
     return node
 
 
@@ -332,7 +332,7 @@ def main() -> int:
             print(VendureHouse.ready().home)
             return 0
         return serve(options.port)
-    except VendureFailed as failure:
+    except SystemFailed as failure:
         print(failure, file=sys.stderr)
         return 1
 

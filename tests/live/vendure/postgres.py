@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.live.vendure.processes import Kept, VendureFailed, free_port, run, say
+from tests.live.processes import Kept, SystemFailed, free_port, run, say
 
 VERSION_MIN = 13
 PACKAGE = "postgresql-15"
@@ -43,7 +43,7 @@ def programs() -> Path:
         return found
     apt = shutil.which("apt-get")
     if os.geteuid() != 0 or apt is None:
-        raise VendureFailed(
+        raise SystemFailed(
             f"PostgreSQL {VERSION_MIN} or later is missing: install it (on Debian: apt-get install"
             f" {PACKAGE}), or name the folder of its initdb in PG_BIN"
         )
@@ -59,7 +59,7 @@ def programs() -> Path:
         run([apt, "-q", *words], log, cwd=Path("/"), variables=quiet)
     found = _found()
     if found is None:
-        raise VendureFailed(f"{PACKAGE} was installed and has no initdb; see {log}")
+        raise SystemFailed(f"{PACKAGE} was installed and has no initdb; see {log}")
     return found
 
 
@@ -162,7 +162,7 @@ class Cluster:
         while subprocess.run(asking, timeout=START_SECONDS, check=False).returncode:
             if not self.alive or time.monotonic() > deadline:
                 self.stop()
-                raise VendureFailed(f"PostgreSQL did not start; see {self.log}")
+                raise SystemFailed(f"PostgreSQL did not start; see {self.log}")
             time.sleep(0.1)
 
     def stop(self) -> None:
@@ -200,7 +200,7 @@ class Cluster:
             check=False,
         )
         if told.returncode:
-            raise VendureFailed(f"{statement}: {told.stderr.strip()[:300]}")
+            raise SystemFailed(f"{statement}: {told.stderr.strip()[:300]}")
         return told.stdout.strip()
 
 

@@ -1,6 +1,6 @@
-"""Programs that the live CRM consists of: run to their end, or kept as long as we live.
+"""Programs that live systems consist of: run to their end, or kept as long as we live.
 
-Nothing of the CRM here. Ports are on 127.0.0.1.
+Nothing of any of the systems here. Ports are on 127.0.0.1.
 """
 
 import contextlib
@@ -50,8 +50,8 @@ sys.exit(child.wait())
 Command = Sequence[str | Path]
 
 
-class CrmFailed(Exception):
-    """The CRM could not be installed, seeded or started; the message says what to do."""
+class SystemFailed(Exception):
+    """A system could not be installed, seeded or started; the message says what to do."""
 
 
 class Kept:
@@ -128,7 +128,7 @@ def run(
                 extra_groups=[] if user else None,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise CrmFailed(f"{shlex.join(map(str, command))} failed; see {log}") from error
+            raise SystemFailed(f"{shlex.join(map(str, command))} failed; see {log}") from error
 
 
 def free_port() -> int:
@@ -154,9 +154,9 @@ def locked(path: Path) -> Iterator[None]:
                     say("waiting for another process that installs it")
                 time.sleep(1)
         else:
-            raise CrmFailed(f"another process has held {path} for {LOCK_SECONDS} s")
+            raise SystemFailed(f"another process has held {path} for {LOCK_SECONDS} s")
         yield
 
 
 def say(progress: str) -> None:
-    print(f"crm: {progress}", file=sys.stderr, flush=True)
+    print(f"live: {progress}", file=sys.stderr, flush=True)
