@@ -41,8 +41,11 @@ def held(shop: Child) -> int:
     return int(level["softReserved"])
 
 
+TABS = ["Browse", "Reserve", "Order", "Watch", "Follow", "Explain", "WhoBought", "Listings"]
+
+
 def test_it_opens_with_a_tab_for_each_journey(graphiql: GraphiQL) -> None:
-    assert graphiql.tabs() == ["Browse", "Reserve", "Order", "Watch", "Follow", "Explain"]
+    assert graphiql.tabs() == TABS
     assert f"{graphiql.address}/graphql" in graphiql.page.requests
 
 
@@ -146,7 +149,7 @@ def test_a_second_visit_finds_its_tabs_and_no_token_was_kept(graphiql: GraphiQL)
 
     assert "Bearer" not in kept
     assert "Bearer" not in graphiql.kept()
-    assert graphiql.tabs() == ["Browse", "Reserve", "Order", "Watch", "Follow", "Explain"]
+    assert graphiql.tabs() == TABS
     assert graphiql.page.see(f'{HEADERS}.includes(\'"Authorization": "Bearer \') && {HEADERS}')
 
 
