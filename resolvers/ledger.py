@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 
 from resolvers.access import Scope as Right
 from resolvers.context import Context
-from resolvers.domain.errors import InvalidInput
 from resolvers.domain.ledger import Drift, drifts
 from resolvers.domain.stock import StockEntry
-from resolvers.paging import Page, checked_first, page_of
+from resolvers.paging import Page, checked_first, not_a_cursor, page_of
 from resolvers.ports import EntryPlace, StockStore
 
 SKUS_LOOKED_MAX = 200
@@ -94,7 +93,7 @@ def _told_before(after: str | None) -> tuple[int | None, str | None]:
         return None, None
     passed, mark, sku = after.partition(".")
     if not mark or not (passed == "" or _is_number(passed)):
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
+        raise not_a_cursor()
     return (int(passed) if passed else None), sku
 
 
@@ -103,7 +102,7 @@ def _place(after: str | None) -> EntryPlace | None:
         return None
     batch, _, at = after.partition(".")
     if not (_is_number(batch) and _is_number(at)):
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
+        raise not_a_cursor()
     return int(batch), int(at)
 
 

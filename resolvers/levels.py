@@ -12,14 +12,13 @@ from resolvers.catalog import checked_skus, sold
 from resolvers.context import Context
 from resolvers.domain.availability import kept_at
 from resolvers.domain.catalog import Provenance, Variant
-from resolvers.domain.errors import InvalidInput
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.locations import Location
 from resolvers.domain.rules import Asked
 from resolvers.domain.signals import SignalKind, conditions, low_units, unpromised_max
 from resolvers.domain.stock import Position, as_of
 from resolvers.filters import LevelFilter
-from resolvers.paging import Page, checked_first, checked_lists, page_of, slice_of
+from resolvers.paging import Page, checked_first, checked_lists, not_a_cursor, page_of, slice_of
 from resolvers.ports import ANY
 from resolvers.ruling import asked_by_rules, categories_of
 
@@ -210,7 +209,7 @@ def place_of(after: str | None) -> Place | None:
         return None
     sku, mark, location = after.partition("\x1f")
     if not mark:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
+        raise not_a_cursor()
     return sku, location
 
 

@@ -18,7 +18,7 @@ from resolvers.domain.matching import Suggestion, alias_of, duplicate_of, sugges
 from resolvers.domain.search import narrower
 from resolvers.filters import ProductFilter, ProductSort
 from resolvers.merging import merge_skus, offers_for, offers_of
-from resolvers.paging import Page, checked_first, page_of
+from resolvers.paging import Page, checked_first, not_a_cursor, page_of
 
 UNITS_MAX = 1000
 """Most units of a SKU that one listing stands for."""
@@ -141,7 +141,7 @@ def _place(after: str | None) -> tuple[str, tuple[str, str] | None]:
         return _UNMATCHED, None
     part, *key = after.split(_BETWEEN, 2)
     if part not in (_UNMATCHED, _DUPLICATES) or len(key) != 2:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
+        raise not_a_cursor()
     return part, (key[0], key[1])
 
 

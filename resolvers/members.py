@@ -21,7 +21,7 @@ from resolvers.domain.identities import (
 from resolvers.domain.members import IdentityKind, Member, member_id
 from resolvers.domain.personal import hidden, masked_name
 from resolvers.filters import MemberFilter
-from resolvers.paging import Page, checked_first, checked_lists, page_of
+from resolvers.paging import Page, checked_first, checked_lists, not_a_cursor, page_of
 
 _LISTED = {
     IdentityKind.PHONE: "list them with members(filter: {phone: …})",
@@ -127,7 +127,7 @@ async def browse_members(
         for value in values:
             key_of_person(value, field=("filter", name))
     if after is not None and len(after) > KEY_CHARS_MAX:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
+        raise not_a_cursor()
     rows = await ctx.store.members.member_page(_normal(ctx, asked), after, first + 1)
     for member in rows:
         ctx.loaders.members_by_id.prime(member.id, member)

@@ -7,7 +7,6 @@ What an order may become stands in ``domain/orders``; what each command decides 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from resolvers.access import Scope as Right
 from resolvers.commands import Decide, checked_note, run
@@ -23,7 +22,7 @@ from resolvers.domain.orders import Order, OrderStatus, Payment
 from resolvers.domain.reservation import Line
 from resolvers.engine import Outcome
 from resolvers.filters import OrderFilter
-from resolvers.paging import Page, checked_first, checked_lists, page_of
+from resolvers.paging import Page, checked_first, checked_lists, dated, moment_behind, page_of
 from resolvers.placing import (
     AskedPayment,
     PlaceOrder,
@@ -258,8 +257,8 @@ async def browse_orders(
     checked_lists(channel=asked.channels, status=asked.statuses)
     narrowed = _narrowed(ctx, asked)
     now = ctx.now
-    rows = await ctx.store.stock.order_page(narrowed, _cursor(after), first + 1, now)
-    edges = [(f"{order.placed_at.isoformat()}|{order.id}", order.seen_at(now)) for order in rows]
+    rows = await ctx.store.stock.order_page(narrowed, moment_behind(after), first + 1, now)
+    edges = [(dated(order.placed_at, order.id), order.seen_at(now)) for order in rows]
     return page_of(edges, first, after)
 
 
@@ -315,16 +314,3 @@ def _of_the_shop(ctx: Context, asked: OrderFilter) -> OrderFilter:
             f"name one of your locations: {', '.join(own)}", field=("filter", "locationCode")
         )
     return replace(asked, location=own[0])
-
-
-def _cursor(after: str | None) -> tuple[datetime, str] | None:
-    if after is None:
-        return None
-    placed_at, _, id = after.partition("|")
-    try:
-        at = datetime.fromisoformat(placed_at)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not id:
-        raise InvalidInput("this is not a cursor of this list", field=("after",))
-    return at, id

@@ -4,6 +4,7 @@ sealed by the schema.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from resolvers.domain.errors import InvalidInput
@@ -57,6 +58,34 @@ def checked_lists(**lists: Sequence[object]) -> None:
 def page_of(rows: Sequence[tuple[str, T]], first: int, after: str | None) -> Page[T]:
     """A page from one row more than was asked for, which only says that there is more."""
     return Page(tuple(rows[:first]), len(rows) > first, after is not None)
+
+
+def dated(at: datetime, id: str) -> str:
+    """The cursor of an entry in a list ordered by time, and within one instant by id."""
+    return f"{at.isoformat()}|{id}"
+
+
+def moment_behind(after: str | None) -> tuple[datetime, str] | None:
+    """The time, in UTC, and the id behind a cursor of ``dated``; None at the beginning.
+
+    Raises:
+        InvalidInput: it is no such cursor.
+    """
+    if after is None:
+        return None
+    written, _, id = after.partition("|")
+    try:
+        at = datetime.fromisoformat(written)
+        if at.tzinfo is None or not id:
+            raise not_a_cursor()
+        return at.astimezone(UTC), id
+    except (ValueError, OverflowError):  # no time, or one before the first or after the last
+        raise not_a_cursor() from None
+
+
+def not_a_cursor() -> InvalidInput:
+    """What is answered to a cursor of another list, or of nobody's making."""
+    return InvalidInput("this is not a cursor of this list", field=("after",))
 
 
 def slice_of(

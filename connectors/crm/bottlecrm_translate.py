@@ -159,8 +159,9 @@ def _instant(row: Row, name: str) -> datetime:
     told: str = member_of(row, name, str)
     try:
         found = datetime.fromisoformat(told)
-    except ValueError:
+        in_utc = found.astimezone(UTC)
+    except (ValueError, OverflowError):  # also what in UTC lies outside of the calendar
         raise Illegible(f"{name} is no time") from None
     if found.tzinfo is None:
         raise Illegible(f"{name} has no time zone")
-    return found.astimezone(UTC)
+    return in_utc

@@ -101,8 +101,15 @@ def legible(what: str, backend: str) -> Iterator[None]:
 
 
 def instant(text: str) -> datetime:
-    """An instant as Vendure writes it, aware UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """An instant as Vendure writes it, aware UTC.
+
+    Raises:
+        ValueError: it is none, or lies before the first or after the last day in UTC.
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
 
 
 def written(at: datetime) -> str:

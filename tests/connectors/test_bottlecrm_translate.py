@@ -124,6 +124,7 @@ def test_whoever_was_put_out_of_use_is_nobody():
         {"custom_fields": []},
         {"updated_at": "yesterday"},
         {"updated_at": "2026-11-02T10:00:00"},
+        {"updated_at": "0001-01-01T00:00:00+08:00"},  # the day before the first
         {"first_name": None},
         {"phone_e164": 86},
         {"is_active": 1},

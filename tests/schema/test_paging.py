@@ -1,15 +1,16 @@
 """Lists in pages: walked from end to end, with cursors that fit their own list only."""
 
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
 
 from resolvers.domain.errors import InvalidInput
-from resolvers.paging import Page
+from resolvers.paging import Page, dated, moment_behind
 from schema.ids import sealed_text
 from schema.paging import after_of, listed
 from tests.schema.asking import ask, place
-from tests.support import SHOPPER, Shop
+from tests.support import NOON, OPERATOR, SHOPPER, Shop
 
 PRODUCTS = """query ($first: Int!, $after: String, $sort: ProductSort) {
   products(first: $first, after: $after, sort: $sort) {
@@ -42,6 +43,37 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
         after_of(cursor, "locations")
 
     assert refusal.value.field == ("after",)
+
+
+def test_a_moment_comes_back_from_its_cursor_in_utc() -> None:
+    written = NOON.astimezone(timezone(timedelta(hours=8)))
+
+    assert moment_behind(dated(written, "a|b")) == (NOON, "a|b")
+    assert moment_behind(None) is None
+
+
+@pytest.mark.parametrize("document", ["orders", "auditRecords"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "a",
+        "2026-03-02T12:00:00+00:00",  # no id
+        "2026-03-02T12:00:00+00:00|",
+        "2026-03-02T12:00:00|a",  # nobody knows where
+        "0001-01-01T00:00:00+08:00|a",  # the day before the first
+        "9999-12-31T23:00:00-08:00|a",
+    ],
+)
+async def test_a_cursor_without_a_moment_is_refused(shop: Shop, document: str, place: str) -> None:
+    after = sealed_text(f"1\x1f{document}\x1f{place}")
+
+    answer = await ask(
+        shop, f'{{ {document}(first: 1, after: "{after}") {{ nodes {{ id }} }} }}', OPERATOR
+    )
+
+    assert answer.data is None
+    assert answer.code == "INVALID_INPUT"
+    assert answer.errors[0]["message"] == "this is not a cursor of this list"
 
 
 async def test_a_walk_over_pages_meets_every_product_once(shop: Shop) -> None:
