@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if left_out(os.environ):
-        pytest.skip("SKIP_BROWSER is set")
+        pytest.skip("SKIP_BROWSER is set")  # by whoever has no Chromium; it never is in CI
     program = found(os.environ)
     if program is None:
         pytest.fail(BY_HAND)

@@ -15,7 +15,8 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.live.tryton.house import RunningTryton, TrytonFailed, TrytonHouse
+from tests.live.processes import SystemFailed
+from tests.live.tryton.house import RunningTryton, TrytonHouse
 
 CONFIG = Path(__file__).parents[2] / "examples" / "tryton.toml"
 STOP_SECONDS = 20
@@ -107,7 +108,7 @@ def main() -> int:
     try:
         options.data.mkdir(parents=True, exist_ok=True)
         return serve(options.port, options.data.resolve())
-    except TrytonFailed as failure:
+    except SystemFailed as failure:
         print(failure, file=sys.stderr)
         return 1
 

@@ -8,27 +8,25 @@ seed. A running CRM works on a copy: PostgreSQL, Redis, its worker and its web s
 own and on 127.0.0.1.
 """
 
-import argparse
-import hashlib
 import http.client
 import json
 import os
 import secrets
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.live import debian
+from tests.live.houses import cache, command, fingerprint, until_told
+from tests.live.postgres import Cluster
 from tests.live.processes import Command, Kept, SystemFailed, free_port, locked, run, say, taken
-from tests.live_crm import debian
-from tests.live_crm.postgres import Cluster
 
 DATABASE, TEMPLATE, ROLE = "crm", "crm_seed", "crm_app"
+OWNER = "owner"
 START_SECONDS = 120  # took 7 to 10
 
 PINS = ("requirements.txt",)
@@ -45,13 +43,13 @@ class CrmHouse:
     @classmethod
     def ready(cls) -> Self:
         """Installs and seeds if that was not done yet; a second caller waits for the first."""
-        cache, pins = _cache(), _fingerprint(*PINS)
-        house = cls(cache / f"crm-app-{pins}", cache / f"crm-{pins}-{_fingerprint(*SEED)}")
+        pins, content = (fingerprint(*map(_beside, names)) for names in (PINS, SEED))
+        house = cls(cache() / f"crm-app-{pins}", cache() / f"crm-{pins}-{content}")
         debian.redis()  # the machine may have changed since
         debian.postgres()
         if house._installed() and house._seeded():
             return house
-        with locked(cache / f"crm-{pins}.lock"):
+        with locked(cache() / f"crm-{pins}.lock"):
             if not house._installed():
                 house._install()
             if not house._migrated():
@@ -84,7 +82,7 @@ class CrmHouse:
         return known[of]
 
     def _run(self, cluster: Path, workdir: Path, port: int | None = None) -> "RunningCrm":
-        copy = Cluster.copied(cluster, self.key("database"), workdir / "postgres.log")
+        copy = Cluster.copied(cluster, OWNER, self.key("database"), workdir / "postgres.log")
         running = RunningCrm(self, workdir, copy, free_port() if port is None else port)
         try:
             running.start_again()
@@ -123,7 +121,7 @@ class CrmHouse:
     def _migrate(self) -> None:
         say("creating the database")
         log = self.app / "migrate.log"
-        cluster = Cluster.made(self.key("database"), log)
+        cluster = Cluster.made(OWNER, self.key("database"), log)
         with tempfile.TemporaryDirectory(prefix="crm-") as scratch:
             running = RunningCrm(self, Path(scratch), cluster, free_port())
             try:
@@ -141,7 +139,7 @@ class CrmHouse:
         say("entering the people")
         self.home.mkdir(parents=True, exist_ok=True)
         log = self.home / "seed.log"
-        cluster = Cluster.copied(self.app / "cluster", self.key("database"), log)
+        cluster = Cluster.copied(self.app / "cluster", OWNER, self.key("database"), log)
         with tempfile.TemporaryDirectory(prefix="crm-") as scratch:
             running = RunningCrm(self, Path(scratch), cluster, free_port())
             try:
@@ -187,9 +185,8 @@ class RunningCrm:
         """Starts what does not run, and returns when the web answers and the worker works."""
         if not self.postgres.alive:
             self.postgres.start()
-        if "web" not in self._kept and taken(
-            self.port
-        ):  # else that server's answers would pass for ours
+        if "web" not in self._kept and taken(self.port):
+            # That server's answers would pass for ours.
             raise SystemFailed(f"port {self.port} is taken")
         django: Command = [self.house.python, "-m"]
         here = ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
@@ -209,11 +206,11 @@ class RunningCrm:
             "web": [*django, "uvicorn", "crm.asgi:application", *here],
             "worker": [*django, "celery", "-A", "crm", *worker, "--loglevel", "INFO"],
         }
-        for name, command in commands.items():
+        for name, program in commands.items():
             if name not in self._kept:
                 log, variables = self.workdir / f"{name}.log", self._variables()
                 log.unlink(missing_ok=True)
-                self._kept[name] = Kept(command, log, cwd=self.workdir, variables=variables)
+                self._kept[name] = Kept(program, log, cwd=self.workdir, variables=variables)
         self._wait_until_it_works()
 
     def stop_web(self) -> None:
@@ -240,8 +237,7 @@ class RunningCrm:
 
     def program(self, words: list[str], log: Path) -> None:
         """Runs one of the CRM's own programs to its end."""
-        command: Command = [self.house.python, *words]
-        run(command, log, cwd=self.workdir, variables=self._variables())
+        run([self.house.python, *words], log, cwd=self.workdir, variables=self._variables())
 
     def _variables(self) -> dict[str, str]:
         """The environment of the CRM's programs."""
@@ -293,57 +289,21 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "unified-commerce-gateway"
-
-
-def _fingerprint(*names: str) -> str:
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(_beside(name).read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _beside(name: str) -> Path:
     return Path(__file__).with_name(name)
 
 
-def serve(port: int | None) -> int:
+def serve(port: int | None, workdir: Path) -> int:
     """Runs a CRM until it is told to end."""
-    ended = threading.Event()
     house = CrmHouse.ready()
-    with (
-        tempfile.TemporaryDirectory(prefix="crm-") as scratch,
-        house.start(Path(scratch), port) as running,
-    ):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
+    with house.start(workdir, port) as running:
         print(f"CRM         {running.url}/api/")
         print(f"log in by   Authorization: Bearer TOKEN; tokens in {house.secrets_file}")
-        sys.stdout.flush()
-        while not ended.wait(1):
-            if not running.alive:
-                print(f"the CRM ended; see {running.workdir}/*.log", file=sys.stderr)
-                return 1
-    return 0
+        return until_told(running)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="A CRM to try the gateway with.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("install", help="install and seed, and end")
-    serving = commands.add_parser("serve", help="serve in the foreground until stopped")
-    serving.add_argument("--port", type=int, help="on 127.0.0.1 (default: one that is free)")
-    options = parser.parse_args()
-    try:
-        if options.command == "install":
-            print(CrmHouse.ready().home)
-            return 0
-        return serve(options.port)
-    except SystemFailed as failure:
-        print(failure, file=sys.stderr)
-        return 1
+    return command("A CRM to try the gateway with.", lambda: CrmHouse.ready().home, serve)
 
 
 if __name__ == "__main__":

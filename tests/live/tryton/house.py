@@ -7,66 +7,30 @@ content of the pins and of the seed: Tryton in an environment of its own, and a 
 A running server works on a copy of that database. Everything listens on 127.0.0.1 only.
 """
 
-import argparse
 import contextlib
-import fcntl
-import hashlib
 import http.client
 import os
-import random
 import secrets
-import shlex
 import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.live.houses import cache, command, fingerprint, until_told
+from tests.live.processes import Command, Kept, SystemFailed, free_port, locked, run, say, taken
 from tests.live.tryton.rpc import TrytonRpc, Witness
 from tests.live.tryton.seed import seed
 
 DATABASE = "retail"
 LOGINS = ("admin", "gateway", "shop")
+CONTENT = ("requirements.txt", "seed.py")
 
-STEP_SECONDS = 600  # any one program of the set-up; the longest took 40 on two cores
 SEED_CALL_SECONDS = 120
-LOCK_SECONDS = 3 * STEP_SECONDS
 START_SECONDS = 60  # took 2 to 3
-STOP_SECONDS = 10
-
-# Below the range that Linux gives to outgoing connections: there, a client that keeps trying a
-# port whose server is down can be given that very port and be connected to itself.
-PORTS = range(20_000, 32_000)
-
-# Runs Tryton inside a process that ends when its standard input does, which is when the process
-# that started it is gone, however it went. (PR_SET_PDEATHSIG would follow the starting thread.)
-TETHERED = """
-import os, runpy, sys, threading
-
-def watch():
-    while os.read(0, 64):
-        pass
-    os._exit(1)
-
-threading.Thread(target=watch, daemon=True).start()
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
-Command = list[str | Path]
-
-
-class TrytonFailed(Exception):
-    """Tryton could not be installed, seeded or started; the message names the log."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +42,11 @@ class TrytonHouse:
     @classmethod
     def ready(cls) -> Self:
         """Installs and seeds if that was not done yet; a second caller waits for the first."""
-        house = cls(_cache() / f"tryton-{_fingerprint()}")
+        house = cls(cache() / f"tryton-{fingerprint(*map(_beside, CONTENT))}")
         if house._installed() and house._seeded():
             return house
         house.home.mkdir(parents=True, exist_ok=True)
-        with _locked(house.home.with_name(f"{house.home.name}.lock")):
+        with locked(house.home.with_name(f"{house.home.name}.lock")):
             if not house._installed():
                 house._install()
             if not house._seeded():
@@ -120,7 +84,7 @@ class TrytonHouse:
             copied = database.with_suffix(".copied")
             shutil.copyfile(self.pristine, copied)
             copied.replace(database)
-        running = RunningTryton(self, workdir, _free_port() if port is None else port)
+        running = RunningTryton(self, workdir, free_port() if port is None else port)
         running.start_again()
         return running
 
@@ -132,11 +96,15 @@ class TrytonHouse:
         return self.pristine.exists() and self.password_file.exists()
 
     def _install(self) -> None:
-        _say(f"installing into {self.home}")
+        say(f"installing into {self.home}")
         log = self.home / "install.log"
         pip: Command = [self.program("python"), "-m", "pip", "--disable-pip-version-check"]
-        _run([sys.executable, "-m", "venv", "--clear", self.venv], log)
-        _run([*pip, "install", "--requirement", _beside("requirements.txt")], log)
+        steps: list[Command] = [
+            [sys.executable, "-m", "venv", "--clear", self.venv],
+            [*pip, "install", "--requirement", _beside("requirements.txt")],
+        ]
+        for step in steps:
+            run(step, log, cwd=self.home, variables=_clean_environment())
         (self.venv / "installed").touch()
 
     def _seed(self) -> None:
@@ -147,12 +115,12 @@ class TrytonHouse:
         self._create_database(workdir, passwords["admin"])
         with self.start(workdir) as running:
             admin = TrytonRpc(running.port, DATABASE, timeout=SEED_CALL_SECONDS)
-            seed(admin, admin.log_in("admin", passwords["admin"]), passwords, _say)
+            seed(admin, admin.log_in("admin", passwords["admin"]), passwords, say)
         self._keep(workdir / "database" / self.pristine.name, passwords)
         shutil.rmtree(workdir)
 
     def _create_database(self, workdir: Path, password: str) -> None:
-        _say("creating the database")
+        say("creating the database")
         folder = workdir / "database"
         folder.mkdir()
         (folder / self.pristine.name).touch()
@@ -161,9 +129,14 @@ class TrytonHouse:
         password_file.write_text(password)
         admin: Command = [self.program("trytond-admin"), "-c", config, "-d", DATABASE]
         modules: Command = ["--update", "sale_point", "--activate-dependencies"]
-        variables = {"TRYTONPASSFILE": str(password_file)}
+        variables = {**_clean_environment(), "TRYTONPASSFILE": str(password_file)}
         log = self.home / "create.log"
-        _run([*admin, *modules, "--email", "admin@example.com"], log, variables)
+        run(
+            [*admin, *modules, "--email", "admin@example.com"],
+            log,
+            cwd=workdir,
+            variables=variables,
+        )
 
     def _keep(self, seeded: Path, passwords: Mapping[str, str]) -> None:
         """Makes the seeded database the pristine one: with its passwords, whole or not at all."""
@@ -194,7 +167,7 @@ class RunningTryton:
         self.database = DATABASE
         self.url = f"http://127.0.0.1:{port}"
         self.log = workdir / "trytond.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server: Kept | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -204,25 +177,17 @@ class RunningTryton:
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._server is not None and self._server.alive
 
     def start_again(self) -> None:
         """Starts the server on its port and its database, and returns when it answers."""
         assert not self.alive, "stop or kill it first"
-        if _taken(self.port):  # else that server's answers would pass for ours
-            raise TrytonFailed(f"port {self.port} is taken")
+        if taken(self.port):  # else that server's answers would pass for ours
+            raise SystemFailed(f"port {self.port} is taken")
         config = self.workdir / "trytond.conf"
         config.write_text(_config(self.workdir / "database", self.port))
         trytond: Command = [self.house.program("trytond"), "-c", config, "-d", DATABASE]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.house.program("python"), "-c", TETHERED, *trytond],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=_clean_environment(),
-                start_new_session=True,  # Ctrl-C is for the one who started it
-            )
+        self._server = Kept(trytond, self.log, cwd=self.workdir, variables=_clean_environment())
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -231,11 +196,15 @@ class RunningTryton:
 
     def stop(self) -> None:
         """Ends the server as an operator would. Does nothing to one that has ended."""
-        self._end(signal.SIGTERM)
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def kill(self) -> None:
         """Ends the server in the middle of what it does."""
-        self._end(signal.SIGKILL)
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
 
     def witness(self, user: str = "admin") -> Witness:
         """Somebody who reads and sells in Tryton itself, logged in."""
@@ -247,25 +216,11 @@ class RunningTryton:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self.alive:
-                raise TrytonFailed(f"Tryton ended while it started; see {self.log}")
+                raise SystemFailed(f"Tryton ended while it started; see {self.log}")
             if _answers(self.port) and self.alive:
                 return
             time.sleep(0.2)
-        raise TrytonFailed(f"Tryton did not answer within {START_SECONDS} s; see {self.log}")
-
-    def _end(self, how: signal.Signals) -> None:
-        process = self._process
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
-        assert process.stdin is not None
-        process.stdin.close()
-        self._process = None
+        raise SystemFailed(f"Tryton did not answer within {START_SECONDS} s; see {self.log}")
 
 
 def _answers(port: int) -> bool:
@@ -288,63 +243,9 @@ def _config(folder: Path, port: int | None = None) -> str:
     return "\n".join(sections) + "\n"
 
 
-def _run(command: Command, log: Path, variables: Mapping[str, str] | None = None) -> None:
-    with log.open("ab") as output:
-        try:
-            subprocess.run(
-                command,
-                check=True,
-                timeout=STEP_SECONDS,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=_clean_environment() | dict(variables or {}),
-            )
-        except subprocess.SubprocessError as error:
-            raise TrytonFailed(f"{shlex.join(map(str, command))} failed; see {log}") from error
-
-
 def _clean_environment() -> dict[str, str]:
     """Ours, without the variables by which Tryton's settings can be overridden."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TRYTON")}
-
-
-def _free_port() -> int:
-    return next(port for port in random.sample(PORTS, len(PORTS)) if not _taken(port))
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with its process."""
-    with path.open("w") as file:
-        for second in range(LOCK_SECONDS):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if second == 0:
-                    _say("waiting for another process that installs it")
-                time.sleep(1)
-        else:
-            raise TrytonFailed(f"another process has held {path} for {LOCK_SECONDS} s")
-        yield
-
-
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "unified-commerce-gateway"
-
-
-def _fingerprint() -> str:
-    digest = hashlib.sha256()
-    for name in ("requirements.txt", "seed.py"):
-        digest.update(_beside(name).read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _beside(name: str) -> Path:
@@ -355,45 +256,18 @@ def _variable(login: str) -> str:
     return f"TRYTON_{login.upper()}_PASSWORD"
 
 
-def _say(progress: str) -> None:
-    print(f"tryton: {progress}", file=sys.stderr, flush=True)
-
-
 def serve(port: int | None, data: Path) -> int:
     """Runs a server until it is told to end."""
-    ended = threading.Event()
     house = TrytonHouse.ready()
     with house.start(data, port) as running:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
         print(f"Tryton      {running.url}/{DATABASE}/")
-        print(f"log in as   {', '.join(LOGINS)}; passwords in {house.password_file}", flush=True)
-        while not ended.wait(1):
-            if not running.alive:
-                print(f"Tryton ended; see {running.log}", file=sys.stderr)
-                return 1
-    return 0
+        print(f"log in as   {', '.join(LOGINS)}; passwords in {house.password_file}")
+        return until_told(running)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="A Tryton server to try the gateway with.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("install", help="install and seed, and end")
-    serving = commands.add_parser("serve", help="serve in the foreground until stopped")
-    serving.add_argument("--port", type=int, help="on 127.0.0.1 (default: one that is free)")
-    serving.add_argument("--data", type=Path, help="where its database is kept (default: nowhere)")
-    options = parser.parse_args()
-    try:
-        if options.command == "install":
-            print(TrytonHouse.ready().home)
-            return 0
-        if options.data is not None:
-            return serve(options.port, options.data.resolve())
-        with tempfile.TemporaryDirectory(prefix="tryton-") as scratch:
-            return serve(options.port, Path(scratch))
-    except TrytonFailed as failure:
-        print(failure, file=sys.stderr)
-        return 1
+    said = "A Tryton server to try the gateway with."
+    return command(said, lambda: TrytonHouse.ready().home, serve, keeps="its database")
 
 
 if __name__ == "__main__":

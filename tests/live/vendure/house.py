@@ -7,8 +7,6 @@ packages by the content of their pins, the seeded cluster of PostgreSQL by the c
 A running shop works on a copy of that cluster. Everything listens on 127.0.0.1 only.
 """
 
-import argparse
-import hashlib
 import json
 import os
 import secrets
@@ -17,27 +15,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.live.processes import (
-    Kept,
-    SystemFailed,
-    free_port,
-    locked,
-    run,
-    say,
-    taken,
-)
+from tests.live.houses import cache, command, fingerprint, until_told
+from tests.live.postgres import Cluster
+from tests.live.processes import Kept, SystemFailed, free_port, locked, run, say, taken
 from tests.live.vendure.api import Api, ApiRefused, Shopper
-from tests.live.vendure.postgres import Cluster
 from tests.live.vendure.seed import seed
 
-DATABASE = "vendure"
+DATABASE, OWNER = "vendure", "vendure"
 TEMPLATE = "vendure_seed"
 USER = "gateway@example.com"
 NODE_MIN = 20
@@ -57,15 +47,14 @@ class VendureHouse:
     @classmethod
     def ready(cls) -> Self:
         """Installs and seeds if that was not done yet; a second caller waits for the first."""
-        cache = _cache()
-        pins = _fingerprint(*(_beside(name) for name in PINS))
+        pins = fingerprint(*(_beside(name) for name in PINS))
         content = (_beside("seed.py"), _beside("shop.js"), _beside("../tryton/seed.py"))
         house = cls(
-            cache / f"vendure-app-{pins}", cache / f"vendure-{pins}-{_fingerprint(*content)}"
+            cache() / f"vendure-app-{pins}", cache() / f"vendure-{pins}-{fingerprint(*content)}"
         )
         if house._installed() and house._seeded():
             return house
-        with locked(cache / f"vendure-{pins}.lock"):
+        with locked(cache() / f"vendure-{pins}.lock"):
             if not house._installed():
                 house._install()
             if not house._seeded():
@@ -84,7 +73,7 @@ class VendureHouse:
     def start(self, workdir: Path, port: int | None = None) -> "RunningVendure":
         """Serves a copy of the seeded shop."""
         log = workdir / "postgres.log"
-        cluster = Cluster.copied(self.cluster, self.password("database"), log)
+        cluster = Cluster.copied(self.cluster, OWNER, self.password("database"), log)
         running = RunningVendure(self, workdir, cluster, free_port() if port is None else port)
         try:
             cluster.start()
@@ -123,7 +112,7 @@ class VendureHouse:
         kept.write_text(json.dumps(passwords))
         say("creating the database")
         log = self.home / "seeding.log"
-        cluster = Cluster.made(passwords["database"], log)
+        cluster = Cluster.made(OWNER, passwords["database"], log)
         with tempfile.TemporaryDirectory(prefix="vendure-") as scratch:
             running = RunningVendure(self, Path(scratch), cluster, free_port())
             try:
@@ -284,57 +273,22 @@ def _said(*command: str) -> str:
     return told.stdout.strip()
 
 
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "unified-commerce-gateway"
-
-
-def _fingerprint(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _beside(name: str) -> Path:
     return Path(__file__).parent / name
 
 
-def serve(port: int | None) -> int:
+def serve(port: int | None, workdir: Path) -> int:
     """Runs a shop until it is told to end."""
-    ended = threading.Event()
     house = VendureHouse.ready()
-    with (
-        tempfile.TemporaryDirectory(prefix="vendure-") as scratch,
-        house.start(Path(scratch), port) as running,
-    ):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
+    with house.start(workdir, port) as running:
         print(f"Vendure     {running.url}/admin-api and /shop-api")
         print(f"log in as   {USER} or superadmin; passwords in {house.home / 'passwords.json'}")
-        sys.stdout.flush()
-        while not ended.wait(1):
-            if not running.alive:
-                print(f"the shop ended; see {running.log}", file=sys.stderr)
-                return 1
-    return 0
+        return until_told(running)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="A Vendure shop to try the gateway with.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("install", help="install and seed, and end")
-    serving = commands.add_parser("serve", help="serve in the foreground until stopped")
-    serving.add_argument("--port", type=int, help="on 127.0.0.1 (default: one that is free)")
-    options = parser.parse_args()
-    try:
-        if options.command == "install":
-            print(VendureHouse.ready().home)
-            return 0
-        return serve(options.port)
-    except SystemFailed as failure:
-        print(failure, file=sys.stderr)
-        return 1
+    said = "A Vendure shop to try the gateway with."
+    return command(said, lambda: VendureHouse.ready().home, serve)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the shop's own: private clusters, made from a folder and gone without a trace.
+"""A PostgreSQL of a system's own: private clusters, made from a folder and gone without a trace.
 
 A cluster lies in a folder of its own below the system's folder for temporary files, as its owner
 must be able to reach it: PostgreSQL does not run as root, who borrows ``postgres`` or ``nobody``.
@@ -8,7 +8,6 @@ machine, so nothing waits for the disk.
 
 import os
 import pwd
-import re
 import shutil
 import signal
 import subprocess
@@ -17,11 +16,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.live.processes import Kept, SystemFailed, free_port, run, say
+from tests.live import debian
+from tests.live.processes import Kept, SystemFailed, free_port, run
 
-VERSION_MIN = 13
-PACKAGE = "postgresql-15"
-OWNER = "vendure"
 START_SECONDS = 60
 SQL_SECONDS = 60
 
@@ -37,50 +34,6 @@ full_page_writes = off
 """
 
 
-def programs() -> Path:
-    """The folder of PostgreSQL's programs; installed by Debian's package if that is permitted."""
-    if (found := _found()) is not None:
-        return found
-    apt = shutil.which("apt-get")
-    if os.geteuid() != 0 or apt is None:
-        raise SystemFailed(
-            f"PostgreSQL {VERSION_MIN} or later is missing: install it (on Debian: apt-get install"
-            f" {PACKAGE}), or name the folder of its initdb in PG_BIN"
-        )
-    say(f"installing {PACKAGE}")
-    log = Path(tempfile.gettempdir()) / "vendure-postgresql-install.log"
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    policy = Path("/etc/postgresql-common/createcluster.conf")
-    if not policy.exists():  # else the package starts a server of its own
-        policy.parent.mkdir(parents=True, exist_ok=True)
-        policy.write_text("create_main_cluster = false\n")
-    keep = ["-o", "Dpkg::Options::=--force-confold"]
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *keep, PACKAGE]):
-        run([apt, "-q", *words], log, cwd=Path("/"), variables=quiet)
-    found = _found()
-    if found is None:
-        raise SystemFailed(f"{PACKAGE} was installed and has no initdb; see {log}")
-    return found
-
-
-def _found() -> Path | None:
-    if named := os.environ.get("PG_BIN"):
-        return Path(named)
-    folders = [*Path("/usr/lib/postgresql").glob("*/bin")]
-    if (initdb := shutil.which("initdb")) is not None:
-        folders.append(Path(initdb).resolve().parent)
-    fit = [at for at in folders if (at / "initdb").exists() and _version(at) >= VERSION_MIN]
-    return max(fit, key=_version, default=None)
-
-
-def _version(folder: Path) -> int:
-    told = subprocess.run(
-        [folder / "initdb", "--version"], capture_output=True, text=True, timeout=20, check=False
-    )
-    number = re.search(r"(\d+)", told.stdout)
-    return int(number[1]) if number else 0
-
-
 def _borrowed() -> str | None:
     """Who runs it: ourselves, or for root somebody who may do less."""
     if os.geteuid() != 0:
@@ -92,19 +45,20 @@ def _borrowed() -> str | None:
 class Cluster:
     """One cluster. It keeps its port for as long as it lives and comes back."""
 
-    def __init__(self, folder: Path, password: str, log: Path) -> None:
+    def __init__(self, folder: Path, owner: str, password: str, log: Path) -> None:
         self.folder = folder
         self.port = free_port()
         self.log = log
+        self._owner = owner
         self._password = password
-        self._programs = programs()
+        self._programs = debian.postgres()
         self._server: Kept | None = None
 
     @classmethod
-    def made(cls, password: str, log: Path) -> Self:
+    def made(cls, owner: str, password: str, log: Path) -> Self:
         """A new cluster without databases of ours."""
-        cluster = cls(_folder(), password, log)
-        secret = cluster.folder.with_suffix(".password")
+        cluster = cls(_folder(), owner, password, log)
+        secret = cluster.folder / "password"
         secret.touch(0o600)
         secret.write_text(password)
         user = _borrowed()
@@ -114,12 +68,12 @@ class Cluster:
             run(
                 [
                     *(cluster._programs / "initdb", "--pgdata", cluster.folder / "data"),
-                    *("--username", OWNER, "--pwfile", secret, "--auth", "scram-sha-256"),
+                    *("--username", owner, "--pwfile", secret, "--auth", "scram-sha-256"),
                     *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
                 ],
                 log,
                 cwd=Path("/"),
-                variables={"PATH": os.environ.get("PATH", ""), "TZ": "UTC"},
+                variables=_variables(),
                 user=user,
             )
         finally:
@@ -129,14 +83,14 @@ class Cluster:
         return cluster
 
     @classmethod
-    def copied(cls, pristine: Path, password: str, log: Path) -> Self:
-        """A copy of a cluster that was kept."""
-        cluster = cls(_folder(), password, log)
-        shutil.copytree(pristine, cluster.folder / "data")
+    def copied(cls, kept: Path, owner: str, password: str, log: Path) -> Self:
+        """A copy of a cluster that was kept, made with that owner and password."""
+        cluster = cls(_folder(), owner, password, log)
+        shutil.copytree(kept, cluster.folder / "data")
         if (user := _borrowed()) is not None:
             for at, folders, files in os.walk(cluster.folder):
                 for name in (".", *folders, *files):
-                    shutil.chown(Path(at, name), user, user_group(user))
+                    shutil.chown(Path(at, name), user, _group(user))
         return cluster
 
     @property
@@ -146,21 +100,19 @@ class Cluster:
     def start(self) -> None:
         """Starts it, and returns when it takes questions."""
         assert not self.alive
-        self._server = Kept(
+        server = Kept(
             [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port)],
             self.log,
             ended_by=signal.SIGINT,  # a fast shutdown: nobody is waited for
             cwd=Path("/"),
             user=_borrowed() or "",
-            variables={"PATH": os.environ.get("PATH", ""), "TZ": "UTC"},
+            variables=_variables(),
         )
-        self._wait_until_it_answers()
-
-    def _wait_until_it_answers(self) -> None:
+        self._server = server
         deadline = time.monotonic() + START_SECONDS
         asking = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(asking, timeout=START_SECONDS, check=False).returncode:
-            if not self.alive or time.monotonic() > deadline:
+            if not server.alive or time.monotonic() > deadline:
                 self.stop()
                 raise SystemFailed(f"PostgreSQL did not start; see {self.log}")
             time.sleep(0.1)
@@ -176,24 +128,24 @@ class Cluster:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def keep(self, pristine: Path) -> None:
+    def keep(self, kept: Path) -> None:
         """Copies it, stopped, whole or not at all."""
         assert not self.alive
-        whole = pristine.with_suffix(".new")
-        for old in (whole, pristine):
+        whole = kept.with_suffix(".new")
+        for old in (whole, kept):
             shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(self.folder / "data", whole, ignore=shutil.ignore_patterns("postmaster.*"))
-        whole.replace(pristine)
+        whole.replace(kept)
 
     def sql(self, statement: str) -> str:
-        """Runs one statement, outside of the shop's own database."""
+        """Runs one statement as the owner, outside of the system's own database."""
         told = subprocess.run(
             [
                 *(self._programs / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
-                *("-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER, "-d", "postgres"),
+                *("-h", "127.0.0.1", "-p", str(self.port), "-U", self._owner, "-d", "postgres"),
                 *("-c", statement),
             ],
-            env={"PATH": os.environ.get("PATH", ""), "PGPASSWORD": self._password},
+            env={**_variables(), "PGPASSWORD": self._password},
             capture_output=True,
             text=True,
             timeout=SQL_SECONDS,
@@ -204,13 +156,17 @@ class Cluster:
         return told.stdout.strip()
 
 
+def _variables() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", ""), "TZ": "UTC"}
+
+
 def _folder() -> Path:
     """A new folder that belongs to whoever runs the server."""
-    folder = Path(tempfile.mkdtemp(prefix="vendure-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="live-postgres-"))
     if (user := _borrowed()) is not None:
-        shutil.chown(folder, user, user_group(user))
+        shutil.chown(folder, user, _group(user))
     return folder
 
 
-def user_group(user: str) -> int:
+def _group(user: str) -> int:
     return pwd.getpwnam(user).pw_gid

@@ -1,4 +1,4 @@
-"""Programs of others that the live CRM runs on: PostgreSQL, Redis, and a Python that it supports.
+"""Programs of others that live systems run on: PostgreSQL, Redis, and a Python for the CRM.
 
 Found on this machine, or installed from Debian where that is permitted; else one message says what
 to do. Nothing is started by installing it.
@@ -97,7 +97,7 @@ def _install(package: str, otherwise: str) -> None:
             f" or {otherwise}"
         )
     say(f"installing {package}")
-    log = Path(tempfile.gettempdir()) / f"crm-{package}-install.log"
+    log = Path(tempfile.gettempdir()) / f"live-{package}-install.log"
     # At runlevel 1 Debian starts no service that it installs.
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     keep = ["-o", "Dpkg::Options::=--force-confold"]
