@@ -118,7 +118,7 @@ async def take(root: Path, seconds: float, connections: int) -> Taken:
     times: list[float] = []
     async with served(data) as at:
         token, _ = tokens_of(data, 0)
-        operator, sender = await connected(at, token), Sender(data, at)
+        sender = Sender(data, at)
         askers = [await asker(at) for _ in range(connections)]
         began = time.perf_counter()
 
@@ -133,7 +133,7 @@ async def take(root: Path, seconds: float, connections: int) -> Taken:
 
         await asyncio.gather(*(send(line) for line in range(connections)))
         took = time.perf_counter() - began
-        kept = await settled(operator, len(times))
+        kept = await settled(await connected(at, token), len(times))
     async with served(data) as at:
         after = await settled(await connected(at, token), len(times))
     cuts = statistics.quantiles(times, n=100, method="inclusive")

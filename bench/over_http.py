@@ -44,8 +44,14 @@ class Asker(asyncio.Protocol):
             self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
 
     async def ask(self, request: bytes) -> bytes:
-        """Sends a request; the whole answer."""
+        """Sends a request; the whole answer.
+
+        Raises:
+            ConnectionError: the server has hung up, as it does on a connection that is idle.
+        """
         assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionResetError("the server had hung up before it was asked")
         self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answered
