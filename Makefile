@@ -71,10 +71,11 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.observability
 	$(BIN)/python -m bench.inbox
 
-bench-big: install ## Measure stores with a long history and five million positions, and idle connections: 6 GB of disk
+bench-big: install ## Measure stores with a long history and five million positions, a first import, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.large_store
 	$(BIN)/python -m bench.idle_sockets
+	$(BIN)/python -m bench.first_import
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

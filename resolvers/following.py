@@ -27,6 +27,10 @@ from resolvers.ground import Ease, easing
 _SKUS_PER_COMMAND = 200
 _MOVEMENTS_PER_COMMAND = 200
 _LEVELS_PER_READ = 2000
+_COUNTS_AT_ONCE = 8
+"""Commands of one location that are under way together: enough to share a write with those of other
+locations, few enough that a first reading of a large retailer is never in memory twice.
+"""
 
 
 def source_of(backend: Backend) -> StockSource:
@@ -95,19 +99,30 @@ async def follow(
     chunks = [skus[at : at + _SKUS_PER_COMMAND] for at in range(0, len(skus), _SKUS_PER_COMMAND)]
     if not chunks and (last is None or last.watermark != reading.watermark):
         chunks = [[]]
-    commands = [
-        _count(reading, chunk, facts.Count(feed, {}, source, anew), await easing(ctx, chunk))
-        for chunk in chunks
-    ]
+    told, believed = facts.Count(feed, {}, source, anew), False
+    for at in range(0, len(chunks), _COUNTS_AT_ONCE):
+        believed |= await _counted(ctx, reading, told, chunks[at : at + _COUNTS_AT_ONCE])
+    if source.watermark is Watermark.NONE and not believed:
+        raise ReadingRefused("another process has followed a reading of its own meanwhile")
+
+
+async def _counted(
+    ctx: Context, reading: StockReading, told: facts.Count, chunks: Sequence[Sequence[str]]
+) -> bool:
+    """Lets the books follow some chunks of a reading, beside each other; says whether it moved its
+    feed.
+    """
+    ctx = (
+        ctx.renewed()
+    )  # what one context has looked up it keeps: a whole catalogue, over a reading
+    commands = [_count(reading, chunk, told, await easing(ctx, chunk)) for chunk in chunks]
     runs = (ctx.engine.run(command) for command in commands)
     results = await asyncio.gather(*runs, return_exceptions=True)  # the feed stands still after it
-    outcomes = [result for result in results if not isinstance(result, BaseException)]
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    believed = any(outcome.change is not None and outcome.change.feeds for outcome in outcomes)
-    if source.watermark is Watermark.NONE and not believed:
-        raise ReadingRefused("another process has followed a reading of its own meanwhile")
+    outcomes = [result for result in results if not isinstance(result, BaseException)]
+    return any(outcome.change is not None and outcome.change.feeds for outcome in outcomes)
 
 
 def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:

@@ -7,6 +7,7 @@ from resolvers.context import Context
 from resolvers.domain.availability import Pool
 from resolvers.domain.backing import relieved
 from resolvers.domain.books import Books, Change
+from resolvers.domain.catalog import Variant
 from resolvers.domain.limits import business_day
 from resolvers.ruling import asked_by_rules
 
@@ -19,8 +20,7 @@ async def easing(ctx: Context, skus: Iterable[str]) -> Ease:
     channel = next(iter(ctx.directory.channels.values()), None)
     if channel is None:  # nobody sells, so nothing is promised
         return lambda _, change: change
-    variants = await ctx.loaders.variants_by_sku.load_many(list(skus))
-    asked = await asked_by_rules(ctx, [variant for variant in variants if variant is not None])
+    asked = await asked_by_rules(ctx, await _named_by_rules(ctx, skus))
     pool = Pool(
         channel,
         tuple((await ctx.directory.locations()).values()),
@@ -35,3 +35,13 @@ async def easing(ctx: Context, skus: Iterable[str]) -> Ease:
         return relieved(books, change, replace(pool, now=books.now, rules=books.rules))
 
     return ease
+
+
+async def _named_by_rules(ctx: Context, skus: Iterable[str]) -> list[Variant]:
+    """The variants of some SKUs, if a rule may ask what they are: a first reading of a large
+    retailer would look up its whole catalogue at every place, for nothing.
+    """
+    if not (await ctx.loaders.rules()).names_categories:
+        return []
+    found = await ctx.loaders.variants_by_sku.load_many(list(skus))
+    return [variant for variant in found if variant is not None]

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from resolvers.backend_ports import Backend, StockReading
+from resolvers.backend_ports import Backend, Level, StockReading
 from resolvers.context import Context
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.house import CATALOG, LOCATIONS
 
 _ERROR_CHARS = 300
+_LEVELS_MAX = 10_000
+"""Most different levels that are kept once; numbers of pieces are mostly small."""
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +22,22 @@ log = logging.getLogger(__name__)
 class Memory:
     """What the last pass over a backend read, so that the next one looks at differences only.
 
-    Losing it costs time, nothing else.
+    Losing it costs time, nothing else. SKUs and levels that many places have are kept once: a
+    hundred thousand SKUs at ten places are a million entries, of which each costs its place in a
+    dictionary only.
     """
 
     readings: dict[str, StockReading] = field(default_factory=dict)
+    _skus: dict[str, str] = field(default_factory=dict)
+    _levels: dict[Level, Level] = field(default_factory=dict)
+
+    def compact(self, reading: StockReading) -> StockReading:
+        """The same reading, made of what is kept already."""
+        if len(self._levels) > _LEVELS_MAX:
+            self._levels.clear()
+        sku_of, level_of = self._skus.setdefault, self._levels.setdefault
+        levels = {sku_of(sku, sku): level_of(it, it) for sku, it in reading.levels.items()}
+        return replace(reading, levels=levels)
 
 
 Progress = Callable[[str, int], None]

@@ -47,7 +47,7 @@ async def read_stock(this: Reading) -> None:
                 assert this.backend.stock is not None
                 source.require_places(places)
                 before = this.ctx.now
-                read = await this.backend.stock.read(location)
+                read = this.memory.compact(await this.backend.stock.read(location))
                 watermark = source.believed(read.watermark, feed.watermark, this.ctx.now)
                 runs_back = watermark < feed.watermark
                 if not this.whole:

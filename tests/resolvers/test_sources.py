@@ -111,6 +111,36 @@ async def test_a_reading_that_was_followed_in_part_says_so_on_its_feed() -> None
     assert (feed.watermark, feed.error) == (11, "others write it")
 
 
+async def test_a_reading_of_more_than_is_counted_at_once_is_followed_whole() -> None:
+    """S2: two rounds of commands and a bit, then one number of the last round changes."""
+    it = await followed()
+    levels = {f"A-{at:04}": Level(at % 7 + 1) for at in range(3_201)}
+    it.erp.told[HERE] = StockReading(HERE, levels, 11)
+
+    assert await it.sync()
+
+    at = await it.shop.store.stock.streams(list(levels), it.shop.clock())
+    assert {sku: stream.position(HERE).on_hand for sku, stream in at.items()} == {
+        sku: level.on_hand for sku, level in levels.items()
+    }
+    it.erp.told[HERE] = StockReading(HERE, levels | {"A-3200": Level(50)}, 12)
+    assert await it.sync()
+    changed = (await it.shop.store.stock.streams(["A-3200"], it.shop.clock()))["A-3200"]
+    assert changed.position(HERE).on_hand == 50
+
+
+def test_what_is_remembered_of_readings_is_kept_once() -> None:
+    def read(location: str) -> StockReading:
+        return StockReading(location, {"".join(["SKU-", str(at)]): Level(4) for at in range(3)}, 1)
+
+    memory = Memory()
+    here, there = memory.compact(read(HERE)), memory.compact(read(THERE))
+
+    assert (here, there) == (read(HERE), read(THERE))
+    assert {id(sku) for sku in here.levels} == {id(sku) for sku in there.levels}
+    assert len({id(level) for level in (*here.levels.values(), *there.levels.values())}) == 1
+
+
 # ---- what is declared ---------------------------------------------------------------------------
 
 
