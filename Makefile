@@ -24,7 +24,7 @@ install: .venv/.installed $(PAGE)/dist/manifest.json ## Make .venv with the comm
 demo: install ## Serve the sandbox retailer: PORT=8000 DATA=var/demo
 	@exec $(BIN)/gateway demo --port $(PORT) --data "$(or $(DATA),var/demo)"
 
-demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DATA=var/demo-live
+demo-live: install ## Serve a real ERP, webshop and CRM, installed on first use: PORT=8000 DATA=var/demo-live
 	@exec $(BIN)/python -m tests.live.demo --port $(PORT) --data "$(or $(DATA),var/demo-live)"
 
 live-vendure: install ## Prove the connector on a real Vendure, installed on first use with its PostgreSQL

@@ -1,8 +1,9 @@
-"""Serves the gateway on a real ERP of its own, until stopped: the work of ``make demo-live``.
+"""Serves the gateway on real systems of its own, until stopped: the work of ``make demo-live``.
 
     python -m tests.live.demo [--port PORT] [--data DIR]
 
-The ERP is installed and seeded on the first run. Its database and the gateway's store stay in DIR.
+ERP and tills, a webshop and a CRM are installed and seeded on the first run. The ERP's database and
+the gateway's store stay in DIR; webshop and CRM begin anew each time.
 """
 
 import argparse
@@ -16,9 +17,8 @@ import threading
 from pathlib import Path
 
 from tests.live.processes import SystemFailed
-from tests.live.tryton.house import RunningTryton, TrytonHouse
+from tests.live.retailer import CONFIG, Retailer, open_retailer
 
-CONFIG = Path(__file__).parents[2] / "examples" / "tryton.toml"
 STOP_SECONDS = 20
 ROLES = (
     ("guest", ()),
@@ -29,6 +29,9 @@ ROLES = (
     ("operator", ()),
     ("admin", ()),
 )
+PROMISED = """{ availability(skus: [\\"BT0101-01\\"], channel: \\"web\\")
+  { sku availableToPromise explain { kind quantity locationCode } } }"""
+STANDING = "{ backends { code status lag { entity seconds } } }"
 
 
 def gateway() -> str:
@@ -36,17 +39,8 @@ def gateway() -> str:
     return str(Path(sys.executable).with_name("gateway"))
 
 
-def environment(erp: RunningTryton) -> dict[str, str]:
-    """What a gateway needs to know of a running ERP, beside the file of settings."""
-    return {
-        **os.environ,
-        "GATEWAY_BACKENDS_ERP_URL": erp.url,
-        "TRYTON_GATEWAY_PASSWORD": erp.house.password("gateway"),
-    }
-
-
 def ready(port: int, serving: "subprocess.Popen[bytes]", ended: threading.Event) -> bool:
-    """Waits until the gateway has read the ERP for the first time."""
+    """Waits until the gateway has read every system for the first time."""
     while not ended.wait(0.2):
         if serving.poll() is not None:
             return False
@@ -58,37 +52,60 @@ def ready(port: int, serving: "subprocess.Popen[bytes]", ended: threading.Event)
     return False
 
 
-def question(port: int) -> str:
-    """A query to paste, of a SKU that this ERP has."""
-    asked = '{ availability(skus: [\\"BT0101-01\\"], channel: \\"mini-program\\")'
-    asked += " { sku availableToPromise explain { kind quantity locationCode } } }"
-    head = f"curl -s http://127.0.0.1:{port}/graphql -H 'Content-Type: application/json'"
-    return f'{head} -d \'{{"query": "{asked}"}}\''
+def question(port: int, asked: str, bearer: str = "") -> str:
+    """A query to paste."""
+    who = f" -H 'Authorization: Bearer {bearer}'" if bearer else ""
+    words = " ".join(asked.split())
+    head = f"curl -s http://127.0.0.1:{port}/graphql -H 'Content-Type: application/json'{who}"
+    return f'{head} -d \'{{"query": "{words}"}}\''
+
+
+def shown(port: int, data: Path, retailer: Retailer) -> None:
+    """Says where everything is, and what to try first."""
+    erp, shop, crm = retailer.erp, retailer.shop, retailer.crm
+    print(f"ERP, tills  {erp.url}/{erp.database}/ (passwords in {erp.house.password_file})")
+    print(f"webshop     {shop.url}/shop-api, /admin-api ({shop.house.home / 'passwords.json'})")
+    print(f"CRM         {crm.url}/api/ (tokens in {crm.house.secrets_file})")
+    print(f"GraphQL     http://127.0.0.1:{port}/graphql")
+    print(f"GraphiQL    http://127.0.0.1:{port}/graphiql")
+    print(f"ready?      http://127.0.0.1:{port}/health/ready")
+    print(f"log         {data / 'gateway.log'}")
+    bearers = {}
+    for role, options in ROLES:
+        token = [gateway(), "token", "--data", str(data), "--role", role, *options]
+        made = subprocess.run(token, check=True, capture_output=True, text=True)
+        bearers[role] = made.stdout.strip()
+        print(f"{role:<11} {bearers[role]}")
+    print(f"\nWhat the webshop may promise of one SKU:\n\n  {question(port, PROMISED)}")
+    print(f"\nHow the three stand:\n\n  {question(port, STANDING, bearers['operator'])}")
+    print("\nStop with Ctrl-C.", flush=True)
 
 
 def serve(port: int, data: Path) -> int:
-    """Runs both until one ends or somebody ends them."""
+    """Runs all of them until one ends or somebody ends them."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with TrytonHouse.ready().start(data / "erp") as erp:
+    with open_retailer(data / "systems") as retailer:
         command = [gateway(), "serve", "--config", str(CONFIG), "--data", str(data)]
-        serving = subprocess.Popen([*command, "--port", str(port)], env=environment(erp))
+        environment = {**os.environ, **retailer.variables()}
+        retailer.send_messages_to(port)
+        log = data / "gateway.log"
+        with log.open("ab") as told:
+            serving = subprocess.Popen(
+                [*command, "--port", str(port)], env=environment, stdout=told, stderr=told
+            )
+        print("Reading the three for the first time ...", flush=True)
         try:
             if not ready(port, serving, ended):
+                if ended.is_set():
+                    return 0
+                print(f"the gateway ended before it was ready; see {log}", file=sys.stderr)
                 return 1
-            print(f"ERP         {erp.url}/{erp.database}/ (passwords in {erp.house.password_file})")
-            print(f"GraphQL     http://127.0.0.1:{port}/graphql")
-            print(f"GraphiQL    http://127.0.0.1:{port}/graphiql")
-            print(f"ready?      http://127.0.0.1:{port}/health/ready")
-            for role, options in ROLES:
-                token = [gateway(), "token", "--data", str(data), "--role", role, *options]
-                made = subprocess.run(token, check=True, capture_output=True, text=True)
-                print(f"{role:<11} {made.stdout.strip()}", flush=True)
-            print(f"\nWhat can be promised of one SKU:\n\n  {question(port)}\n\nStop with Ctrl-C.")
-            sys.stdout.flush()
+            shown(port, data, retailer)
             while not ended.wait(1):
-                if serving.poll() is not None or not erp.alive:
+                if serving.poll() is not None or not retailer.alive:
+                    print(f"one has ended; the logs are in {data}", file=sys.stderr)
                     return 1
         finally:
             serving.terminate()
@@ -101,7 +118,7 @@ def serve(port: int, data: Path) -> int:
 
 def main() -> int:
     """Reads the options, and says in one line what went wrong."""
-    parser = argparse.ArgumentParser(description="The gateway on a real ERP of its own.")
+    parser = argparse.ArgumentParser(description="The gateway on real systems of its own.")
     parser.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default: 8000)")
     parser.add_argument("--data", type=Path, default=Path("var/live"), help="where state is kept")
     options = parser.parse_args()
