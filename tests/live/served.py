@@ -31,14 +31,14 @@ def free_port() -> int:
 class Served:
     """One gateway process on a data directory."""
 
-    def __init__(self, data: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, data: Path, variables: Mapping[str, str], config: Path = CONFIG) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data / f"gateway-{self.port}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [command(), "serve", "--config", CONFIG, "--data", data, "--port", str(self.port)],
+                [command(), "serve", "--config", config, "--data", data, "--port", str(self.port)],
                 env={**os.environ, **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -73,10 +73,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(data: Path, variables: Mapping[str, str], count: int = 1) -> Iterator[list[Served]]:
+def served(
+    data: Path, variables: Mapping[str, str], count: int = 1, config: Path = CONFIG
+) -> Iterator[list[Served]]:
     """So many gateway processes on one data directory."""
     data.mkdir(parents=True, exist_ok=True)
-    processes = [Served(data, variables) for _ in range(count)]
+    processes = [Served(data, variables, config) for _ in range(count)]
     try:
         yield processes
     finally:
