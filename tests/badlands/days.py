@@ -18,7 +18,7 @@ from tests.badlands.town import (
     Town,
 )
 
-WINDOW_MIN_SECONDS, WINDOW_MAX_SECONDS = 2.0, 9.0
+WINDOW_MIN_SECONDS, WINDOW_MAX_SECONDS = 2.0, 12.0
 """How long a fault lasts: until it was named and the others' changes were seen, within these."""
 
 CAUGHT_UP_MAX_SECONDS = 30.0
@@ -221,8 +221,11 @@ async def _looked(trade: Trade, fault: Fault, day: Day, began: float) -> None:
                 if blamed:
                     day.wrong.append(f"{code} was blamed: {row['lastError']}")
                 continue
-            if blamed and day.named[code] is None:
+            silent = row["pressure"] is not None and row["pressure"]["silentSeconds"] > 0
+            if (blamed or silent) and day.named[code] is None:
                 day.named[code] = round(time.monotonic() - began, 1)
+            if silent:
+                day.told.setdefault(code, "it asked for a pause (`pressure`)")
             if blamed:
                 day.told[code] = row["lastError"]
                 if "internal error" in row["lastError"]:

@@ -79,9 +79,7 @@ class Proxy:
     async def _started(self) -> None:
         # No connection outlives its answer: a system that was restarted is met as it is.
         limits = httpx2.Limits(max_keepalive_connections=0)
-        self._client = httpx2.AsyncClient(
-            timeout=PATIENCE_SECONDS, limits=limits, trust_env=False
-        )
+        self._client = httpx2.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits, trust_env=False)
         await self._open()
 
     async def _ended(self) -> None:
@@ -220,7 +218,8 @@ async def _read(reader: asyncio.StreamReader) -> _Request:
     first, *lines = head.rstrip("\r\n").split("\r\n")
     method, target, _ = first.split(" ", 2)
     headers = {
-        name.strip().lower(): value.strip() for name, _, value in (at.partition(":") for at in lines)
+        name.strip().lower(): value.strip()
+        for name, _, value in (at.partition(":") for at in lines)
     }
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return _Request(method, target, headers, body)

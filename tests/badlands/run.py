@@ -120,7 +120,11 @@ async def _ended(built: Town, people: People, looker: Asker, days: Sequence[Day]
         if sales.get(number) != [FIRM]
     ]
     rows = await looker.backends()
-    wrong += [f"{code} waits for {row['pendingOut']} writes" for code, row in rows.items() if row["pendingOut"]]
+    wrong += [
+        f"{code} waits for {row['pendingOut']} writes"
+        for code, row in rows.items()
+        if row["pendingOut"]
+    ]
     for gateway in built.gateways:
         log = await asyncio.to_thread(gateway.log.read_text)
         wrong += [f"a secret is in a log: {text[:2]}…" for text in built.secrets() if text in log]

@@ -55,7 +55,7 @@ deadline_seconds = {DEADLINE_SECONDS}
 [sync]
 poll_seconds = 0.4
 quiet_seconds = 0.4
-scan_seconds = 1.0
+scan_seconds = 1.5
 
 [[channels]]
 code = "web"
@@ -99,11 +99,12 @@ code = "crm"
 vendor = "bottlecrm"
 url = "{{crm}}"
 password_env = "BAD_DAYS_CRM"
-timeout_seconds = 3.0
+timeout_seconds = 5.0
 """
 
 BACKENDS_QUERY = """
-{ backends { code status breaker pendingOut parkedIn lastError lag { entity seconds } } }
+{ backends { code status breaker pendingOut parkedIn lastError
+  pressure { silentSeconds callsPerSecond } } }
 """
 FIELDS: Mapping[str, str] = {
     "catalogue": '{ variant(by: { sku: "BT0103-01" }) { title price(channel: "mini-program")'
@@ -113,7 +114,7 @@ FIELDS: Mapping[str, str] = {
     "stock": '{ stockLevels(first: 5, filter: { sku: ["BT0102-01"] }) { nodes { onHand'
     " location { code } } } }",
     "listings": "{ unmatchedListings(first: 20) { nodes { sellerCode prices { price { amount } } } } }",
-    "members": '{ members(first: 5) { nodes { id tier } } }',
+    "members": "{ members(first: 5) { nodes { id tier } } }",
     "orders": "{ orders(first: 5) { nodes { number status } } }",
 }
 """One question for each kind of thing, and whose word it is told from: see ``OF``."""
@@ -171,7 +172,9 @@ class Town:
 async def town(folder: Path) -> AsyncIterator[Town]:
     """Starts everything, with one gateway, which has read all of it when this returns."""
     with contextlib.ExitStack() as stack:
-        started = await asyncio.gather(*(asyncio.to_thread(at, folder) for at in (_erp, _shop, _crm)))
+        started = await asyncio.gather(
+            *(asyncio.to_thread(at, folder) for at in (_erp, _shop, _crm))
+        )
         for system in started:
             stack.enter_context(system)  # type: ignore[arg-type]  # each is one that ends
         tryton, vendure, bottle = started
@@ -319,9 +322,7 @@ class Asker:
     async def timed(self, query: str, **variables: Any) -> tuple[dict[str, Any], float]:
         """The same, and how long it took, in seconds."""
         began = time.monotonic()
-        answer = await self._client.post(
-            "/graphql", json={"query": query, "variables": variables}
-        )
+        answer = await self._client.post("/graphql", json={"query": query, "variables": variables})
         took = time.monotonic() - began
         if answer.status_code != 200:
             raise Failed(f"HTTP {answer.status_code}: {answer.text[:300]}")
