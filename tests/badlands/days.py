@@ -1,16 +1,18 @@
-"""One bad day: a fault at some backends, trade meanwhile, and what is looked at during and after."""
+"""One bad day: a fault at some backends, trade meanwhile, and what is looked at then and after."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.badlands.faults import SILENT, Fault
 from tests.badlands.town import (
     BACKENDS,
+    CRM,
     DEADLINE_SECONDS,
     FIELDS,
+    SHOP,
     SOLD_ONLINE,
     Asker,
     Failed,
@@ -157,9 +159,9 @@ async def spend(built: Town, people: People, trade: Trade, fault: Fault, day: Da
 
 def _restore(built: Town, people: People, at: Sequence[str]) -> None:
     """Puts systems back to the day they were seeded, as they stood before everything."""
-    systems = {"shop": built.vendure, "crm": built.bottle}
+    resets = {SHOP: built.vendure.reset, CRM: built.bottle.reset}
     for code in at:
-        systems[code].reset()
+        resets[code]()
     people.log_in_again()
     for code in at:
         people.as_it_is(code)
@@ -170,19 +172,23 @@ async def _during(people: People, trade: Trade, fault: Fault, day: Day, began: f
     day.named = dict.fromkeys(day.at)
     day.followed = dict.fromkeys(others)
     changes = BACKENDS if fault is not Fault.RESTORED else others
-    await asyncio.gather(_bought(trade, day), *(_changed(people, code) for code in changes))
-    changed = time.monotonic()
+    happens = {
+        code: asyncio.create_task(_changed(people, code), name=f"change {code}") for code in changes
+    }
+    bought = asyncio.create_task(_bought(trade, day), name="buy")
     while (passed := time.monotonic() - began) < WINDOW_MAX_SECONDS:
         await asyncio.gather(
             *(_asked(looker, day) for looker in trade.lookers),
             _looked(trade, fault, day, began),
-            _followed(people, trade.lookers[-1], day, changed),
+            _followed(people, trade.lookers[-1], day, happens),
         )
         known = fault in SILENT or all(at is not None for at in day.named.values())
+        known &= bought.done() and all(change.done() for change in happens.values())
         done = known and all(at is not None for at in day.followed.values())
         if done and passed >= WINDOW_MIN_SECONDS:
             break
         await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.gather(bought, *happens.values())
     await _bought(trade, day)
     if fault not in SILENT:
         day.wrong += [f"{code} was not named" for code, at in day.named.items() if at is None]
@@ -198,8 +204,10 @@ async def _bought(trade: Trade, day: Day) -> None:
         day.wrong.append(f"no order could be placed: {failed}")
 
 
-async def _changed(people: People, code: str) -> None:
+async def _changed(people: People, code: str) -> float:
+    """Has something happen in a system; when it had."""
     await asyncio.to_thread(people.change, code)
+    return time.monotonic()
 
 
 async def _asked(looker: Asker, day: Day) -> None:
@@ -234,11 +242,17 @@ async def _looked(trade: Trade, fault: Fault, day: Day, began: float) -> None:
                 day.breakers[code] = row["breaker"]
 
 
-async def _followed(people: People, looker: Asker, day: Day, changed: float) -> None:
-    seen = await looker.seen()
-    for code, at in day.followed.items():
-        if at is None and seen[code] == people.expected[code]:
-            day.followed[code] = round(time.monotonic() - changed, 1)
+async def _followed(
+    people: People, looker: Asker, day: Day, happens: Mapping[str, "asyncio.Task[float]"]
+) -> None:
+    """Whether what happens at the others is seen while the fault lasts."""
+    done = [code for code, at in day.followed.items() if at is None and happens[code].done()]
+    if not done:
+        return
+    seen, now = await looker.seen(), time.monotonic()
+    for code in done:
+        if seen[code] == people.expected[code]:
+            day.followed[code] = round(max(0.0, now - happens[code].result()), 1)
 
 
 async def _after(built: Town, people: People, trade: Trade, fault: Fault, day: Day) -> None:

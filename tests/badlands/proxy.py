@@ -84,6 +84,10 @@ class Proxy:
 
     async def _ended(self) -> None:
         await self._shut()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         assert self._client is not None
         await self._client.aclose()
 
@@ -144,7 +148,9 @@ class Proxy:
                 writer.write(_wire(await self._said(fault, request)))
                 await writer.drain()
 
-    async def _said(self, fault: Fault | None, request: _Request) -> Answer:
+    async def _said(  # noqa: PLR0911  # a table of what is said
+        self, fault: Fault | None, request: _Request
+    ) -> Answer:
         match fault:
             case Fault.FAILS:
                 return Answer(500, b"<h1>Internal Server Error</h1>", {"Content-Type": "text/html"})
@@ -258,9 +264,10 @@ def _moved_body(body: bytes, by: timedelta) -> bytes:
 def _moved(value: Any, by: timedelta) -> Any:
     """The same with every stamp later by so much: ISO 8601 in UTC, and Tryton's objects."""
     match value:
-        case {"__class__": "datetime", **parts}:
-            at = datetime(**parts, tzinfo=UTC) + by
-            return {"__class__": "datetime", **{part: getattr(at, part) for part in parts}}
+        case {"__class__": "datetime"}:
+            parts: dict[str, int] = {name: at for name, at in value.items() if name != "__class__"}
+            later = datetime(**parts, tzinfo=UTC) + by
+            return {"__class__": "datetime", **{part: getattr(later, part) for part in parts}}
         case dict():
             return {name: _moved(part, by) for name, part in value.items()}
         case list():

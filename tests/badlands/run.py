@@ -1,6 +1,6 @@
 """The whole run: every fault at each backend, then at pairs of them with a second gateway.
 
-    python -m tests.badlands.run [--only WORD] > bad-days.json
+    python -m tests.badlands.run [--only WORD] [--minutes N] > bad-days.json
 
 ``page`` makes docs/resilience.md of it. What is wrong stands on the standard error, too.
 """
@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -34,11 +35,14 @@ Plan = Sequence[tuple[Fault, tuple[str, ...]]]
 
 
 def alone() -> Plan:
-    """Every fault at each backend. The ERP cannot be put back here: its sales would be gone."""
+    """Every fault at each backend, in rounds that each have every fault. The ERP cannot be put back
+    to its first day here: its sales would be gone.
+    """
     return [
         (fault, (code,))
-        for fault in Fault
-        for code in BACKENDS
+        for shift in range(len(BACKENDS))
+        for at, fault in enumerate(Fault)
+        for code in (BACKENDS[(at + shift) % len(BACKENDS)],)
         if not (fault is Fault.RESTORED and code == ERP)
     ]
 
@@ -54,37 +58,41 @@ def pairs() -> Plan:
     ]
 
 
-async def run(only: str = "") -> dict[str, Any]:
-    """All of it; what came of each day, and of the whole."""
+async def run(only: str = "", minutes: float = 60.0) -> dict[str, Any]:
+    """All of it, or as many days as begin in so many minutes; what came of each, and of it all."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bad-days-") as folder:
         async with town(Path(folder)) as built:
             people = await asyncio.to_thread(People, built)
             trade = Trade(built)
             try:
-                days = await _spent(built, people, trade, only)
+                days = await _spent(built, people, trade, only, began + minutes * 60)
                 wrong = await _ended(built, people, trade.lookers[0], days)
             finally:
                 await trade.close()
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
         "seconds": round(time.monotonic() - began),
+        "load": round(os.getloadavg()[2], 1),
+        "planned": len(alone()) + len(pairs()),
         "days": [day.as_json() for day in days],
         "wrong": wrong + [f"{day.fault} at {day.at}: {it}" for day in days for it in day.wrong],
     }
 
 
-async def _spent(built: Town, people: People, trade: Trade, only: str) -> list[Day]:
+async def _spent(built: Town, people: People, trade: Trade, only: str, until: float) -> list[Day]:
+    """The days, of which those alone may take two thirds of the time."""
+    left = until - time.monotonic()
     days: list[Day] = []
     done = asyncio.Event()
     witness = asyncio.create_task(_witnessed(people, days, done))
-    for plan in (alone(), pairs()):
+    for plan, before in ((alone(), until - left / 3), (pairs(), until)):
         if plan == pairs():
             gateway = await asyncio.to_thread(built.another_gateway)
             await asyncio.to_thread(gateway.wait_until_ready)
             trade.join()
         for fault, at in plan:
-            if only in f"{fault.value} at {'+'.join(at)}":
+            if time.monotonic() < before and only in f"{fault.value} at {'+'.join(at)}":
                 days.append(Day(fault.value, at, len(built.gateways)))
                 await spend(built, people, trade, fault, days[-1])
                 _say(days[-1])
@@ -153,7 +161,11 @@ def main() -> int:
     """Writes what came of it; 1 if something is wrong."""
     parser = argparse.ArgumentParser(description="Bad days of three real systems.")
     parser.add_argument("--only", default="", help="days whose `fault at backends` holds this")
-    came = asyncio.run(run(parser.parse_args().only))
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no day after so many")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # whatever has started is ended
+        signal.signal(number, signal.default_int_handler)
+    came = asyncio.run(run(options.only, options.minutes))
     json.dump(came, sys.stdout, ensure_ascii=False, indent=1)
     for wrong in dict.fromkeys(came["wrong"]):
         print(f"WRONG {wrong}", file=sys.stderr)
