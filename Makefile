@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm test test-live resilience test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -42,7 +42,7 @@ test-live: install ## Prove what `make test` leaves out: the page in Chromium, a
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.live.vendure.house install
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm
+	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm tests/badlands
 
 test-quick: install ## Prove everything but the live backends and what others publish or compose
 	$(BIN)/pytest -m "not live and not live_vendure and not live_crm and not composition and not published and not browser"
@@ -76,6 +76,13 @@ bench-big: install ## Measure stores with a long history and five million positi
 	$(BIN)/python -m bench.large_store
 	$(BIN)/python -m bench.idle_sockets
 	$(BIN)/python -m bench.first_import
+
+resilience: install ## Write docs/resilience.md: every way to fail at three real systems, measured
+	@$(BIN)/python -m tests.live.vendure.house install
+	@$(BIN)/python -m tests.live_crm.house install
+	-$(BIN)/python -m tests.badlands.run > .venv/bad-days.json
+	@$(BIN)/python -m tests.badlands.page .venv/bad-days.json > .venv/written
+	@mv .venv/written docs/resilience.md
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

@@ -36,6 +36,9 @@ PAUSE_MAX_SECONDS = 300.0
 
 THROTTLE_PAUSE_SECONDS = 1.0
 RECOVERY = 1.05
+REGAINED_IN = 60.0
+"""Good seconds after which all of the rate is back, however little of it was left."""
+
 """By how much the rate grows with each second of good answers, until it is what was declared."""
 
 
@@ -179,15 +182,20 @@ class Governor:
             await self._sleep(left)
 
     def _slow_down(self, retry_after: float | None) -> None:
-        """Halves the rate, and is silent for as long as the backend wishes."""
+        """Halves the rate, and is silent for as long as the backend wishes. What was sent before it
+        first complained is one complaint: else a few calls at once would take all of the rate.
+        """
+        again = self._timer() < self._silent_until
         pause = THROTTLE_PAUSE_SECONDS if retry_after is None else retry_after
         pause = min(max(pause, 0.0), PAUSE_MAX_SECONDS) + self._spread() * 0.25
         self._silent_until = max(self._silent_until, self._timer() + pause)
-        self._set_rate(max(RATE_MIN, self._rate / 2))
+        if not again:
+            self._set_rate(max(RATE_MIN, self._rate / 2))
 
     def _speed_up(self) -> None:
         if self._rate < self._terms.calls_per_second and self._timer() - self._grown_at >= 1.0:
-            self._set_rate(min(self._terms.calls_per_second, self._rate * RECOVERY))
+            most = self._terms.calls_per_second
+            self._set_rate(min(most, max(self._rate * RECOVERY, self._rate + most / REGAINED_IN)))
 
     def _set_rate(self, rate: float) -> None:
         self._rate, self._grown_at = rate, self._timer()

@@ -45,6 +45,7 @@ class Schedule:
         self._lines = {
             entity: _Line(_pace(backend, entity, terms), now) for entity in entities(backend)
         }
+        self._away = False
 
     def due(self, now: datetime) -> list[str]:
         """Entities to be read now, in the order of a first reading."""
@@ -73,6 +74,12 @@ class Schedule:
         else:
             line.beat = line.beat.found(read.changed) if read.good else line.beat.failed()
         line.under_way = False
+        if not read.there:
+            self._away = True
+        elif read.good and self._away:  # all were called failing: each is to say that it is back
+            self._away = False
+            for other in self._lines.values():
+                other.at = min(other.at, now)
         seconds = 0.0 if line.again else pause(line.pace, line.beat)
         line.at = now + timedelta(seconds=seconds)
 

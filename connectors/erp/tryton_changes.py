@@ -107,7 +107,9 @@ class Changes:
         mark = self._mark(cursor)
         began = self._clock()
         if mark.until is None:
-            newest = await self._newest()
+            # A stamp from our future is of a clock that was set too far ahead: once it is set
+            # right, changes are stamped below, and a cursor that far on would leave them out.
+            newest = min(await self._newest(), began)
             moved = mark.since is None or newest > mark.since
             if not moved and mark.settled:
                 return

@@ -280,15 +280,18 @@ class TrytonClient:
     ) -> Any:
         body = encoded(next(self._calls), method, params)
         turn = contextlib.nullcontext() if self._governor is None else self._governor.turn()
-        async with turn:
+        async with turn:  # the governor learns of every answer that is none, too
             status, answer = await self._post(path, method, body, authorization, intent)
-        if status == 401:
-            raise _SessionOverError
-        if status != 200:
-            raise status_error(status, method, intent, self.code)
+            if status == 200:
+                return self._told(answer, method, intent)
+            if status != 401:
+                raise status_error(status, method, intent, self.code)
+        raise _SessionOverError  # it has answered
+
+    def _told(self, answer: bytes, method: str, intent: Intent) -> Any:
         try:
             return result(decoded(unpacked(answer)), method, intent, self.code)
-        except ValueError as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             self._broken(method, f"its answer makes no sense: {error}"[:120], intent)
 
     async def _post(

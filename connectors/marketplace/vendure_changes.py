@@ -94,10 +94,13 @@ class Feed:
         everything: str,
         watched: Sequence[Watched],
         filter: Mapping[str, object] | None = None,
+        *,
+        clock: Callable[[], datetime],
     ) -> None:
         """``everything`` lists the things themselves, as a query of ``Watched`` does, by
         ``filter``.
         """
+        self._clock = clock
         self._client = client
         self._everything = everything
         self._filter = filter or {}
@@ -118,7 +121,7 @@ class Feed:
         known = self._told.rows if self._told.cursor == cursor else frozenset()
         rows: set[tuple[object, ...]] = set()
         ids: dict[str, None] = {}  # each once, in order
-        newest = mark.since
+        newest, began = mark.since, self._clock()
         for watched in self._watched:
             told = await self._rows(watched.query, watched.filter(mark.since - OVERLAP))
             with legible("a list", self._client.code):
@@ -128,7 +131,7 @@ class Feed:
                     rows.add(key)
                     if key not in known:
                         ids.update(dict.fromkeys(watched.owners(row)))
-        ended = _Mark(newest).text()
+        ended = _Mark(_not_ahead(newest, began)).text()
         pages = [tuple(ids)[at : at + PAGE] for at in range(0, len(ids), PAGE)]
         for page in pages[:-1]:
             yield Found(page, cursor)
@@ -138,7 +141,8 @@ class Feed:
         self._told = _Told(ended, frozenset(rows))
 
     async def _all(self, mark: _Mark) -> AsyncIterator[Found]:
-        until = mark.until or await self._newest()
+        began = self._clock()
+        until = mark.until or _not_ahead(await self._newest(), began)
         ids, steady = await self._ids()
         start = ids.index(mark.last) + 1 if mark.last in ids else 0
         whole = steady and not mark.last
@@ -202,6 +206,13 @@ class Feed:
         if mark.since is None and mark.until is None:
             raise refused(f"{cursor[:40]!r} is no cursor", "INVALID", self._client.code)
         return mark
+
+
+def _not_ahead(stamp: datetime, now: datetime) -> datetime:
+    """A stamp to go on from. One from our future is of a clock that was set too far ahead: once it
+    is set right, changes are stamped below, and a cursor that far on would leave them out.
+    """
+    return min(stamp, now)
 
 
 def changed_after(at: datetime) -> Mapping[str, object]:

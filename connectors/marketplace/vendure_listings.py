@@ -60,6 +60,7 @@ class Listings:
                     owners=lambda row: [variant["id"] for variant in row["variants"]],
                 ),
             ),
+            clock=clock,
         )
 
     async def listings(self, cursor: str) -> AsyncIterator[Changes[Listing]]:

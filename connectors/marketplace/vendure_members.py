@@ -28,6 +28,7 @@ class Members:
             shop.client,
             _CUSTOMERS % "id",
             (Watched("customer", _CUSTOMERS % "id updatedAt", changed_after),),
+            clock=clock,
         )
 
     async def members(self, cursor: str) -> AsyncIterator[Changes[Member]]:

@@ -63,6 +63,7 @@ class Orders:
                 Watched("month", query, self._month, stamps=self._hour, at=_newest),
             ),
             _placed_after(EPOCH),
+            clock=clock,
         )
 
     async def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:

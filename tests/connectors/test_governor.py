@@ -111,6 +111,38 @@ async def test_good_answers_bring_the_rate_back_and_not_beyond_what_was_declared
     assert at.standing().calls_per_second == 40.0
 
 
+async def test_calls_that_were_under_way_together_are_one_complaint(hands: Hands) -> None:
+    at = governor(hands)
+
+    async def complained() -> None:
+        async with at.turn():
+            await asyncio.sleep(0)  # until all are under way
+            raise BackendThrottled("slow down", backend="shop", retry_after=7.0)
+
+    told = await asyncio.gather(*(complained() for _ in range(5)), return_exceptions=True)
+
+    assert {type(error) for error in told} == {BackendThrottled}
+    assert at.standing().calls_per_second == 25.0
+    assert at.standing().silent_seconds == 7.0
+
+
+async def test_whatever_little_rate_is_left_is_back_after_a_minute_of_good_answers(
+    hands: Hands,
+) -> None:
+    at = governor(hands)
+    for _ in range(12):
+        with pytest.raises(BackendThrottled):
+            await ended(at, BackendThrottled("slow down", backend="shop", retry_after=0.0))
+        hands.now += 1
+    assert at.standing().calls_per_second == 0.1
+
+    for _ in range(60):
+        hands.now += 1
+        await ended(at, None)
+
+    assert at.standing().calls_per_second == 50.0
+
+
 async def test_work_in_the_background_leaves_turns_for_who_waits(hands: Hands) -> None:
     at = governor(hands, GovernorTerms(calls_at_once=3, live_reserved=1))
     hold = asyncio.Event()

@@ -1,7 +1,7 @@
 """Which ids changed since a cursor, on two tables whose rows may appear late."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -104,6 +104,22 @@ async def test_a_change_of_a_part_is_a_change_of_the_whole():
     changed, _ = await told(tables.changes.since(cursor))
 
     assert changed == [2]
+
+
+async def test_changes_after_a_clock_that_was_ahead_was_set_right_are_told():
+    """A cursor at the stamp from the future would leave them out for ever (P2)."""
+    tables = Tables()
+    tables.clock.now = datetime(2026, 11, 25, 2, 20, tzinfo=UTC)
+    tables.put("template", 1, second=0, minute=1)
+    tables.put("template", 2, second=0, minute=30)  # ten minutes ahead
+    _, cursor = await told(tables.changes.since(""))
+    _, cursor = await told(tables.changes.since(cursor))
+
+    tables.clock.now += timedelta(minutes=1)
+    tables.put("template", 1, second=0, minute=21)  # set right
+    changed, _ = await told(tables.changes.since(cursor))
+
+    assert changed == [1]
 
 
 async def test_a_row_that_appears_behind_the_newest_stamp_is_told():

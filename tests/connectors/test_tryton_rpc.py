@@ -10,6 +10,8 @@ import httpx2
 import pytest
 
 from connectors.erp.tryton_rpc import AUTH_PAUSE, PAGE
+from connectors.governor import Governor, GovernorTerms
+from resolvers.domain.breakers import BreakerState
 from resolvers.domain.errors import (
     BackendRefused,
     BackendTimedOut,
@@ -144,6 +146,19 @@ async def test_a_status_of_a_busy_server_is_nothing_that_was_done(status):
     with pytest.raises(BackendUnavailable):
         async with client.writing():
             await client.write(CREATE, [{}])
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_server_that_answers_only_that_it_fails_is_left_alone(status):
+    """The breaker learns of an answer that is none as of one that never came (G4)."""
+    governor = Governor("erp", GovernorTerms())
+    client = client_of(lambda _: httpx2.Response(status), governor=governor)
+
+    for _ in range(5):
+        with pytest.raises(BackendUnavailable):
+            await client.version()
+
+    assert governor.standing().breaker is BreakerState.OPEN
 
 
 async def test_an_answer_that_is_only_called_packed_is_understood():

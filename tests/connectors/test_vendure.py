@@ -209,6 +209,25 @@ async def test_a_cursor_of_somebody_else_is_refused():
             await read(Shop().backend(), wrong)
 
 
+async def test_changes_after_a_clock_that_was_ahead_was_set_right_are_told():
+    """A cursor at the stamp from the future would leave them out for as long (P2)."""
+    shop = Shop()
+    copies(shop, 3)
+    now = NOW
+    backend = shop.backend(clock=lambda: now)
+    ahead, right, *_ = shop.lists["productVariants"]
+    ahead["updatedAt"] = "2026-11-28T03:10:00.000Z"
+    _, cursor = await read(backend)
+    _, cursor = await read(backend, cursor)
+
+    now = NOW.replace(minute=2)
+    right["updatedAt"] = "2026-11-28T03:01:30.000Z"
+    changed, cursor = await read(backend, cursor)
+
+    assert changed == [right["id"]]
+    assert (await read(backend, cursor))[0] == []
+
+
 async def test_orders_are_told_when_they_are_placed_and_when_their_state_moves():
     """Neither moves an order's own stamp."""
     shop = Shop()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 
 from connectors.erp.tryton_rpc import TrytonClient
+from connectors.governor import Governor
 
 FIXTURES = Path(__file__).parent / "fixtures" / "tryton"
 
@@ -113,6 +114,7 @@ def client_of(
     *,
     password: str = "good",
     timeout_seconds: float = 5.0,
+    governor: Governor | None = None,
 ) -> TrytonClient:
     """A client whose network is a function."""
     return TrytonClient(
@@ -124,6 +126,7 @@ def client_of(
         timeout_seconds=timeout_seconds,
         clock=clock or Clock(),
         transport=httpx2.MockTransport(handler),
+        governor=governor,
     )
 
 

@@ -9,7 +9,7 @@ from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
 from resolvers.domain.feeds import Feed
 from resolvers.domain.pacing import Beat, Pace, pause
 from resolvers.domain.values import utc
-from resolvers.house import CATALOG, LISTINGS, MEMBERS
+from resolvers.house import CATALOG, LISTINGS, LOCATIONS, MEMBERS
 from resolvers.schedule import Schedule
 from resolvers.sync import Read
 from resolvers.terms import SyncTerms
@@ -67,6 +67,24 @@ def test_an_entity_is_due_again_after_its_pause_and_never_twice_at_once() -> Non
 
     assert schedule.seconds_left(NOW + seconds(60)) == 2.0
     assert schedule.due(NOW + seconds(62)) == [CATALOG]
+
+
+def test_once_a_backend_is_back_all_of_it_is_looked_at_at_once() -> None:
+    """Else what is looked at seldom would be called failing until its turn (G4)."""
+    source = Source()
+    schedule = Schedule(shop(locations=source), TERMS, NOW)
+    for entity in (LOCATIONS, CATALOG):
+        schedule.begin(entity, [], NOW)
+        schedule.end(entity, NOTHING_NEW, NOW)
+    away = Read(good=False, changed=0, there=False)
+
+    schedule.begin(CATALOG, [], NOW + seconds(2))
+    schedule.end(CATALOG, away, NOW + seconds(2))
+    assert schedule.due(NOW + seconds(3)) == []
+    schedule.begin(CATALOG, [], NOW + seconds(4))
+    schedule.end(CATALOG, NOTHING_NEW, NOW + seconds(4))
+
+    assert schedule.due(NOW + seconds(4)) == [LOCATIONS]
 
 
 def test_what_waits_for_something_else_counts_neither_as_failed_nor_as_quiet() -> None:
