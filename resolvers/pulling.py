@@ -1,7 +1,7 @@
-"""Fetches messages from backends that are polled for them, and keeps each before it is acknowledged.
+"""Fetches messages from backends that are polled for them, and keeps each before it says so there.
 
-Killed in between, the same messages are pulled again and known by their keys: none is lost, none is
-worked off as two. How they are worked off stands in ``inbox``.
+Killed in between, the same messages are pulled again and known by their keys: none is lost, none
+is worked off as two. How they are worked off stands in ``inbox``.
 """
 
 import asyncio

@@ -101,8 +101,8 @@ class BackendType:
         "whether it takes cancellations (`cancels`), how it takes quantities "
         "(`publicationsPerCall`, `publicationCas`), how it limits us (`throttle`, "
         "`callsPerSecond`, `callsAtOnce`), its `webhooks`, whether its messages are fetched "
-        "(`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of one, and its "
-        "`tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
+        "(`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of one, and "
+        "its `tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")
     parked_in: int = strawberry.field(

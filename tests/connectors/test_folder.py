@@ -1,0 +1,606 @@
+"""A folder of CSV files as a backend, on real directories (G2, S2, O1)."""
+
+import asyncio
+import json
+import os
+import tracemalloc
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors import drop_folder
+from connectors.options import BadOption
+from connectors.pos import folder
+from resolvers.backend_ports import Departed, Level, Role
+from resolvers.domain.catalog import Component
+from resolvers.domain.errors import BackendUnavailable, NotUnderstood, ReadingRefused
+from resolvers.domain.inbox import Hint, Message
+from resolvers.domain.locations import Capability, LocationKind, Method
+from resolvers.domain.orders import OrderStatus
+from resolvers.domain.outbox import Sale, SaleLine
+from resolvers.domain.values import Money
+from tests.connectors.dropped import PRODUCTS, STOCK, TICKETS, Shop, all_of, closed, opened
+from tests.support import NOON
+
+NOON_MICROS = int(NOON.timestamp()) * 1_000_000
+SALE = Sale("UC260302-1/SH01", "SH01", NOON, (SaleLine("DR-S", 2, Money(39900, "CNY")),))
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    made = opened(tmp_path / "till")
+    yield made
+    await closed(made.backend)
+
+
+@pytest.fixture
+async def today(tmp_path: Path) -> AsyncIterator[Shop]:
+    """A folder at the time of the disk itself."""
+    made = opened(tmp_path / "till", folder.wall_clock())
+    yield made
+    await closed(made.backend)
+
+
+def message(pulled) -> Message:
+    return Message("m", "till", pulled.dedupe_key, NOON, pulled.body)
+
+
+async def skus(shop: Shop, cursor: str = "") -> list[str]:
+    assert shop.backend.catalog is not None
+    products, _ = await all_of(shop.backend.catalog.products(cursor))
+    return [variant.sku for product in products for variant in product.variants]
+
+
+async def left_out(shop: Shop) -> list[str]:
+    assert shop.backend.puller is not None
+    return [json.loads(it.body)["left_out"] for it in await shop.backend.puller.pull(100)]
+
+
+# ---- goods and places ---------------------------------------------------------------------------
+
+
+async def test_rows_of_one_product_are_its_variants_with_prices_in_every_channel(shop):
+    products, _ = await all_of(shop.backend.catalog.products(""))
+
+    dress, bag = products
+    assert [variant.sku for variant in dress.variants] == ["DR-S", "DR-M"]
+    assert dress.variants[0].barcodes == ("690001", "690002")
+    assert dict(bag.variants[0].titles) == {"zh-CN": "手袋, 小号"}
+    money = Money(128050, "CNY")
+    assert dict(bag.variants[0].prices) == {"store": money, "web": money}
+
+
+async def test_more_columns_are_prices_of_a_channel_options_locales_and_parts(shop):
+    head = "sku,title,title:en,price,price:web,option:颜色,components,cost,image"
+    row = "SET,套装,Set,100,90.50,红,DR-S*1;BAG*2,40,https://cdn.example/set.jpg"
+    shop.put("products.csv", f"{head}\n{row}\n")
+
+    [found], _ = await all_of(shop.backend.catalog.products(""))
+
+    variant = found.variants[0]
+    assert dict(variant.titles) == {"zh-CN": "套装", "en": "Set"}
+    assert {at: it.minor for at, it in variant.prices.items()} == {"store": 10000, "web": 9050}
+    assert variant.options == (("颜色", "红"),)
+    assert variant.components == (Component("DR-S", 1), Component("BAG", 2))
+    assert variant.unit_cost == Money(4000, "CNY")
+    assert found.media[0].url == "https://cdn.example/set.jpg"
+
+
+async def test_places_are_the_folders_own(shop):
+    store, warehouse = await shop.backend.locations.locations()
+
+    assert (store.code, store.name, store.kind) == ("SH01", "南京西路店", LocationKind.STORE)
+    assert store.capabilities == (Capability.PICKUP, Capability.SHIP_FROM)
+    assert (store.authority, store.time_zone) == ("till", "Asia/Shanghai")
+    assert warehouse.kind is LocationKind.WAREHOUSE
+
+
+async def test_products_are_read_again_only_when_their_file_is_another(shop):
+    _, cursor = await all_of(shop.backend.catalog.products(""))
+    assert await skus(shop, cursor) == []
+
+    shop.put("products.csv", PRODUCTS + "NEW,新品,,1,\n", age=30)
+
+    assert await skus(shop, cursor) == ["DR-S", "DR-M", "BAG", "NEW"]
+
+
+async def test_a_reading_that_was_stopped_goes_on_at_its_page(shop):
+    rows = "".join(f"S{at},T,,1\n" for at in range(250))
+    shop.put("products.csv", f"sku,title,product,price\n{rows}")
+    pages = shop.backend.catalog.products("")
+    _, cursor = await anext(pages)
+    await pages.aclose()
+
+    assert await skus(shop, cursor) == [f"S{at}" for at in range(100, 250)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PRODUCTS.encode("utf-8-sig"),
+        PRODUCTS.encode("gb18030"),
+        PRODUCTS.replace("\n", "\r\n").encode("gb18030"),
+        PRODUCTS.rstrip("\n").encode(),
+    ],
+    ids=["with a mark", "GB18030", "GB18030 with CRLF", "no last line break"],
+)
+async def test_a_file_is_read_in_the_encodings_that_shops_have(shop, content):
+    shop.put("products.csv", content)
+
+    products, _ = await all_of(shop.backend.catalog.products(""))
+
+    assert dict(products[0].titles) == {"zh-CN": "红色连衣裙 S"}
+    assert await left_out(shop) == []
+
+
+async def test_a_row_that_makes_no_sense_is_left_out_and_named_and_costs_no_other(shop):
+    bad = 'sku,title,product,price\nA,a,,1\n"B,b,,1\nC,c\n,d,,1\nE,e,,free\nA,again,,1\nF,f,,2\n'
+    shop.put("products.csv", bad)
+
+    assert await skus(shop) == ["A", "F"]
+    assert await left_out(shop) == [
+        "products.csv: 5 left out: line 3: its quotes are not closed, or closed in the middle; "
+        "line 4: 2 columns, not 4; line 5: sku is empty, too long or not printable; "
+        "line 6: price is no amount of CNY; line 7: its sku stands above already"
+    ]
+
+
+async def test_what_was_left_out_is_told_once_and_again_by_the_next_process_under_one_key(shop):
+    shop.put("products.csv", PRODUCTS + "BAD\n")
+    [pulled] = await shop.backend.puller.pull(100)
+    await shop.backend.puller.acknowledge([pulled.id])
+
+    assert await shop.backend.puller.pull(100) == []
+    other = shop.again()
+    [again] = await other.backend.puller.pull(100)
+    await closed(other.backend)
+    assert again.dedupe_key == pulled.dedupe_key
+
+
+async def test_what_was_left_out_waits_for_a_person_until_its_file_is_another(shop):
+    shop.put("products.csv", PRODUCTS + "BAD\n")
+    [pulled] = await shop.backend.puller.pull(100)
+    with pytest.raises(
+        NotUnderstood, match=r"^products.csv: 1 left out: line 5: 1 columns, not 5$"
+    ):
+        shop.backend.puller.hints(message(pulled))
+
+    shop.put("products.csv", PRODUCTS, age=10)
+
+    assert shop.backend.puller.hints(message(pulled)) == [Hint("catalog")]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"sku,price\nA,1\n", "products.csv has no column title in its first line"),
+        (b"", "products.csv has no column sku, title in its first line"),
+        (b"sku,title,sku\nA,a,B\n", "products.csv has a column twice"),
+        (b"sku,title\n\xff\xff,a\n", "products.csv is neither UTF-8 nor GB18030"),
+    ],
+)
+async def test_a_file_of_wrong_columns_is_not_read_and_told(shop, content, told):
+    shop.put("products.csv", content)
+
+    with pytest.raises(NotUnderstood, match=told):
+        await skus(shop)
+    [parked] = await shop.backend.puller.pull(100)
+    assert json.loads(parked.body)["file"] == "products.csv"
+
+
+async def test_a_file_that_is_still_written_is_not_read(shop):
+    shop.put("products.csv", PRODUCTS, age=1.9)
+    assert await skus(shop) == []
+
+    shop.clock.now += timedelta(seconds=0.1)
+
+    assert await skus(shop) == ["DR-S", "DR-M", "BAG"]
+
+
+async def test_a_file_that_changes_under_its_reader_is_not_believed(shop):
+    rows = "".join(f"S{at},T,,1\n" for at in range(250))
+    path = shop.put("products.csv", f"sku,title,product,price\n{rows}")
+    pages = shop.backend.catalog.products("")
+    await anext(pages)
+
+    with path.open("a") as more:
+        more.write("LAST,T,,1\n")
+
+    with pytest.raises(BackendUnavailable, match=r"products.csv: it was written while it was read"):
+        await all_of(pages)
+
+
+async def test_a_large_file_is_read_in_little_memory(shop):
+    rows = "".join(f"SKU-{at:05},T,P-{at:05},1.00,{'长' * 2000}\n" for at in range(2_000))
+    path = shop.put("products.csv", f"sku,title,product,price,description\n{rows}")
+    assert path.stat().st_size > 12_000_000
+    count = 0
+    tracemalloc.start()
+
+    assert shop.backend.catalog is not None
+    async for page, _ in shop.backend.catalog.products(""):
+        count += len(page)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 2_000
+    assert peak < 4_000_000
+
+
+async def test_a_line_without_end_is_left_out(shop):
+    endless = "X" * (3 * drop_folder.LINE_CHARS_MAX)
+    shop.put("products.csv", f"{PRODUCTS}{endless}\nNEW,n,,1,\n")
+
+    assert await skus(shop) == ["DR-S", "DR-M", "BAG", "NEW"]
+    assert await left_out(shop) == ["products.csv: 1 left out: line 5: the line is too long"]
+
+
+# ---- stock --------------------------------------------------------------------------------------
+
+
+async def test_a_count_is_stamped_with_the_time_in_it(shop):
+    reading = await shop.backend.stock.read("SH01")
+
+    assert reading.levels == {"DR-S": Level(5), "BAG": Level(2)}
+    assert reading.watermark == NOON_MICROS
+
+
+async def test_a_count_with_its_time_in_its_name_counts_the_newest(shop):
+    shop.put("stock-WH01@20260302T110000Z.csv", "sku,on_hand\nBAG,9\n", age=5)
+    shop.put("stock-WH01@20260302T113000Z.csv", "sku,on_hand\nBAG,7\n", age=50)
+
+    reading = await shop.backend.stock.read("WH01")
+
+    assert reading.levels == {"BAG": Level(7)}
+    assert reading.watermark == NOON_MICROS - 30 * 60 * 1_000_000
+
+
+async def test_a_count_without_a_time_has_no_watermark_and_one_that_is_not_there_is_refused(shop):
+    shop.put("stock-WH01.csv", "sku,on_hand\nBAG,9\n")
+
+    assert (await shop.backend.stock.read("WH01")).watermark is None
+    with pytest.raises(ReadingRefused, match=r"there is no stock-SH09.csv"):
+        await shop.backend.stock.read("SH09")
+
+
+async def test_a_number_in_doubt_counts_less(shop):
+    shop.put("stock-SH01.csv", STOCK + "DR-S,3,2026-03-02T11:59:00Z\nDR-M,many,\n")
+
+    reading = await shop.backend.stock.read("SH01")
+
+    assert reading.levels == {"DR-S": Level(3), "BAG": Level(2)}
+    assert reading.watermark == NOON_MICROS - 60_000_000
+    [told] = await left_out(shop)
+    assert "line 4: its sku stands above already; the lower number counts" in told
+    assert "line 5: on_hand is no number" in told
+
+
+async def test_a_count_that_is_being_replaced_is_what_it_was(shop):
+    before = await shop.backend.stock.read("SH01")
+
+    shop.put("stock-SH01.csv", "sku,on_hand,as_of\n", age=0)
+
+    assert await shop.backend.stock.read("SH01") == before
+
+
+async def moved(shop: Shop, after: int = NOON_MICROS) -> list[tuple[str, str, int]]:
+    assert shop.backend.movements is not None
+    pages = [page async for page in shop.backend.movements.movements("SH01", after)]
+    return [(it.id, it.sku, it.units) for page in pages for it in page]
+
+
+async def test_tickets_take_away_what_was_sold_since_the_count(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+
+    assert await moved(shop) == [("T-1", "DR-S", -2), ("T-1", "BAG", -1), ("T-2", "DR-S", -1)]
+
+
+async def test_tickets_that_a_count_holds_take_nothing_away(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS.replace("2026-03-02T20:10:00", "2026-03-02T19:59:00"))
+
+    assert await moved(shop) == [("T-2", "DR-S", -1)]
+
+
+async def test_tickets_that_came_later_than_younger_ones_are_told_too(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+    late = TICKETS.splitlines()[0] + "\nT-0,SH01,2026-03-02T20:05:00,BAG,1,1,,\n"
+    shop.put("inbox/tickets-0.csv", late)
+    heard = NOON_MICROS + 11 * 60 * 1_000_000
+
+    assert ("T-0", "BAG", -1) in await moved(shop, after=heard)
+
+
+async def test_what_was_handed_over_for_a_sale_of_ours_left_with_the_count_that_holds_it(shop):
+    handed = TICKETS.splitlines()[0] + "\nT-9,SH01,2026-03-02T12:30:00Z,DR-S,2,399,,UC260302-1\n"
+    shop.put("inbox/tickets-1.csv", handed)
+    assert await moved(shop) == []
+    assert (await shop.backend.stock.read("SH01")).departed == ()
+
+    shop.put("stock-SH01.csv", STOCK.replace("T12:00:00Z", "T12:45:00Z"), age=10)
+
+    assert (await shop.backend.stock.read("SH01")).departed == (Departed("UC260302-1", "DR-S", 2),)
+    orders, _ = await all_of(shop.backend.order_source.orders(""))
+    assert orders == []
+
+
+# ---- tickets ------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_is_an_order_that_was_paid_and_taken_away(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+
+    (first, second), _ = await all_of(shop.backend.order_source.orders(""))
+
+    assert (first.number, first.status, first.channel) == ("T-1", OrderStatus.FULFILLED, "store")
+    assert [(it.sku, it.quantity, it.fulfilled) for it in first.lines] == [
+        ("DR-S", 2, 2),
+        ("BAG", 1, 1),
+    ]
+    assert first.total == first.paid == Money(207850, "CNY")
+    assert first.placed_at == NOON + timedelta(minutes=10)
+    assert first.delivery.method is Method.TAKEAWAY
+    assert (first.origin_location, first.associate_code) == ("SH01", "A-1")
+    assert second.placed_at == NOON + timedelta(minutes=11)
+
+
+async def test_a_file_of_tickets_is_done_once_its_message_is_kept(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+
+    [pulled] = await shop.backend.puller.pull(100)
+    assert shop.names("inbox") == ["tickets-1.csv"]
+    await shop.backend.puller.acknowledge([pulled.id])
+
+    assert shop.names("inbox") == []
+    [name] = shop.names("done")
+    assert shop.backend.puller.hints(message(pulled)) == [Hint("orders", name)]
+    delivered = await shop.backend.deliveries.delivered(name)
+    assert ([it.number for it in delivered.orders], delivered.left_out) == (["T-1", "T-2"], "")
+    assert await shop.backend.puller.pull(100) == []
+
+
+async def test_a_message_that_was_not_acknowledged_is_pulled_again_under_its_key(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+    [first] = await shop.backend.puller.pull(100)
+
+    other = shop.again()
+    [again] = await other.backend.puller.pull(100)
+    await other.backend.puller.acknowledge([again.id, first.id])
+    await closed(other.backend)
+
+    assert again.dedupe_key == first.dedupe_key
+    assert len(shop.names("done")) == 1
+
+
+async def test_one_name_with_other_content_is_another_file(shop):
+    for content in (TICKETS, TICKETS.replace("T-", "U-")):
+        shop.put("inbox/tickets-1.csv", content)
+        [pulled] = await shop.backend.puller.pull(100)
+        await shop.backend.puller.acknowledge([pulled.id])
+
+    assert len(shop.names("done")) == 2
+    orders, _ = await all_of(shop.backend.order_source.orders(""))
+    assert sorted(it.number for it in orders) == ["T-1", "T-2", "U-1", "U-2"]
+
+
+async def test_a_file_that_was_written_anew_since_it_was_pulled_stays(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS)
+    [pulled] = await shop.backend.puller.pull(100)
+
+    shop.put("inbox/tickets-1.csv", TICKETS + "T-3,SH01,2026-03-02T12:12:00Z,BAG,1,1,,\n", age=9)
+    await shop.backend.puller.acknowledge([pulled.id])
+
+    assert shop.names("inbox") == ["tickets-1.csv"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("T-3,SH01,2026-03-02T12:12:00Z,BAG,-1,1,,", "quantity is no whole number"),
+        ("T-3,SH01,yesterday,BAG,1,1,,", "time is no time"),
+        ("T-3,SH01,2026-03-02T12:12:00Z,BAG,1,a lot,,", "price is no amount of CNY"),
+        ("T-1,SH01,2026-03-02T12:12:00Z,BAG,1,1,,", "its number stands above already"),
+    ],
+)
+async def test_a_ticket_that_makes_no_sense_is_named_and_costs_no_other(shop, line, why):
+    shop.put("inbox/tickets-1.csv", f"{TICKETS}{line}\nT-4,SH01,2026-03-02,BAG,1,1,,\n")
+    [pulled] = await shop.backend.puller.pull(100)
+    await shop.backend.puller.acknowledge([pulled.id])
+    [name] = shop.names("done")
+
+    delivered = await shop.backend.deliveries.delivered(name)
+
+    assert [it.number for it in delivered.orders] == ["T-1", "T-2", "T-4"]
+    assert f"1 left out: line 5: {why}" in delivered.left_out
+
+
+async def test_a_ticket_beside_a_line_that_may_be_its_own_is_left_out(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS + "T-2,SH01,2026\n")
+    [pulled] = await shop.backend.puller.pull(100)
+    name = json.loads(pulled.body)["kept"]
+
+    delivered = await shop.backend.deliveries.delivered(name)
+
+    assert [it.number for it in delivered.orders] == ["T-1"]
+    assert "line 4: a line beside it makes no sense" in delivered.left_out
+
+
+async def test_a_file_that_is_mended_in_done_is_read_as_it_stands(shop):
+    shop.put("inbox/tickets-1.csv", TICKETS.replace("T-2,SH01", "T-2,SH01,oops"))
+    [pulled] = await shop.backend.puller.pull(100)
+    await shop.backend.puller.acknowledge([pulled.id])
+    [name] = shop.names("done")
+    assert (await shop.backend.deliveries.delivered(name)).left_out
+
+    shop.put(f"done/{name}", TICKETS)
+
+    delivered = await shop.backend.deliveries.delivered(name)
+    assert ([it.number for it in delivered.orders], delivered.left_out) == (["T-1", "T-2"], "")
+
+
+# ---- nothing outside the folder -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "tickets-/../../x~0123456789ab.csv", "", "tickets-1.csv"]
+)
+async def test_a_name_that_leads_out_of_the_folder_is_refused(shop, name):
+    with pytest.raises(NotUnderstood, match="its message names no file of tickets"):
+        await shop.backend.deliveries.delivered(name)
+
+
+async def test_links_are_not_followed(shop, tmp_path):
+    secret = tmp_path / "secret.csv"
+    secret.write_text(TICKETS)
+    (shop.root / "inbox").mkdir()
+    (shop.root / "inbox" / "tickets-1.csv").symlink_to(secret)
+    assert await shop.backend.puller.pull(100) == []
+
+    (shop.root / "products.csv").unlink()
+    (shop.root / "products.csv").symlink_to(secret)
+
+    with pytest.raises(BackendUnavailable, match=r"products.csv"):
+        await skus(shop)
+
+
+async def test_a_folder_that_is_a_link_is_not_written_through(shop, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (shop.root / "orders-out").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BackendUnavailable, match="orders-out"):
+        await shop.backend.order_sink.place([SALE], second_try=False)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_a_pipe_holds_nobody_up(shop):
+    (shop.root / "stock-WH01.csv").unlink(missing_ok=True)
+    os.mkfifo(shop.root / "stock-WH01.csv")
+
+    with pytest.raises(ReadingRefused):
+        await asyncio.wait_for(shop.backend.stock.read("WH01"), 5)
+
+
+# ---- our sales ----------------------------------------------------------------------------------
+
+SALE_ROWS = (
+    "reference,action,line,placed_at,location,sku,quantity,unit_price,currency\r\n"
+    "UC260302-1/SH01,PLACE,1,2026-03-02T12:00:00+00:00,SH01,DR-S,2,399.00,CNY\r\n"
+)
+
+
+async def test_a_sale_is_a_file_of_its_reference(shop):
+    [result] = await shop.backend.order_sink.place([SALE], second_try=False)
+
+    assert (result.reference, result.external_id) == (SALE.reference, "UC260302-1@SH01.csv")
+    assert shop.names("orders-out") == ["UC260302-1@SH01.csv"]
+    written = (shop.root / "orders-out" / "UC260302-1@SH01.csv").read_bytes()
+    assert written.decode("utf-8-sig") == SALE_ROWS
+
+
+async def test_a_sale_that_was_taken_away_is_not_put_down_again(shop):
+    await shop.backend.order_sink.place([SALE], second_try=False)
+    (shop.root / "orders-out" / "UC260302-1@SH01.csv").unlink()
+
+    await shop.backend.order_sink.place([SALE], second_try=True)
+
+    assert shop.names("orders-out") == []
+
+
+@pytest.mark.parametrize("done", ["nothing", "half", "waiting", "noted"])
+async def test_a_sale_whose_writer_died_is_put_down_once(shop, done):
+    """The four states that a kill can leave behind before the file lies where it belongs."""
+    name, own = "UC260302-1@SH01.csv", shop.root / "orders-out" / ".gateway"
+    own.mkdir(parents=True)
+    if done == "half":
+        (own / f".{name}.waiting.half").write_bytes(b"refer")
+    if done in ("waiting", "noted"):
+        (own / f"{name}.waiting").write_bytes(SALE_ROWS.encode("utf-8-sig"))
+    if done == "noted":
+        (own / f"{name}.put").touch()
+
+    await shop.backend.order_sink.place([SALE], second_try=True)
+
+    assert shop.names("orders-out") == [name]
+    assert (own.parent / name).read_bytes().decode("utf-8-sig") == SALE_ROWS
+
+
+async def test_a_sale_that_is_off_is_a_file_beside_it(shop):
+    await shop.backend.order_sink.place([SALE], second_try=False)
+
+    result = await shop.backend.order_sink.cancel(SALE)
+
+    assert result.external_id == "UC260302-1@SH01.cancel.csv"
+    assert len(shop.names("orders-out")) == 2
+
+
+# ---- is it well ---------------------------------------------------------------------------------
+
+
+async def test_a_folder_that_has_what_it_should_is_well(today):
+    probe = await today.backend.health.probe()
+
+    assert (probe.good, probe.detail) == (True, "products, locations, 1 files of stock")
+
+
+async def test_a_folder_without_products_is_told(today):
+    (today.root / "products.csv").unlink()
+
+    probe = await today.backend.health.probe()
+
+    assert (probe.good, probe.detail) == (False, "there is no products.csv that has rested")
+
+
+async def test_a_folder_that_is_not_there_is_told_with_what_to_do(shop, tmp_path):
+    gone = opened(tmp_path / "there").again(path=str(tmp_path / "nowhere"))
+
+    probe = await gone.backend.health.probe()
+    await closed(gone.backend)
+
+    assert (probe.good, probe.detail) == (False, "till: nowhere: No such file or directory")
+    assert (
+        probe.remedy == f"make the folder {tmp_path}/nowhere, or compare backends.till.options.path"
+    )
+
+
+async def test_a_folder_that_nobody_may_write_into_is_told(today):
+    (today.root / "done").write_text("a file where a folder should be")
+
+    probe = await today.backend.health.probe()
+
+    assert not probe.good
+    assert probe.remedy == f"let the gateway's user write in {today.root}/done"
+
+
+async def test_a_clock_that_differs_is_told(shop):
+    probe = await shop.backend.health.probe()
+
+    assert not probe.good  # the files' clock is today's, ours stands in March
+    assert "the clock that stamps files in inbox is" in probe.detail
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"path": "till"}, "path"),
+        ({"quiet_seconds": "soon"}, "quiet_seconds"),
+        ({"quiet_seconds": "nan"}, "quiet_seconds"),
+        ({"encoding": "latin-1"}, "encoding"),
+        ({"channel": "nowhere"}, "channel"),
+        ({"locale": "Chinese!"}, "locale"),
+        ({"pth": "/srv"}, "pth"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused(shop, options, named):
+    with pytest.raises(BadOption) as refused:
+        shop.again(**options)
+
+    assert refused.value.option == named
+
+
+def test_it_declares_that_its_messages_are_fetched(shop):
+    told = shop.backend.capabilities
+
+    assert told.pulls_events
+    assert Role.EVENT_PULLER in told.roles
+    assert told.stock.resolution_seconds == 1.0
