@@ -82,7 +82,7 @@ class Runtime:
             self.store,
             self.engine,
             self.directory,
-            Loaders(self.store, self.clock),
+            Loaders(self.store, self.clock, self.backends),
             self.terms,
             self.backends,
             self.watch,
