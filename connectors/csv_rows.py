@@ -116,6 +116,10 @@ def whole(text: str, column: str, least: int, most: int) -> int:
     Raises:
         NotUnderstood: it is none, or out of bounds.
     """
+    if text.isascii() and text.isdigit() and len(text) < 19:  # most are so
+        number = int(text)
+        if least <= number <= most:
+            return number
     try:
         value = Decimal(text)
         number = int(value)

@@ -57,6 +57,8 @@ class Tickets:
         self._read: OrderedDict[str, tuple[Ticket, ...]] = OrderedDict()
         self._weight = 0
         self._handed: dict[str, tuple[tuple[Ticket, Departed], ...]] = {}
+        self._seen: list[Entry] = []
+        self._told: list[tuple[Ticket, Departed]] = []
         self._listed: tuple[int, list[Entry]] = (0, [])
 
     def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:
@@ -67,10 +69,13 @@ class Tickets:
         """One file's tickets, from ``done/`` or where it still lies."""
         return await self._desk.ask(self._delivered, external_id)
 
-    def handed_over(self) -> Iterator[tuple[Ticket, Departed]]:
+    def handed_over(self) -> Sequence[tuple[Ticket, Departed]]:
         """Goods of our sales that tickets handed over, as far as their files were read by now."""
+        files = self._files()
+        if files == self._seen:
+            return self._told
         since = (self._desk.files.clock() - HANDED_OVER).timestamp() * 1e9
-        recent = {it.signature: it for it in self._files() if it.arrived >= since}
+        recent = {it.signature: it for it in files if it.arrived >= since}
         self._handed = {key: told for key, told in self._handed.items() if key in recent}
         fresh = [entry for key, entry in recent.items() if key not in self._handed]
         for entry in fresh[:FILES_A_TIME]:
@@ -80,8 +85,9 @@ class Tickets:
                 if ticket.reference is not None
                 for line in ticket.lines
             )
-        for told in self._handed.values():
-            yield from told
+        self._told = [it for told in self._handed.values() for it in told]
+        self._seen = files if len(fresh) <= FILES_A_TIME else []
+        return self._told
 
     def arrived_since(self, nanoseconds: int) -> Iterator[Ticket]:
         """The tickets of files that came at or after an instant, since 1970."""

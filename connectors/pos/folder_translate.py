@@ -201,12 +201,13 @@ def translate_stock(
     """
     levels: dict[str, int] = {}
     taken: datetime | None = None
+    last, told = "", None
     for row in found:
         try:
             sku = row.text("sku")
             units = whole(row.cells["on_hand"], "on_hand", -ON_HAND_MAX, ON_HAND_MAX)
-            at = row.cells.get("as_of", "")
-            told = instant(at, "as_of", zone) if at else None
+            if (at := row.cells.get("as_of", "")) != last:  # most rows say what the last one did
+                told, last = instant(at, "as_of", zone) if at else None, at
         except NotUnderstood as error:
             left.note(row.line, str(error))
             continue
