@@ -29,12 +29,15 @@ from resolvers.backend_ports import (
     WriteResult,
 )
 from resolvers.domain.catalog import Product
+from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.event_ports import Delivered, EventPuller, OrderDeliveries, Pulled
+from resolvers.loyalty_port import Loyalty, PointsBalance
 
 T = TypeVar("T")
 
@@ -58,6 +61,9 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         listings=at.listings and _Listings(at.listings, calls),
         publication=at.publication and _Publication(at.publication, calls),
         members=at.members and _Members(at.members, calls),
+        puller=at.puller and _Puller(at.puller, calls),
+        deliveries=at.deliveries and _Deliveries(at.deliveries, calls),
+        loyalty=at.loyalty and _Loyalty(at.loyalty, calls),
     )
 
 
@@ -217,3 +223,40 @@ class _Members:
     async def member(self, external_id: str) -> Member | None:
         with self.calls.one("member"):
             return await self.inner.member(external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Puller:
+    inner: EventPuller
+    calls: _Calls
+
+    async def pull(self, limit: int) -> Sequence[Pulled]:
+        with self.calls.one("pull"):
+            return await self.inner.pull(limit)
+
+    async def acknowledge(self, ids: Sequence[str]) -> None:
+        with self.calls.one("acknowledge"):
+            await self.inner.acknowledge(ids)
+
+    def hints(self, message: Message) -> Sequence[Hint]:
+        return self.inner.hints(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deliveries:
+    inner: OrderDeliveries
+    calls: _Calls
+
+    async def delivered(self, external_id: str) -> Delivered:
+        with self.calls.one("delivered"):
+            return await self.inner.delivered(external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loyalty:
+    inner: Loyalty
+    calls: _Calls
+
+    async def balances(self, external_ids: Sequence[str]) -> Mapping[str, PointsBalance]:
+        with self.calls.one("balances"):
+            return await self.inner.balances(external_ids)

@@ -15,6 +15,7 @@ from connectors.identity import key_sets
 from connectors.identity.wechat import WechatApp
 from connectors.marketplace import shopify, vendure
 from connectors.options import BadOption
+from connectors.pos import folder
 from connectors.sandbox import retailer
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.mongo.engine import open_mongo
@@ -81,7 +82,7 @@ class Runtime:
             self.store,
             self.engine,
             self.directory,
-            Loaders(self.store, self.clock),
+            Loaders(self.store, self.clock, self.backends),
             self.terms,
             self.backends,
             self.watch,
@@ -161,6 +162,8 @@ def connect(
             return _shopify(settings, configured, data)
         if configured.vendor == "bottlecrm":
             return _bottlecrm(settings, configured)
+        if configured.vendor == "folder":
+            return _folder(settings, configured)
     except BadOption as wrong:
         key = f"backends.{configured.code}.options.{wrong.option}"
         raise SettingsError([Problem(key, wrong.expected, wrong.found)]) from None
@@ -220,6 +223,17 @@ def _bottlecrm(settings: Settings, configured: BackendSettings) -> Backend:
         url=configured.url or "",
         token=configured.password.reveal(),
         webhook_secrets=[secret.reveal().encode() for secret in configured.webhook_secrets],
+        timeout_seconds=configured.timeout_seconds,
+        poll_seconds=settings.poll_seconds(configured),
+        options=configured.options,
+    )
+
+
+def _folder(settings: Settings, configured: BackendSettings) -> Backend:
+    return folder.backend(
+        code=configured.code,
+        channels=settings.sales_channels(),
+        time_zone=settings.retailer.time_zone,
         timeout_seconds=configured.timeout_seconds,
         poll_seconds=settings.poll_seconds(configured),
         options=configured.options,

@@ -49,6 +49,7 @@ VENDORS: Mapping[str, tuple[str, ...]] = {
     "vendure": ("url", "user", "password"),
     "shopify": ("url", "password"),
     "bottlecrm": ("url", "password"),
+    "folder": (),
 }
 """Every vendor that can be configured, with the keys that it cannot work without."""
 

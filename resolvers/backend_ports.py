@@ -20,6 +20,8 @@ from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
 from resolvers.domain.sources import StockSource, Watermark
+from resolvers.event_ports import EventPuller, OrderDeliveries
+from resolvers.loyalty_port import Loyalty, LoyaltyTerms
 
 T = TypeVar("T")
 
@@ -37,6 +39,8 @@ class Role(StrEnum):
     PUBLICATION_SINK = "PUBLICATION_SINK"
     MEMBER_SOURCE = "MEMBER_SOURCE"
     EVENT_RECEIVER = "EVENT_RECEIVER"
+    EVENT_PULLER = "EVENT_PULLER"
+    LOYALTY = "LOYALTY"
 
 
 class CompareAndSet(StrEnum):
@@ -78,6 +82,8 @@ class Capabilities:
     ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme that it signs messages by,
     None if it sends none. ``scanned`` are the entities that it tells no changes of: they are read
     whole each time. ``deletions`` says whether it tells of the others what is gone.
+    ``pulls_events`` says whether its messages are fetched; ``loyalty`` what its points are, None if
+    it keeps none.
     """
 
     roles: tuple[Role, ...]
@@ -95,6 +101,8 @@ class Capabilities:
     webhooks: str | None = None
     scanned: tuple[str, ...] = ()
     deletions: bool = False
+    pulls_events: bool = False
+    loyalty: LoyaltyTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +328,7 @@ class Backend:
 
     ``timeout_seconds`` is the longest that one call to it may take. ``movements`` tells between two
     readings of ``stock`` what moved; only a system whose readings have watermarks can.
+    ``deliveries`` are of an order source whose messages name them.
     """
 
     code: str
@@ -339,12 +348,19 @@ class Backend:
     publication: PublicationSink | None = None
     members: MemberSource | None = None
     events: EventReceiver | None = None
+    puller: EventPuller | None = None
+    deliveries: OrderDeliveries | None = None
+    loyalty: Loyalty | None = None
     governor: Governed | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         declared = self.capabilities.stock
         assert self.stock is None or declared is not None, "what its numbers mean is declared"
+        pulls, points = self.capabilities.pulls_events, self.capabilities.loyalty
+        assert pulls == (self.puller is not None), "who is asked for messages says so"
+        assert (points is None) == (self.loyalty is None), "what its points are is declared"
+        assert self.deliveries is None or self.order_source is not None, "they are of its orders"
         if self.movements is not None:
             assert self.stock is not None, "movements start from a reading"
             assert declared is not None

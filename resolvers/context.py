@@ -39,7 +39,7 @@ class Context:
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""
-        return replace(self, loaders=Loaders(self.store, self.clock))
+        return replace(self, loaders=Loaders(self.store, self.clock, self.backends))
 
     @property
     def now(self) -> datetime:

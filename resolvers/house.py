@@ -14,7 +14,7 @@ from resolvers.domain.locations import Location
 from resolvers.ports import Store
 
 CATALOG, LOCATIONS, STOCK, ORDERS, HEALTH = "catalog", "locations", "stock", "orders", "health"
-LISTINGS, MEMBERS = "listings", "members"
+LISTINGS, MEMBERS, EVENTS = "listings", "members", "events"
 
 
 class BackendStatus(StrEnum):

@@ -31,6 +31,7 @@ from resolvers.domain.inbox import (
     done,
     parked,
     put_off,
+    was_pulled,
     wish_of,
 )
 from resolvers.sync import entities, follow_hint, follows_one
@@ -154,12 +155,14 @@ class Inbox:
         if wish is not None:
             known = tuple(it for it in wish.entities if it in self._entities)
             return _Understood(message, entities=known, whole=wish.whole)
-        receiver = self._backend.events
-        if receiver is None:
-            raise NotUnderstood(f"no webhooks are configured for {self._backend.code} any more")
+        pulled = was_pulled(message)
+        reader = self._backend.puller if pulled else self._backend.events
+        if reader is None:
+            way = "messages are fetched from" if pulled else "webhooks are configured for"
+            raise NotUnderstood(f"no {way} {self._backend.code} any more")
         hints = [
             hint if follows_one(self._backend, hint.entity) else Hint(hint.entity)
-            for hint in receiver.hints(message)
+            for hint in reader.hints(message)
             if hint.entity in self._entities
         ]
         whole = dict.fromkeys(it.entity for it in hints if it.external_id is None)

@@ -5,10 +5,12 @@ store is asked for many. Made anew for every request, inside its coroutine.
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from aiodataloader import DataLoader
 
+from resolvers.backend_ports import Backend
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.members import Member
@@ -16,6 +18,7 @@ from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Stream
+from resolvers.loyalty import Found, Person, balances_of
 from resolvers.ports import Clock, Store
 
 K = TypeVar("K", bound=Hashable)
@@ -25,10 +28,15 @@ BATCH_MAX = 1000
 """Most keys of one read; a page has at most 100 entries, each with a few keys."""
 
 
-class Loaders:
-    """The loaders of one request."""
+NO_BACKENDS: Mapping[str, Backend] = MappingProxyType({})
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+
+class Loaders:
+    """The loaders of one request. ``backends`` are those that are asked while it is answered."""
+
+    def __init__(
+        self, store: Store, clock: Clock, backends: Mapping[str, Backend] = NO_BACKENDS
+    ) -> None:
         self.products_by_handle: DataLoader[str, Product | None] = _by_key(store.catalog.products)
         self.variants_by_sku: DataLoader[str, Variant | None] = _by_key(store.catalog.variants)
         self.streams_by_sku: DataLoader[str, Stream | None] = _by_key(self._read_streams)
@@ -37,6 +45,7 @@ class Loaders:
             store.outbox.writes_of
         )
         self.members_by_id: DataLoader[str, Member | None] = _by_key(store.members.members)
+        self.balances: DataLoader[Person, Found] = balances_of(backends)
         self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
         self.skus_read: set[str] = set()
         """SKUs whose stock was read: what was answered rests on them."""

@@ -21,6 +21,7 @@ from resolvers.domain.identities import (
 from resolvers.domain.members import IdentityKind, Member, member_id
 from resolvers.domain.personal import hidden, masked_name
 from resolvers.filters import MemberFilter
+from resolvers.loyalty import Spendable, spendable
 from resolvers.paging import Page, checked_first, checked_lists, not_a_cursor, page_of
 
 _LISTED = {
@@ -110,6 +111,18 @@ async def member_by_external(ctx: Context, system: str, id: str) -> Shown | None
     value = key_of_person(id, field=("by", "external", "id"))
     own = await member_by_id(ctx, member_id(code, value))
     return own or await _only(ctx, IdentityKind.EXTERNAL, value, code)
+
+
+async def points_of(ctx: Context, shown: Shown) -> Spendable:
+    """What a member that the caller sees may spend.
+
+    Raises:
+        Unready: the system that keeps its points gives no answer, and none is known.
+    """
+    record = (await record_of(ctx, [shown.member.id])).get(shown.member.id)
+    if record is None:
+        return Spendable(shown.member.points)
+    return await spendable(ctx.backends, ctx.loaders.balances, record)
 
 
 async def browse_members(

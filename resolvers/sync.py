@@ -13,10 +13,15 @@ from typing import TypeVar
 from resolvers.backend_ports import Backend, Changes
 from resolvers.context import Context
 from resolvers.domain.catalog import Product
-from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, Overloaded
+from resolvers.domain.errors import (
+    BackendTimedOut,
+    BackendUnavailable,
+    NotUnderstood,
+    Overloaded,
+)
 from resolvers.domain.feeds import Feed
 from resolvers.domain.orders import Order
-from resolvers.house import CATALOG, HEALTH, LISTINGS, LOCATIONS, MEMBERS, ORDERS, STOCK
+from resolvers.house import CATALOG, EVENTS, HEALTH, LISTINGS, LOCATIONS, MEMBERS, ORDERS, STOCK
 from resolvers.mirroring import (
     ListingsTaken,
     MembersTaken,
@@ -26,6 +31,7 @@ from resolvers.mirroring import (
     take_members,
     take_products,
 )
+from resolvers.pulling import pull_events
 from resolvers.reading import Memory, Progress, Reading, in_silence
 from resolvers.stocktaking import read_stock
 from resolvers.taking import take_orders
@@ -61,6 +67,7 @@ def entities(backend: Backend) -> tuple[str, ...]:
         (LISTINGS, backend.listings),
         (MEMBERS, backend.members),
         (ORDERS, backend.order_source),
+        (EVENTS, backend.puller),
     )
     return tuple(entity for entity, role in roles if role is not None) or (HEALTH,)
 
@@ -112,7 +119,11 @@ async def sync_entity(
 
 def follows_one(backend: Backend, entity: str) -> bool:
     """Says whether ``follow_hint`` can read one thing of an entity; else all that changed is."""
-    roles = {MEMBERS: backend.members, LISTINGS: backend.listings}
+    roles = {
+        MEMBERS: backend.members,
+        LISTINGS: backend.listings,
+        ORDERS: backend.deliveries,
+    }
     return roles.get(entity) is not None
 
 
@@ -121,6 +132,7 @@ async def follow_hint(ctx: Context, backend: Backend, entity: str, external_id: 
 
     Raises:
         CommerceError: it could not be read now.
+        NotUnderstood: some of it makes no sense; the rest was taken.
     """
     if entity == MEMBERS and backend.members is not None:
         person = await backend.members.member(external_id)
@@ -132,6 +144,12 @@ async def follow_hint(ctx: Context, backend: Backend, entity: str, external_id: 
         if listing is not None:
             return await take_listings(ctx, [listing])
         return await listings_gone(ctx, backend, [external_id])
+    if entity == ORDERS and backend.deliveries is not None:
+        delivered = await backend.deliveries.delivered(external_id)
+        await take_orders(ctx, backend, delivered.orders)
+        if delivered.left_out:
+            raise NotUnderstood(delivered.left_out)
+        return len(delivered.orders)
     return 0
 
 
@@ -204,6 +222,12 @@ async def _listings(this: Reading) -> None:
         await _pages(this, feed, start, this.backend.listings.listings(start), taken.take)
 
 
+async def _events(this: Reading) -> None:
+    async with this.noting(EVENTS) as feed:
+        this.changed += await pull_events(this.ctx, this.backend)
+        await this.save(replace(feed, observed_at=this.ctx.now, error=""))
+
+
 _READ: Mapping[str, Callable[[Reading], Awaitable[None]]] = {
     HEALTH: _health,
     LOCATIONS: _locations,
@@ -212,6 +236,7 @@ _READ: Mapping[str, Callable[[Reading], Awaitable[None]]] = {
     LISTINGS: _listings,
     MEMBERS: _members,
     ORDERS: _orders,
+    EVENTS: _events,
 }
 
 

@@ -22,8 +22,8 @@ class EntityLagType:
     """Read from the flow's lag."""
 
     entity: str = strawberry.field(
-        description="`catalog`, `locations`, `stock`, `listings`, `members`, `orders`, or `health` "
-        "of one that is read for nothing."
+        description="`catalog`, `locations`, `stock`, `listings`, `members`, `orders`, `events` "
+        "(its messages that are fetched), or `health` of one that is read for nothing."
     )
     last_synced_at: datetime | None = plain(
         "observed_at",
@@ -100,7 +100,9 @@ class BackendType:
         "if it has none), how changes are found (`delta`, and `scanned` for what is read whole), "
         "whether it takes cancellations (`cancels`), how it takes quantities "
         "(`publicationsPerCall`, `publicationCas`), how it limits us (`throttle`, "
-        "`callsPerSecond`, `callsAtOnce`), its `webhooks`, `salesPerCall`, and `writeSecondsMax`.",
+        "`callsPerSecond`, `callsAtOnce`), its `webhooks`, whether its messages are fetched "
+        "(`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of one, and "
+        "its `tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")
     parked_in: int = strawberry.field(

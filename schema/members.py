@@ -81,12 +81,26 @@ class MemberType(NodeType):
         _email, "The first mail address; masked: `l****@example.com`. Null if none is known."
     )
     tier: str | None = plain("member.tier", "The tier, in the system's words; null if it has none.")
-    points_balance: int | None = plain(
-        "member.points", "Points that can be spent, as the system counts them; null if it does not."
-    )
     tags: list[str] = plain("member.tags", "What the system's people noted, in order.")
     consents: list[ConsentType] = plain("member.consents", "What was allowed and forbidden.")
     identities: list[IdentityType] = plain("member.identities", "All that the member is known by.")
+
+    @strawberry.field(
+        description="Points that can be spent, as the system that keeps them counts them now; null "
+        "if it keeps none. If it gives no answer they are those that it last told, and "
+        "`extensions.warnings` of the answer say so."
+    )
+    @staticmethod
+    async def points_balance(shown: strawberry.Parent[Shown], info: Info) -> int | None:
+        """What the member may spend."""
+        found = await members.points_of(info.context.ctx, shown)
+        if found.outage is not None:
+            backend = found.outage.backend or "its system"
+            info.context.warn_stale(
+                f"{backend} gives no answer; its points are those that it last told",
+                path=["pointsBalance"],
+            )
+        return found.points
 
     @strawberry.field(
         graphql_type=ConnectionType[OrderType],

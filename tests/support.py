@@ -99,7 +99,7 @@ class Shop:
             self.store,
             self.engine,
             self.directory,
-            Loaders(self.store, self.clock),
+            Loaders(self.store, self.clock, self.backends),
             self.terms,
             self.backends,
             self.watch,

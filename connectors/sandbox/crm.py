@@ -6,12 +6,12 @@ what is told is E.164.
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-from connectors.sandbox.chain import TIERS, SandboxMember, members
+from connectors.sandbox.chain import CURRENCY, TIERS, SandboxMember, members
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.systems import (
     System,
@@ -26,9 +26,12 @@ from resolvers.domain.catalog import Provenance
 from resolvers.domain.errors import InvalidInput, NotFound
 from resolvers.domain.identities import phone_of
 from resolvers.domain.members import Consent, Identity, IdentityKind, Member, member_id
+from resolvers.loyalty_port import LoyaltyTerms, PointsBalance
 
 CODE = "crm"
 REGION = "CN"
+POINTS = LoyaltyTerms(worth_minor=1, currency=CURRENCY, tiers=TIERS)
+"""A hundred points are worth a yuan."""
 
 _LAYOUT = """
 CREATE TABLE member (
@@ -145,6 +148,34 @@ class SandboxCrm:
             lambda db: db.execute("SELECT * FROM member WHERE id = ?", (external_id,)).fetchone()
         )
         return None if row is None else translate_member(_member(row[:-1]))
+
+    async def balances(self, external_ids: Sequence[str]) -> Mapping[str, PointsBalance]:
+        """The points of some members, and their tiers; of those that there are."""
+        marks = ", ".join("?" * len(external_ids))
+        rows = await self._system.asked(
+            lambda db: db.execute(
+                f"SELECT id, points, tier FROM member WHERE id IN ({marks})", tuple(external_ids)
+            ).fetchall()
+        )
+        return {id: PointsBalance(points, tier) for id, points, tier in rows}
+
+    async def count_points(self, id: str, points: int) -> None:
+        """Corrects a member's points to what its people have counted; its feed says nothing of it
+        until the next change of the member.
+
+        Raises:
+            NotFound: no such member.
+            InvalidInput: fewer than none.
+        """
+        if points < 0:
+            raise InvalidInput("nobody has fewer points than none")
+
+        def counted(db: sqlite3.Connection) -> None:
+            told = "UPDATE member SET points = ? WHERE id = ?"
+            if not db.execute(told, (points, id)).rowcount:
+                raise NotFound(f"there is no member {id}")
+
+        await self._system.change(counted)
 
     async def forget(self, id: str) -> None:
         """Strikes a member out, as the person wished.

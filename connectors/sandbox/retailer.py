@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connectors.sandbox import couriers
 from connectors.sandbox.chain import CHANNELS
-from connectors.sandbox.crm import SandboxCrm
+from connectors.sandbox.crm import POINTS, SandboxCrm
 from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
 from connectors.sandbox.marketplaces import Name, SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
@@ -70,14 +70,16 @@ def backends(data: Path) -> tuple[Backend, ...]:
             "crm",
             VENDOR,
             Capabilities(
-                roles=(Role.MEMBER_SOURCE,),
+                roles=(Role.MEMBER_SOURCE, Role.LOYALTY),
                 idempotency=Idempotency.NONE,
                 delta="change sequence",
                 deletions=True,
+                loyalty=POINTS,
             ),
             health=crm,
             poll_seconds=POLL_SECONDS,
             members=crm,
+            loyalty=crm,
             close=crm.close,
         ),
         Backend(

@@ -26,6 +26,7 @@ CLAIM = timedelta(seconds=30)
 so soon."""
 
 _WISH, _WHOLE = "gateway wish", "gateway whole"  # no header of HTTP has a blank in its name
+_PULLED = ("gateway pulled", "yes")
 _OWN = "\x1f"  # opens our own dedupe keys; those of backends are printable
 
 
@@ -91,6 +92,16 @@ def wish_of(message: Message) -> Wish | None:
     """The wish that a message keeps; None if it is a backend's."""
     entities = tuple(value for name, value in message.headers if name == _WISH)
     return Wish(entities, (_WHOLE, "yes") in message.headers) if entities else None
+
+
+def marked_pulled(message: Message) -> Message:
+    """The message with a mark that it was fetched: who fetches understands it, not who receives."""
+    return replace(message, headers=(*message.headers, _PULLED))
+
+
+def was_pulled(message: Message) -> bool:
+    """Says whether a message was fetched."""
+    return _PULLED in message.headers
 
 
 def known_by(key: str, body: bytes) -> str:

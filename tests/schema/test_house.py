@@ -89,6 +89,8 @@ async def test_a_backend_says_how_it_stands_and_what_it_is_able_to_do(shop: Shop
             "webhooks": None,
             "scanned": [],
             "deletions": False,
+            "pullsEvents": False,
+            "loyalty": None,
         },
         "pendingOut": 1,
         "parkedIn": 0,
