@@ -9,16 +9,15 @@ from typing import Any
 from tests.badlands.faults import SILENT, Fault
 from tests.badlands.town import (
     BACKENDS,
-    CRM,
     DEADLINE_SECONDS,
     FIELDS,
-    SHOP,
     SOLD_ONLINE,
     Asker,
     Failed,
     People,
     Town,
 )
+from tests.live.retailer import CRM, SHOP
 
 WINDOW_MIN_SECONDS, WINDOW_MAX_SECONDS = 2.0, 12.0
 """How long a fault lasts: until it was named and the others' changes were seen, within these."""

@@ -21,7 +21,8 @@ from typing import Any
 
 from tests.badlands.days import Day, Trade, spend
 from tests.badlands.faults import GRAVEST, Fault
-from tests.badlands.town import BACKENDS, CRM, ERP, SHOP, Asker, People, Town, town
+from tests.badlands.town import BACKENDS, Asker, People, Town, town
+from tests.live.retailer import CRM, ERP, SHOP
 
 PAIRS = tuple(itertools.combinations(BACKENDS, 2))
 WRITTEN_MAX_SECONDS = 90.0

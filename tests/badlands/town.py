@@ -18,17 +18,17 @@ import httpx2
 
 from tests.badlands import dialects
 from tests.badlands.proxy import Proxy
+from tests.live.retailer import CRM, ERP, SHOP, open_retailer
 from tests.live.served import Served, command, token
-from tests.live.tryton.house import RunningTryton, TrytonHouse
+from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import today
 from tests.live.vendure import seed as shop_seed
 from tests.live.vendure.api import Api
 from tests.live.vendure.connected import variant_id
-from tests.live.vendure.house import RunningVendure, VendureHouse
-from tests.live_crm.house import CrmHouse, RunningCrm
+from tests.live.vendure.house import RunningVendure
+from tests.live_crm.house import RunningCrm
 from tests.live_crm.witness import Witness as CrmStaff
 
-ERP, SHOP, CRM = "erp", "shop", "crm"
 BACKENDS = (ERP, SHOP, CRM)
 
 SOLD_ONLINE, SOLD_AT_TILL, TILL = "BT0103-01", "BT0102-01", "SH01"
@@ -165,13 +165,8 @@ class Town:
 async def town(folder: Path) -> AsyncIterator[Town]:
     """Starts everything, with one gateway, which has read all of it when this returns."""
     with contextlib.ExitStack() as stack:
-        tryton, vendure, bottle = await asyncio.gather(
-            asyncio.to_thread(_erp, folder),
-            asyncio.to_thread(_shop, folder),
-            asyncio.to_thread(_crm, folder),
-        )
-        for system in (tryton, vendure, bottle):
-            stack.enter_context(system)
+        retailer = await asyncio.to_thread(stack.enter_context, open_retailer(folder))
+        tryton, vendure, bottle = retailer.erp, retailer.shop, retailer.crm
         spoken = {
             ERP: (tryton.port, dialects.TRYTON),
             SHOP: (vendure.port, dialects.VENDURE),
@@ -198,23 +193,6 @@ async def town(folder: Path) -> AsyncIterator[Town]:
                 proxy.fail(None)
             for gateway in built.gateways:
                 await asyncio.to_thread(gateway.stop)
-
-
-def _erp(folder: Path) -> RunningTryton:
-    return TrytonHouse.ready().start(_made(folder / ERP))
-
-
-def _shop(folder: Path) -> RunningVendure:
-    return VendureHouse.ready().start(_made(folder / SHOP))
-
-
-def _crm(folder: Path) -> RunningCrm:
-    return CrmHouse.ready().start(_made(folder / CRM))
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def _stock_up(tryton: RunningTryton) -> None:
