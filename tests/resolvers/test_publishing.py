@@ -329,7 +329,7 @@ async def test_two_listings_of_one_sku_share_what_there_is(telling):
     assert numbers[second] == promised // 4
 
 
-async def test_a_part_that_is_counted_anew_moves_the_bundle(telling):
+async def test_a_part_that_is_damaged_lowers_the_bundle(telling):
     """S5: a bundle is on offer as often as its scarcest part allows."""
     variants = await telling.house.runtime.store.catalog.variant_page(None, 5000)
     bundle = next(it for it in variants if it.components)
@@ -342,8 +342,9 @@ async def test_a_part_that_is_counted_anew_moves_the_bundle(telling):
     await telling.tell()
     before = await telling.number()
 
-    counted = AdjustStock("k", part.sku, "WH-01", "COUNT", on_hand=0)
-    await adjust_stock(telling.house(ADMIN), counted)
+    lost = await telling.house.on_hand(part.sku, "WH-01")
+    asked = AdjustStock("k", part.sku, "WH-01", "DAMAGED", delta=-lost)
+    await adjust_stock(telling.house(ADMIN), asked)
     await telling.tell()
 
     assert before > await telling.number() == await telling.house.promised(bundle.sku, CODE)
