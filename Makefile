@@ -70,6 +70,7 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.caching
 	$(BIN)/python -m bench.observability
 	$(BIN)/python -m bench.inbox
+	$(BIN)/python -m bench.publication
 
 bench-big: install ## Measure stores with a long history and five million positions, a first import, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth

@@ -141,6 +141,13 @@ def connect(
     tracing: Tracing = UNTRACED,
 ) -> Backend:
     """One backend of the configuration. Nothing is asked of it yet."""
+    backend = _connected(settings, configured, data, tracing)
+    return replace(backend, publishes=configured.publish)
+
+
+def _connected(
+    settings: Settings, configured: BackendSettings, data: Path, tracing: Tracing
+) -> Backend:
     if configured.vendor == "tryton":
         assert configured.password is not None, "the settings refuse this before it comes here"
         return tryton.backend(

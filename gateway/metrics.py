@@ -169,6 +169,12 @@ class Metrics:
             "Writes that a backend is still to be told.",
             "backend",
         )
+        self.backend_numbers = self._gauge(
+            "gateway_backend_open_publications",
+            "Listings whose number a marketplace does not have yet, by state: waiting or failed.",
+            "backend",
+            "state",
+        )
 
     def _of_the_process(self) -> None:
         self.loop_lag = self._histogram(

@@ -12,6 +12,7 @@ from gateway.metrics import Metrics
 from gateway.telemetry import Telemetry
 from gateway.usage import flushing
 from resolvers.house import expected
+from resolvers.publication_port import PublicationCounts
 
 PROBE_SECONDS = 0.5
 LOOK_SECONDS = 10.0
@@ -92,3 +93,9 @@ async def look_at_backends(runtime: Runtime, metrics: Metrics) -> None:
             metrics.backend_failing.labels(code, entity).set(bad)
         pending = await runtime.store.outbox.pending_writes(code)
         metrics.backend_pending.labels(code).set(pending)
+    numbers = await runtime.store.publications.publication_counts()
+    for code, backend in runtime.backends.items():
+        if backend.publishes:
+            known = numbers.get(code, PublicationCounts())
+            metrics.backend_numbers.labels(code, "waiting").set(known.waiting)
+            metrics.backend_numbers.labels(code, "failed").set(known.failed)

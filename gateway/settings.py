@@ -37,6 +37,7 @@ from gateway.settings_process import (
     Storage,
     check_store,
 )
+from gateway.settings_publication import PublicationSettings
 from gateway.settings_rules import (
     TIMES,
     LowStock,
@@ -81,6 +82,7 @@ __all__ = [
     "Orders",
     "PresetSettings",
     "Problem",
+    "PublicationSettings",
     "Reservations",
     "Retailer",
     "Secret",
@@ -115,6 +117,7 @@ class Settings:
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
     inbox: InboxSettings = field(default_factory=InboxSettings)
+    publication: PublicationSettings = field(default_factory=PublicationSettings)
     signals: Signals = field(default_factory=Signals)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     catalog: Catalog = field(default_factory=Catalog)

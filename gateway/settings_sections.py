@@ -27,6 +27,7 @@ from gateway.settings_process import (
     Sockets,
     Storage,
 )
+from gateway.settings_publication import PublicationSettings
 from gateway.settings_rules import (
     CODE_KIND,
     MONTH,
@@ -320,6 +321,12 @@ class BackendSettings:
         default=None,
         metadata=about("As in `[sync]`, for this backend alone.", low=0.1, high=_DAY),
     )
+    publish: bool = field(
+        default=False,
+        metadata=about(
+            "Whether it is told what its listings may sell, over the numbers that it has."
+        ),
+    )
     timeout_seconds: float = field(
         default=10.0, metadata=about("Longest wait for one answer.", low=0.1, high=300)
     )
@@ -343,6 +350,7 @@ SECTIONS: Mapping[str, type] = {
     "orders": Orders,
     "sync": Sync,
     "inbox": InboxSettings,
+    "publication": PublicationSettings,
     "signals": Signals,
     "telemetry": TelemetrySettings,
     "catalog": Catalog,

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from gateway.bootstrap import Runtime
 from gateway.follower import Follower
+from gateway.publisher import Telling
 from gateway.tokens import principal_of
 from resolvers.access import Role
 from resolvers.backend_ports import Backend
@@ -22,6 +23,7 @@ from resolvers.copying import require_whole
 from resolvers.domain.errors import CommerceError, Contended
 from resolvers.domain.rules import StockRule
 from resolvers.ports import Lease
+from resolvers.publishing import is_published_to
 from resolvers.reading import Memory, Progress, in_silence
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
@@ -163,7 +165,22 @@ def _at(runtime: Runtime, backend: Backend, owner: str) -> list[asyncio.Task[Non
         seconds = max(LEASE_SECONDS, backend.timeout_seconds * 3)
         turn = _Turn(runtime, f"push:{code}", owner, seconds)
         tasks.append(asyncio.create_task(_in_turn(turn, _tell(runtime, backend)), name=turn.name))
+    if is_published_to(backend):
+        tasks.append(_publishing(runtime, backend, owner))
     return tasks
+
+
+def _publishing(runtime: Runtime, backend: Backend, owner: str) -> asyncio.Task[None]:
+    """The work of telling one marketplace what it may sell."""
+    telling = Telling(runtime, backend)
+    seconds = max(LEASE_SECONDS, backend.timeout_seconds * 3)
+    turn = _Turn(runtime, f"publish:{backend.code}", owner, seconds)
+
+    async def publish(turn: _Turn) -> float:
+        await telling.work(lambda: turn.long_enough(backend.timeout_seconds))
+        return 0.0
+
+    return asyncio.create_task(_in_turn(turn, publish, telling.rest), name=turn.name)
 
 
 def _told(task: asyncio.Task[None]) -> None:

@@ -78,12 +78,13 @@ class Capabilities:
     a cancellation from us; ``sales_per_call`` how many sales one call may carry;
     ``write_seconds_max`` how long a write whose answer was lost may still be running there.
     ``publications_per_call`` is how many quantities one call may carry, ``publication_cas`` what
-    it does about one that has moved. ``throttle`` is how it limits us, ``calls_per_second`` and
-    ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme that it signs messages by,
-    None if it sends none. ``scanned`` are the entities that it tells no changes of: they are read
-    whole each time. ``deletions`` says whether it tells of the others what is gone.
-    ``pulls_events`` says whether its messages are fetched; ``loyalty`` what its points are, None if
-    it keeps none.
+    it does about one that has moved, ``order_lag_seconds`` how long after a number of its has
+    gone down the order may be missing from those it tells. ``throttle`` is how it limits us,
+    ``calls_per_second`` and ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme
+    that it signs messages by, None if it sends none. ``scanned`` are the entities that it tells no
+    changes of: they are read whole each time. ``deletions`` says whether it tells of the others
+    what is gone. ``pulls_events`` says whether its messages are fetched; ``loyalty`` what its
+    points are, None if it keeps none.
     """
 
     roles: tuple[Role, ...]
@@ -95,6 +96,7 @@ class Capabilities:
     write_seconds_max: float = 30.0
     publications_per_call: int = 1
     publication_cas: CompareAndSet = CompareAndSet.NONE
+    order_lag_seconds: float = 0.0
     throttle: Throttle = Throttle.UNDOCUMENTED
     calls_per_second: float = 50.0
     calls_at_once: int = 8
@@ -328,7 +330,8 @@ class Backend:
 
     ``timeout_seconds`` is the longest that one call to it may take. ``movements`` tells between two
     readings of ``stock`` what moved; only a system whose readings have watermarks can.
-    ``deliveries`` are of an order source whose messages name them.
+    ``deliveries`` are of an order source whose messages name them. ``publishes``: it is to be told
+    what its listings may sell.
     """
 
     code: str
@@ -346,6 +349,7 @@ class Backend:
     order_sink: OrderSink | None = None
     listings: ListingSource | None = None
     publication: PublicationSink | None = None
+    publishes: bool = False
     members: MemberSource | None = None
     events: EventReceiver | None = None
     puller: EventPuller | None = None

@@ -12,6 +12,7 @@ from resolvers.domain.breakers import BreakerState
 from resolvers.domain.feeds import Feed
 from resolvers.domain.locations import Location
 from resolvers.ports import Store
+from resolvers.publication_port import PublicationCounts
 
 CATALOG, LOCATIONS, STOCK, ORDERS, HEALTH = "catalog", "locations", "stock", "orders", "health"
 LISTINGS, MEMBERS, EVENTS = "listings", "members", "events"
@@ -39,7 +40,8 @@ class EntityLag:
 @dataclass(frozen=True, slots=True)
 class BackendView:
     """One backend as an operator sees it. ``breaker`` says whether it is asked at all; ``standing``
-    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person.
+    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person;
+    ``numbers`` counts the listings that have not taken yet what they may sell.
     """
 
     backend: Backend
@@ -50,6 +52,7 @@ class BackendView:
     pending_out: int
     parked_in: int
     last_error: str | None
+    numbers: PublicationCounts
 
 
 async def backends(ctx: Context) -> list[BackendView]:
@@ -57,18 +60,22 @@ async def backends(ctx: Context) -> list[BackendView]:
     ctx.principal.require(Right.HOUSE)
     feeds = (await ctx.loaders.feeds()).values()
     parked = await ctx.store.inbox.parked_counts()
+    numbers = await ctx.store.publications.publication_counts()
     return [
         _view(
             backend,
             [feed for feed in feeds if feed.backend == code],
             await ctx.store.outbox.pending_writes(code),
             parked.get(code, 0),
+            numbers.get(code, PublicationCounts()),
         )
         for code, backend in sorted(ctx.backends.items())
     ]
 
 
-def _view(backend: Backend, feeds: Sequence[Feed], pending: int, parked: int) -> BackendView:
+def _view(
+    backend: Backend, feeds: Sequence[Feed], pending: int, parked: int, numbers: PublicationCounts
+) -> BackendView:
     failing = [feed for feed in feeds if feed.error]
     status = BackendStatus.DEGRADED if failing else BackendStatus.UP
     if len(failing) == len(feeds):
@@ -87,7 +94,7 @@ def _view(backend: Backend, feeds: Sequence[Feed], pending: int, parked: int) ->
     standing = None if backend.governor is None else backend.governor.standing()
     asked = BreakerState.OPEN if failing else BreakerState.CLOSED
     breaker = asked if standing is None else standing.breaker
-    return BackendView(backend, status, breaker, standing, lag, pending, parked, error)
+    return BackendView(backend, status, breaker, standing, lag, pending, parked, error, numbers)
 
 
 async def missing(store: Store, configured: Mapping[str, Backend]) -> list[str]:

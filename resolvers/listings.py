@@ -15,6 +15,7 @@ from resolvers.domain.catalog import Variant
 from resolvers.domain.errors import InvalidInput, NotFound, Refused, Several, refuse
 from resolvers.domain.listings import Listing, ListingMapping, Offer
 from resolvers.domain.matching import Suggestion, alias_of, duplicate_of, suggestions
+from resolvers.domain.publication import PublicationRecord
 from resolvers.domain.search import narrower
 from resolvers.filters import ProductFilter, ProductSort
 from resolvers.merging import merge_skus, offers_for, offers_of
@@ -34,19 +35,20 @@ CANDIDATES_MAX = 20
 BARCODES_MAX = 10
 """Most barcodes of a listing that are looked up."""
 
-_UNMATCHED, _DUPLICATES = "unmatched", "duplicates"
+_UNMATCHED, _DUPLICATES, _OPEN = "unmatched", "duplicates", "open"
 _BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
 class ListingView:
-    """A listing as people see it: what it stands for, if for anything, and the id of the one that
-    it repeats.
+    """A listing as people see it: what it stands for, if for anything, the id of the one that it
+    repeats, and what its marketplace was told that it may sell.
     """
 
     listing: Listing
     offer: Offer | None = None
     duplicate_of: str | None = None
+    publication: PublicationRecord | None = None
 
 
 # ---- questions --------------------------------------------------------------------------------
@@ -62,10 +64,16 @@ async def browse_unmatched(ctx: Context, first: int, after: str | None) -> Page[
     checked_first(first)
     ctx.principal.require(Right.LISTINGS_READ)
     part, start = _place(after)
+    if part == _OPEN:
+        raise not_a_cursor()
     edges: list[tuple[str, ListingView]] = []
     if part == _UNMATCHED:
         rows = await ctx.store.listings.listing_page(None, start, first + 1, unmatched=True)
-        edges = [(_cursor(_UNMATCHED, it), ListingView(it)) for it in rows]
+        told = await ctx.store.publications.publications([(it.backend, it.id) for it in rows])
+        edges = [
+            (_cursor(_UNMATCHED, it), ListingView(it, publication=told.get((it.backend, it.id))))
+            for it in rows
+        ]
         if len(edges) > first:
             return page_of(edges, first, after)
         start = None
@@ -84,6 +92,27 @@ async def listing_by_key(ctx: Context, backend: str, id: str) -> ListingView | N
     ctx.principal.require(Right.LISTINGS_READ)
     found = (await ctx.store.listings.listings([(backend, id)])).get((backend, id))
     return None if found is None else (await _viewed(ctx, [found]))[0]
+
+
+async def browse_open_publications(
+    ctx: Context, backend: str | None, first: int, after: str | None
+) -> Page[ListingView]:
+    """A page of listings whose marketplace has not taken yet what they may sell, by backend and id
+    (S5).
+
+    Raises:
+        InvalidInput: a page size or cursor that cannot be meant.
+    """
+    checked_first(first)
+    ctx.principal.require(Right.LISTINGS_READ)
+    part, start = (_OPEN, None) if after is None else _place(after)
+    if part != _OPEN:
+        raise not_a_cursor()
+    rows = await ctx.store.publications.open_publications(backend, start, first + 1)
+    keys = [(it.backend, it.listing) for it in rows]
+    found = await ctx.store.listings.listings(keys)
+    views = await _viewed(ctx, [found[key] for key in keys if key in found])
+    return page_of([(_cursor(_OPEN, it.listing), it) for it in views], first, after)
 
 
 async def suggested(ctx: Context, view: ListingView) -> Sequence[Suggestion]:
@@ -124,11 +153,14 @@ async def _viewed(ctx: Context, listings: Sequence[Listing]) -> list[ListingView
     known = await ctx.store.catalog.variants(list({offer.sku for offer in offers}))
     standing = {(it.listing.backend, it.listing.id): it for it in offers if it.sku in known}
     others = await offers_for(ctx, list(known))
+    told = await ctx.store.publications.publications([(it.backend, it.id) for it in listings])
     views = []
     for listing in listings:
         offer = standing.get((listing.backend, listing.id))
         same = None if offer is None else duplicate_of(offer, others.get(offer.sku, ()))
-        views.append(ListingView(listing, offer, same if listing.active else None))
+        repeats = same if listing.active else None
+        number = told.get((listing.backend, listing.id))
+        views.append(ListingView(listing, offer, repeats, number))
     return views
 
 
@@ -140,7 +172,7 @@ def _place(after: str | None) -> tuple[str, tuple[str, str] | None]:
     if after is None:
         return _UNMATCHED, None
     part, *key = after.split(_BETWEEN, 2)
-    if part not in (_UNMATCHED, _DUPLICATES) or len(key) != 2:
+    if part not in (_UNMATCHED, _DUPLICATES, _OPEN) or len(key) != 2:
         raise not_a_cursor()
     return part, (key[0], key[1])
 

@@ -22,6 +22,7 @@ from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Pin, Position, StockEntry, Stream, Unseen
 from resolvers.filters import LevelFilter, OrderFilter, ProductFilter, ProductSort
 from resolvers.mirror_ports import InboxStore, ListingStore, MemberStore
+from resolvers.publication_port import PublicationStore
 from resolvers.upkeep_port import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -223,5 +224,6 @@ class Store:
     inbox: InboxStore
     members: MemberStore
     listings: ListingStore
+    publications: PublicationStore
     upkeep: UpkeepStore
     close: Callable[[], Awaitable[None]]

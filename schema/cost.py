@@ -36,6 +36,7 @@ WEIGHTS: Mapping[str, int] = {
     "Query.reconciliation": 200,
     "Query.availability": 2,
     "Query.unmatchedListings": 10,
+    "Query.openPublications": 10,
     "Query.priceDifferences": 50,
     "Listing.suggestions": 10,
     "Query.backends": 10,

@@ -19,6 +19,7 @@ from resolvers.domain.matching import Reason as Reason
 from resolvers.domain.members import IdentityKind as IdentityKind
 from resolvers.domain.orders import OrderStatus as OrderStatus
 from resolvers.domain.outbox import WriteStatus as WriteStatus
+from resolvers.domain.publication import PublicationState as PublicationState
 from resolvers.domain.reservation import Status as Status
 from resolvers.domain.rules import RuleKind
 from resolvers.domain.signals import SignalKind as SignalKind
@@ -272,4 +273,14 @@ _described(
     BARCODE="Both have the same barcode.",
     SELLER_CODE="The seller code is the SKU, but for case, width and punctuation.",
     TITLE="Their titles are alike.",
+)
+
+_described(
+    PublicationState,
+    "PublicationState",
+    "How far a listing's number is.",
+    TOLD="The marketplace has it.",
+    WAITING="It is on its way, or waits until what the marketplace has sold is known.",
+    FAILED="The marketplace has not taken it; it is tried again ever more seldom.",
+    ENDED="The listing is not offered any more.",
 )

@@ -99,14 +99,22 @@ class BackendType:
         "mean (`stock`: their `meaning`, `granularity`, `watermark` and `resolutionSeconds`; null "
         "if it has none), how changes are found (`delta`, and `scanned` for what is read whole), "
         "whether it takes cancellations (`cancels`), how it takes quantities "
-        "(`publicationsPerCall`, `publicationCas`), how it limits us (`throttle`, "
-        "`callsPerSecond`, `callsAtOnce`), its `webhooks`, whether its messages are fetched "
-        "(`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of one, and "
-        "its `tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
+        "(`publicationsPerCall`, `publicationCas`, `orderLagSeconds`), how it limits us "
+        "(`throttle`, `callsPerSecond`, `callsAtOnce`), its `webhooks`, whether its messages are "
+        "fetched (`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of "
+        "one, and its `tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")
     parked_in: int = strawberry.field(
         description="Messages from it that could not be understood and wait for a person."
+    )
+    pending_publications: int = plain(
+        "numbers.waiting",
+        "Listings of it whose number is on its way: it has not said yet that it has it.",
+    )
+    failed_publications: int = plain(
+        "numbers.failed",
+        "Listings of it whose number it has not taken; `openPublications` says which, and why.",
     )
     last_error: str | None = strawberry.field(
         description="What went wrong when it was last asked; null if nothing did."

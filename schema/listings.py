@@ -13,7 +13,7 @@ from resolvers.domain.price_differences import PriceDifference, PriceSaid
 from resolvers.house import CATALOG, LISTINGS
 from resolvers.listings import ListingView, MapListing
 from schema.catalog import VariantType
-from schema.enums import Reason
+from schema.enums import PublicationState, Reason
 from schema.fields import After, First, instances_of, plain
 from schema.ids import NodeType, identity
 from schema.info import Info
@@ -29,6 +29,7 @@ from schema.payloads import (
 from schema.values import MoneyType
 
 UNMATCHED, DIFFERENCES = "unmatchedListings", "priceDifferences"
+OPEN = "openPublications"
 
 
 @strawberry.type(name="ListingPrice", description="What a listing costs in a channel.")
@@ -47,6 +48,40 @@ class ListingSuggestionType:
     reason: Reason = strawberry.field(description="Why.")
     score: float = strawberry.field(
         description="How likely, 0 to 1; 1 is the configuration's own word."
+    )
+
+
+@strawberry.type(
+    name="ListingPublication",
+    description="What a marketplace was told that a listing may sell. All quantities are pieces "
+    "of the listing.",
+)
+class ListingPublicationType:
+    """Read from the domain's record."""
+
+    state: PublicationState = strawberry.field(description="How far it is.")
+    wanted: int = strawberry.field(description="How many it may sell, by the books.")
+    wanted_at: datetime = strawberry.field(description="Since when that is so.")
+    told: int | None = strawberry.field(
+        description="The number that it had, or was given, when all that its marketplace had sold "
+        "was in the books; null before the first time."
+    )
+    told_at: datetime | None = strawberry.field(description="When that was.")
+    reported: int | None = plain(
+        "found",
+        "The number that the marketplace had when it was asked last; null if it has no "
+        "such listing, or does not count it. If it differs from `told`, somebody there has sold or "
+        "changed it since.",
+    )
+    verified_at: datetime | None = strawberry.field(
+        description="When the marketplace was last seen to have the number that was wanted."
+    )
+    error: str | None = strawberry.field(
+        description="Why it was not taken; null if nothing went wrong."
+    )
+    attempts: int = strawberry.field(description="Tries since it was last as wanted.")
+    next_try_at: datetime | None = plain(
+        "not_before", "Not tried again before; null if nothing holds it back."
     )
 
 
@@ -77,6 +112,10 @@ class ListingType(NodeType):
     duplicate_of: str | None = strawberry.field(
         description="`externalId` of the listing of the same marketplace that stands for as many "
         "units of the same SKU; null if it is the only one, or the first."
+    )
+    publication: ListingPublicationType | None = strawberry.field(
+        description="What its marketplace was told that it may sell; null if nothing, as it stands "
+        "for nothing, or its marketplace is not told."
     )
 
     @strawberry.field(
@@ -163,6 +202,11 @@ class MapListingPayload:
     user_errors: list[UserErrorType] = user_errors_field()
 
 
+OfBackend = Annotated[
+    str | None, strawberry.argument(description="Code of one marketplace; all if left out.")
+]
+
+
 @strawberry.type
 class ListingsQuery:
     """The root fields about listings and their prices."""
@@ -180,6 +224,20 @@ class ListingsQuery:
         """A page of listings."""
         start = after_of(after, UNMATCHED)
         return listed(await listings.browse_unmatched(info.context.ctx, first, start), UNMATCHED)
+
+    @strawberry.field(
+        graphql_type=ConnectionType[ListingType],
+        description="Listings whose marketplace does not have yet the number that they may sell: "
+        "it is on its way, or was not taken. By backend and id.",
+    )
+    @staticmethod
+    async def open_publications(
+        info: Info, first: First, after: After = UNSET, backend: OfBackend = None
+    ) -> Listed[ListingView]:
+        """A page of listings."""
+        start = after_of(after, OPEN)
+        page = await listings.browse_open_publications(info.context.ctx, backend, first, start)
+        return listed(page, OPEN)
 
     @strawberry.field(
         graphql_type=ConnectionType[PriceDifferenceType],

@@ -174,6 +174,7 @@ def counted(store: Store) -> tuple[Store, Counter[str]]:
         role("inbox"),
         role("members"),
         role("listings"),
+        role("publications"),
         role("upkeep"),
         store.close,
     )

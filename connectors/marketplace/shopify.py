@@ -56,6 +56,9 @@ POINTS_MAX = 2000.0
 POINTS_PER_SECOND = 100.0
 """What the smallest plan gives; each answer says what this shop's does."""
 
+ORDER_LAG_SECONDS = 5.0
+"""Orders are found by a search that follows the shop's writes; by how much is promised nowhere."""
+
 
 def wall_clock() -> datetime:
     """The time, aware UTC."""
@@ -141,6 +144,7 @@ def _capabilities(timeout_seconds: float, *, signed: bool) -> Capabilities:
         write_seconds_max=timeout_seconds + BUSY_MAX * BUSY_SECONDS,
         publications_per_call=AT_ONCE,
         publication_cas=CompareAndSet.NATIVE,
+        order_lag_seconds=ORDER_LAG_SECONDS,
         throttle=Throttle.COST_BUCKET,
         calls_per_second=CALLS_PER_SECOND,
         calls_at_once=CALLS_AT_ONCE,

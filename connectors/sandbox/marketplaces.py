@@ -1,8 +1,9 @@
 """The two sandbox marketplaces: strangers to the chain, with ids and numbers of their own.
 
 Each knows in its heart which SKU a listing stands for; what it tells is what the seller wrote on
-it, and that is not always the SKU. It knows nothing of stock. An order placed there is paid there;
-the gateway hears of it by the feed and finds the goods.
+it, and that is not always the SKU. Of stock it knows one number a listing, which it counts down as
+it sells, and sells no more than. An order placed there is paid there; the gateway hears of it by
+the feed and finds the goods.
 """
 
 import sqlite3
@@ -19,9 +20,9 @@ from connectors.sandbox.goods import PLAIN, catalogue
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.placed import Placed, Terms
 from connectors.sandbox.systems import System, following, horizon, start_at, wall_clock
-from resolvers.backend_ports import Changes, Probe
+from resolvers.backend_ports import Changes, Probe, Publication, WriteResult
 from resolvers.domain.catalog import Provenance
-from resolvers.domain.errors import InvalidInput, NotFound, OrderNotOpen
+from resolvers.domain.errors import InsufficientStock, InvalidInput, NotFound, OrderNotOpen
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
@@ -29,11 +30,14 @@ from resolvers.domain.values import Money
 
 Name = Literal["a", "b"]
 
+PER_CALL = 50
+"""Most quantities that it takes in one call."""
+
 _LAYOUT = f"""{placed.LAYOUT};
 CREATE TABLE listing (
   id TEXT PRIMARY KEY, sku TEXT NOT NULL, title TEXT NOT NULL, minor INTEGER NOT NULL,
   seller_code TEXT, barcode TEXT, updated_at TEXT NOT NULL, changed INTEGER NOT NULL UNIQUE,
-  gone INTEGER NOT NULL
+  stock INTEGER NOT NULL, gone INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _LISTING_IDS: Mapping[Name, Callable[[int], str]] = {
@@ -51,7 +55,10 @@ UNCODED_EVERY, OTHERWISE_EVERY = 97, 211
 how many a seller code in another notation.
 """
 
-_COLUMNS = "id, title, minor, seller_code, barcode, updated_at, gone"
+TYPED_IN = 999
+"""What the seller has typed in of everything, before somebody tells it what there is."""
+
+_COLUMNS = "id, title, minor, seller_code, barcode, updated_at, stock, gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,24 @@ class SandboxMarketplace:
         found = None if row is None else self._told(row)
         return found if isinstance(found, Listing) else None
 
+    async def publish(self, publications: Sequence[Publication]) -> Sequence[WriteResult]:
+        """Takes quantities that listings may sell; one whose number has moved is refused.
+
+        Raises:
+            BackendUnavailable, BackendRefused: nothing was done.
+            UnknownOutcome: nothing was done, or all of it.
+        """
+        assert len(publications) <= PER_CALL, "more than it says it takes"
+        return await self._system.told(
+            lambda db: [self._published(db, publication) for publication in publications]
+        )
+
+    async def published(self, listings: Sequence[str]) -> Mapping[str, int]:
+        """What listings may sell; those that are gone are left out."""
+        marks = ",".join("?" * len(listings))
+        sql = f"SELECT id, stock FROM listing WHERE NOT gone AND id IN ({marks})"
+        return await self._system.asked(lambda db: dict(db.execute(sql, listings)))
+
     # ---- what people do; the knobs are not in their way ---------------------------------------
 
     async def stands_for(self) -> Mapping[str, str]:
@@ -176,6 +201,7 @@ class SandboxMarketplace:
         Raises:
             NotFound: no such listing.
             InvalidInput: no lines, or less than one unit of one.
+            InsufficientStock: more units of one than may be sold.
         """
         if not lines or min(lines.values()) < 1:
             raise InvalidInput("an order has at least one unit of each of its listings")
@@ -187,11 +213,14 @@ class SandboxMarketplace:
             goods: list[tuple[str, str, int, int]] = []
             for listing, units in lines.items():
                 row = db.execute(
-                    "SELECT sku, title, minor FROM listing WHERE id = ? AND NOT gone",
+                    "SELECT sku, title, minor, stock FROM listing WHERE id = ? AND NOT gone",
                     (listing,),
                 ).fetchone()
                 if row is None:
                     raise NotFound(f"{self.code} has no listing {listing}")
+                if row[3] < units:
+                    raise InsufficientStock(row[0], units, row[3])
+                self._count(db, listing, row[3] - units)
                 goods.append((row[0], row[1], units, row[2]))
             order = Placed(number, serial, OrderStatus.CONFIRMED, now, now, tuple(goods))
             placed.save(db, replace(order, customer=buyer_of(serial).id))
@@ -219,6 +248,14 @@ class SandboxMarketplace:
         await self._system.change(called_off)
         self._tell("orders/cancelled", number)
 
+    async def type_in(self, listing: str, units: int) -> None:
+        """The seller types in how many may be sold, whatever is told.
+
+        Raises:
+            NotFound: no such listing.
+        """
+        await self._edit(listing, "stock = ?", units)
+
     async def knobs(self) -> Knobs:
         """How it behaves now."""
         return await self._system.knobs()
@@ -238,9 +275,9 @@ class SandboxMarketplace:
     def _seed(self, db: sqlite3.Connection) -> None:
         made = _listings(self._name)
         db.executemany(
-            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             [
-                (*astuple(it)[:-1], it.updated_at.isoformat(), at)
+                (*astuple(it)[:-1], it.updated_at.isoformat(), at, TYPED_IN)
                 for at, it in enumerate(made, start=1)
             ],
         )
@@ -260,6 +297,25 @@ class SandboxMarketplace:
 
         await self._system.change(edited)
 
+    def _published(self, db: sqlite3.Connection, wanted: Publication) -> WriteResult:
+        row = db.execute(
+            "SELECT stock FROM listing WHERE id = ? AND NOT gone", (wanted.listing,)
+        ).fetchone()
+        if row is None:
+            return WriteResult(wanted.reference, error=f"there is no listing {wanted.listing}")
+        if wanted.seen is not None and row[0] != wanted.seen:
+            why = f"it is {row[0]} now, not {wanted.seen}"
+            return WriteResult(wanted.reference, error=why)
+        if row[0] != wanted.quantity:
+            self._count(db, wanted.listing, wanted.quantity)
+        return WriteResult(wanted.reference, wanted.listing)
+
+    def _count(self, db: sqlite3.Connection, listing: str, units: int) -> None:
+        db.execute(
+            "UPDATE listing SET stock = ?, updated_at = ?, changed = ? WHERE id = ?",
+            (units, self._clock().isoformat(), following(db), listing),
+        )
+
     def _changed(
         self, db: sqlite3.Connection, after: int, last: int, limit: int
     ) -> Sequence[tuple[int, Listing | str]]:
@@ -272,7 +328,7 @@ class SandboxMarketplace:
 
     def _told(self, row: Sequence[Any]) -> Listing | str:
         """A listing in the house's words; its id alone if it is gone."""
-        id, title, minor, seller_code, barcode, updated_at, gone = row
+        id, title, minor, seller_code, barcode, updated_at, units, gone = row
         if gone:
             return str(id)
         at = datetime.fromisoformat(updated_at)
@@ -285,6 +341,7 @@ class SandboxMarketplace:
             seller_code,
             () if barcode is None else (barcode,),
             ((self.code, Money(minor, CURRENCY)),),
+            published=units,
         )
 
 

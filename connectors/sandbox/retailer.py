@@ -10,10 +10,10 @@ from connectors.sandbox import couriers
 from connectors.sandbox.chain import CHANNELS
 from connectors.sandbox.crm import POINTS, SandboxCrm
 from connectors.sandbox.erp import SALES_PER_CALL, SandboxErp
-from connectors.sandbox.marketplaces import Name, SandboxMarketplace
+from connectors.sandbox.marketplaces import PER_CALL, Name, SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
 from connectors.webhooks import Endpoint
-from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
+from resolvers.backend_ports import Backend, Capabilities, CompareAndSet, Idempotency, Role
 from resolvers.domain.sources import BY_SEQUENCE
 
 __all__ = ["CHANNELS", "backends", "demo", "receiving"]
@@ -27,9 +27,12 @@ _FEED_ONLY = Capabilities(
 
 
 _MARKETPLACE = Capabilities(
-    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE),
+    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK),
     idempotency=Idempotency.NONE,
     delta="change sequence",
+    write_seconds_max=1.0,
+    publications_per_call=PER_CALL,
+    publication_cas=CompareAndSet.NATIVE,
     deletions=True,
 )
 
@@ -107,10 +110,14 @@ def receiving(door: Backend, endpoint: Endpoint) -> Backend:
 
 
 def demo(data: Path) -> tuple[Backend, ...]:
-    """The five systems with marketplaces that send messages, signed by a secret of their own."""
+    """The five systems with marketplaces that send messages, signed by a secret of their own, and
+    are told what they may sell.
+    """
     endpoint = Endpoint((couriers.secret_of(data),))
     return tuple(
-        receiving(door, endpoint) if door.code.startswith("marketplace-") else door
+        replace(receiving(door, endpoint), publishes=True)
+        if door.code.startswith("marketplace-")
+        else door
         for door in backends(data)
     )
 
@@ -125,5 +132,6 @@ def _marketplace(data: Path, name: Name) -> Backend:
         poll_seconds=POLL_SECONDS,
         order_source=door,
         listings=door,
+        publication=door,
         close=door.close,
     )

@@ -1,9 +1,10 @@
-"""What messages are due by, and what tells mirrored people and listings apart.
+"""What messages are due by, what tells mirrored people and listings apart, and what is counted of
+what marketplaces are told.
 
 The same in every engine. Pure; no store is asked here.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -13,11 +14,27 @@ from connectors.stores.coding import encode, instant
 from resolvers.domain.inbox import Message, MessageStatus
 from resolvers.domain.listings import Listing
 from resolvers.domain.members import Member
+from resolvers.domain.publication import PublicationState
+from resolvers.publication_port import PublicationCounts
 
 T = TypeVar("T")
 Key = TypeVar("Key", bound=Hashable)
 
 _LONG_AGO = instant(0)
+
+OPEN = (PublicationState.WAITING, PublicationState.FAILED)
+"""What a number is that somebody still waits for."""
+
+
+def counts_of(rows: Iterable[tuple[str, str, int]]) -> dict[str, PublicationCounts]:
+    """Counts by backend, of rows of backend, state and number."""
+    by_backend: dict[str, dict[str, int]] = {}
+    for backend, state, count in rows:
+        by_backend.setdefault(backend, {})[state] = count
+    return {
+        backend: PublicationCounts(*(found.get(state, 0) for state in OPEN))
+        for backend, found in by_backend.items()
+    }
 
 
 def due_at(message: Message) -> datetime:

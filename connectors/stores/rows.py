@@ -22,6 +22,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.publication import PublicationRecord
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleChange
 from resolvers.domain.stock import Pin, Position, StockEntry, Unseen
@@ -140,6 +141,7 @@ _PARTS: Mapping[str, _Kind] = {
     "masters": (Mastered, lambda it: words(it.product.handle, it.backend)),
     "listings": (Listing, lambda it: words(it.backend, it.id)),
     "mappings": (ListingMapping, lambda it: words(it.backend, it.listing)),
+    "publications": (PublicationRecord, lambda it: words(it.backend, it.listing)),
 }
 
 PARTS = tuple(_PARTS)

@@ -9,11 +9,13 @@ from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.engine import open_mongo
 from connectors.stores.mongo.layout import prepare
 from connectors.stores.mongo.session import Query, Session
+from connectors.stores.rows import row_of
 from connectors.stores.sqlite.engine import open_sqlite
 from resolvers.domain.catalog import Provenance
 from resolvers.domain.inbox import Message
 from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.members import Identity, IdentityKind, Member
+from resolvers.domain.publication import PublicationRecord
 from resolvers.ports import Store
 from tests.contract.shop import NOON, product
 from tests.mongod import fresh_name
@@ -34,6 +36,8 @@ async def furnish(store: Store) -> None:
     await store.listings.save_masters("erp", [product("bottle")])
     await store.listings.save_listings([Listing("shop", "7", "Bottle", SEEN, NOON, "A")])
     await store.listings.save_mapping(ListingMapping("shop", "7", "B", 1, "me", NOON))
+    waits = PublicationRecord("shop", "7", 3, NOON)
+    await store.upkeep.load("publications", [row_of("publications", waits)])
 
 
 async def damaged(path: Path, damage: str) -> list[str]:
@@ -70,6 +74,10 @@ async def damaged(path: Path, damage: str) -> list[str]:
         ("INSERT INTO member_tags VALUES ('vip', 'm3')", ["member m3 has tags and is not there"]),
         ("UPDATE masters SET body = x'7b'", ["master data of bottle cannot be read"]),
         ("UPDATE listings SET active = 0", ["listing 7 is not what it is found by"]),
+        (
+            "UPDATE publications SET state = 'TOLD'",
+            ["the number of 7 is not what it is found by"],
+        ),
         ("UPDATE mappings SET sku = 'C'", ["the mapping of 7 is not what it is found by"]),
     ],
 )
@@ -98,6 +106,7 @@ async def test_each_sort_of_damage_in_mongodb_is_found(mongo_url):
     await change("masters", "bottle\x1ferp", {"handle": "jar"})
     await change("listings", "shop\x1f7", {"code": "C"})
     await change("mappings", "shop\x1f7", {"body": "{}"})
+    await change("publications", "shop\x1f7", {"state": "TOLD"})
 
     assert [line.partition(": ")[0] for line in await store.upkeep.faults()] == [
         "message shop d1 is not what it is found by",
@@ -106,6 +115,7 @@ async def test_each_sort_of_damage_in_mongodb_is_found(mongo_url):
         "master data of bottle erp is not what it is found by",
         "listing shop 7 is not what it is found by",
         "the mapping of shop 7 cannot be read",
+        "the number of shop 7 is not what it is found by",
     ]
     await database.close()
     await store.close()

@@ -27,6 +27,7 @@ from resolvers.domain.limits import business_day
 from resolvers.domain.listings import Listing, ListingMapping
 from resolvers.domain.locations import Location, LocationKind
 from resolvers.domain.members import Identity, IdentityKind, Member
+from resolvers.domain.publication import PublicationRecord
 from resolvers.domain.reservation import hold_entries
 from resolvers.domain.rules import RuleBook, RuleKind, StockRule, set_rule
 from resolvers.domain.stock import EntryKind, Pin, Taker, Unseen
@@ -96,6 +97,10 @@ async def furnish_mirror(store: Store) -> None:
     await store.listings.save_masters("tmall", [product("bottle")])
     await store.listings.save_listings([Listing("tmall", "1", "瓶", seen, NOON, "X")])
     await store.listings.save_mapping(ListingMapping("tmall", "1", "A", 2, "me", NOON))
+    lease = await store.house.lease("publish:tmall", "me", 6, NOON)
+    assert lease is not None
+    told = PublicationRecord("tmall", "1", 3, NOON, told=4, told_at=NOON, found=4)
+    assert await store.publications.save_publications([told], lease)
 
 
 async def copied(one: Store, other: Store, shop: Shop) -> list[Copied]:
@@ -130,6 +135,8 @@ async def answers(store: Store) -> list[object]:
         await store.members.member_page(MemberFilter(tags=("vip",)), None, 10),
         await store.listings.masters(["bottle"]),
         await store.listings.listings_of(["A"]),
+        await store.publications.open_publications(None, None, 10),
+        await store.publications.publications([("tmall", "1")]),
     ]
 
 

@@ -83,6 +83,7 @@ async def test_a_backend_says_how_it_stands_and_what_it_is_able_to_do(shop: Shop
             "writeSecondsMax": 1.0,
             "publicationsPerCall": 1,
             "publicationCas": "NONE",
+            "orderLagSeconds": 0.0,
             "throttle": "UNDOCUMENTED",
             "callsPerSecond": 50.0,
             "callsAtOnce": 8,

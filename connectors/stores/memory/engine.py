@@ -10,6 +10,7 @@ from connectors.stores.memory.inbox import MemoryInbox
 from connectors.stores.memory.listings import MemoryListings
 from connectors.stores.memory.members import MemoryMembers
 from connectors.stores.memory.outbox import MemoryOutbox
+from connectors.stores.memory.publications import MemoryPublications
 from connectors.stores.memory.state import State
 from connectors.stores.memory.stock import MemoryStock
 from connectors.stores.memory.upkeep import MemoryUpkeep
@@ -28,6 +29,7 @@ def open_memory() -> Store:
         MemoryInbox(state),
         MemoryMembers(state),
         MemoryListings(state),
+        MemoryPublications(state),
         MemoryUpkeep(state),
         _close,
     )

@@ -21,6 +21,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.publication import PublicationRecord
 from resolvers.domain.reservation import Reservation
 from resolvers.domain.rules import RuleBook, RuleChange
 from resolvers.domain.stock import Pin, StockEntry, Stream, Unseen
@@ -90,6 +91,7 @@ class State:
     masters: dict[str, dict[str, Product]] = field(default_factory=dict)
     listings: dict[tuple[str, str], Listing] = field(default_factory=dict)
     mappings: dict[tuple[str, str], ListingMapping] = field(default_factory=dict)
+    publications: dict[tuple[str, str], PublicationRecord] = field(default_factory=dict)
 
     def journal_batch(self, batch: Journaled) -> None:
         """Keeps a batch of entries, after those of before."""

@@ -41,6 +41,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
+from resolvers.domain.publication import PublicationRecord
 from resolvers.domain.rules import RuleBook, RuleChange
 from resolvers.domain.stock import Pin, Stream, TakenKey, Unseen
 
@@ -132,6 +133,7 @@ _READ: Mapping[str, Callable[[State], Iterable[Any]]] = {
     "masters": _masters,
     "listings": lambda state: state.listings.values(),
     "mappings": lambda state: state.mappings.values(),
+    "publications": lambda state: state.publications.values(),
 }
 
 
@@ -253,6 +255,10 @@ def _put_mapping(state: State, it: ListingMapping) -> None:
     state.mappings[it.backend, it.listing] = it
 
 
+def _put_publication(state: State, it: PublicationRecord) -> None:
+    state.publications[it.backend, it.listing] = it
+
+
 _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "locations": _put_location,
     "products": _put_shelf,
@@ -278,4 +284,5 @@ _WRITE: Mapping[str, Callable[[State, Any], None]] = {
     "masters": _put_master,
     "listings": _put_listing,
     "mappings": _put_mapping,
+    "publications": _put_publication,
 }

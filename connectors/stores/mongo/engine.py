@@ -13,6 +13,7 @@ from connectors.stores.mongo.layout import prepare
 from connectors.stores.mongo.listings import MongoListings
 from connectors.stores.mongo.members import MongoMembers
 from connectors.stores.mongo.outbox import MongoOutbox
+from connectors.stores.mongo.publications import MongoPublications
 from connectors.stores.mongo.stock import MongoStock
 from connectors.stores.mongo.tail import Tail
 from connectors.stores.mongo.turns import Turns
@@ -60,6 +61,7 @@ def open_mongo(
         MongoInbox(database),
         MongoMembers(database, clock),
         MongoListings(database),
+        MongoPublications(database),
         MongoUpkeep(database, cluster),
         close,
     )

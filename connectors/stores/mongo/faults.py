@@ -45,6 +45,7 @@ from connectors.stores.mongo.listings import (
     master_from,
 )
 from connectors.stores.mongo.members import member_doc, member_from
+from connectors.stores.mongo.publications import publication_doc, publication_from
 from connectors.stores.mongo.session import Document, Session
 from connectors.stores.rows import BETWEEN
 from resolvers.domain.stock import Stream
@@ -346,5 +347,6 @@ _LOOKS: Sequence[_Look] = (
     _alone("masters", "master data of", master_from, master_doc),
     _alone("listings", "listing", listing_from, listing_doc),
     _alone("mappings", "the mapping of", mapping_from, mapping_doc),
+    _alone("publications", "the number of", publication_from, publication_doc),
 )
 """Every collection that is looked over, in the order in which it is told."""

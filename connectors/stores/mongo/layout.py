@@ -30,6 +30,7 @@
     masters       handle, backend            body: what one source says of a product
     listings      backend, id                body, and what it is found by
     mappings      backend, listing           sku, body: a person's word on a listing
+    publications  backend, listing           backend, state, body: what it was told
     events        its own                    at, keys: [[topic, key], …] of one batch
     copying       key                        body
     meta          "layout"                   program, version
@@ -48,7 +49,7 @@ from connectors.stores.unusable import StoreUnusable
 PROGRAM = "unified-commerce-gateway"
 """Mark of whose database it is, so that no other program's is taken for a store."""
 
-VERSION = 3
+VERSION = 4
 """The version of the layout that this program reads and writes."""
 
 _HOUR = 3600
@@ -113,6 +114,7 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
     "masters": (("handle", "_id"),),
     "listings": (("backend", "_id"), ("active", "_id"), ("code",)),
     "mappings": (("sku",),),
+    "publications": (("state", "_id"), ("backend", "state", "_id")),
     "events": (),
     "copying": (),
 }

@@ -56,6 +56,7 @@ from connectors.stores.mongo.listings import (
     master_from,
 )
 from connectors.stores.mongo.members import member_doc, member_from
+from connectors.stores.mongo.publications import publication_doc, publication_from
 from connectors.stores.mongo.session import Document, Query, Session
 from connectors.stores.rows import (
     BETWEEN,
@@ -315,4 +316,7 @@ _TABLES: Mapping[str, _Table] = {
     "masters": _Table("masters", master_from, _simple("masters", master_doc)),
     "listings": _Table("listings", listing_from, _simple("listings", listing_doc)),
     "mappings": _Table("mappings", mapping_from, _simple("mappings", mapping_doc)),
+    "publications": _Table(
+        "publications", publication_from, _simple("publications", publication_doc)
+    ),
 }

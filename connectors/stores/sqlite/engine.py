@@ -10,6 +10,7 @@ from connectors.stores.sqlite.inbox import SqliteInbox
 from connectors.stores.sqlite.listings import SqliteListings
 from connectors.stores.sqlite.members import SqliteMembers
 from connectors.stores.sqlite.outbox import SqliteOutbox
+from connectors.stores.sqlite.publications import SqlitePublications
 from connectors.stores.sqlite.stock import SqliteStock
 from connectors.stores.sqlite.upkeep import SqliteUpkeep
 from resolvers.ports import Store
@@ -36,6 +37,7 @@ def open_sqlite(path: Path) -> Store:
         SqliteInbox(database),
         SqliteMembers(database),
         SqliteListings(database),
+        SqlitePublications(database),
         SqliteUpkeep(database),
         database.close,
     )

@@ -195,6 +195,12 @@ LAYOUT = (
         body BLOB NOT NULL, PRIMARY KEY (backend, listing)) WITHOUT ROWID;
     CREATE INDEX mappings_by_sku ON mappings (sku, backend, listing)
     """,
+    """
+    CREATE TABLE publications (backend TEXT NOT NULL, listing TEXT NOT NULL, state TEXT NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (backend, listing)) WITHOUT ROWID;
+    CREATE INDEX publications_open ON publications (backend, listing, state)
+        WHERE state IN ('WAITING', 'FAILED')
+    """,
 )
 
 VERSION = len(LAYOUT)

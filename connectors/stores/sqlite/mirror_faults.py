@@ -25,6 +25,11 @@ from connectors.stores.sqlite.members import (
     read_member,
     tags_of,
 )
+from connectors.stores.sqlite.publications import (
+    PUBLICATION,
+    publication_key,
+    read_publication,
+)
 from resolvers.domain.listings import ListingMapping
 
 
@@ -119,6 +124,16 @@ MIRROR_LOOKS: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (
         body="body",
         read=read_mapping,
         key_of=_mapping_key,
+        name=1,
+    ),
+    partial(
+        _rows,
+        table="publications",
+        called="the number of",
+        key=PUBLICATION,
+        body="body",
+        read=read_publication,
+        key_of=publication_key,
         name=1,
     ),
 )

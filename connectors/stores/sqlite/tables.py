@@ -54,6 +54,7 @@ from connectors.stores.sqlite.listings import (
 )
 from connectors.stores.sqlite.members import read_member, write_members
 from connectors.stores.sqlite.outbox import read_write
+from connectors.stores.sqlite.publications import read_publication, write_publications
 from resolvers.domain.books import Recorded
 from resolvers.domain.callers import Use
 from resolvers.domain.locations import Location
@@ -258,4 +259,5 @@ _TABLES: Mapping[str, _Table] = {
     "masters": _Table("backend, body", ("handle", "backend"), mastered, write_masters),
     "listings": _Table("body", ("backend", "id"), read_listing, write_listings),
     "mappings": _Table("body", ("backend", "listing"), read_mapping, write_mappings),
+    "publications": _Table("body", ("backend", "listing"), read_publication, write_publications),
 }

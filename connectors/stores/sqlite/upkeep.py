@@ -28,6 +28,7 @@ of several words has U+001F between them, a number is filled up to nineteen digi
     masters            handle, backend             {backend, product}
     listings           backend, id                 Listing
     mappings           backend, listing            ListingMapping
+    publications       backend, listing            PublicationRecord
 
 What is found or sorted by (numbers, externals, terms, barcodes, places of batches,
 identities, tags) is made anew
