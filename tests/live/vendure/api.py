@@ -128,6 +128,11 @@ class Shopper:
 
     def pays(self, shipping: str = "express", method: str = "test-pay") -> dict[str, Any]:
         """Chooses the way, pays, and gets the order."""
+        self.checks_out(shipping)
+        return self.settles(method)
+
+    def checks_out(self, shipping: str = "express") -> None:
+        """Chooses the way, and stands before the payment: from here on stock is not asked for."""
         ways = self.api.ask("{ eligibleShippingMethods { id code } }")
         [way] = [it["id"] for it in ways if it["code"] == shipping]
         self.api.ask(
@@ -139,6 +144,9 @@ class Shopper:
             'mutation { transitionOrderToState(state: "ArrangingPayment")'
             f" {{ ... on Order {{ id }} {REFUSED} }} }}"
         )
+
+    def settles(self, method: str = "test-pay") -> dict[str, Any]:
+        """Pays, and gets the order."""
         order: dict[str, Any] = self.api.ask(
             "mutation($m: String!) { addPaymentToOrder(input: {method: $m, metadata: {}})"
             " { ... on Order { id code state totalWithTax shippingWithTax"
