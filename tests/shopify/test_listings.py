@@ -184,7 +184,7 @@ async def test_a_listing_is_found_by_its_id_and_by_what_is_counted_of_it(
     assert await backend.listings.listing("no id of theirs") is None
 
 
-@pytest.mark.parametrize("cursor", ["x", "[]", '{"since":"yesterday"}', '{"since":3}'])
+@pytest.mark.parametrize("cursor", ["x", "[]", "{}", '{"after":3}', '{"since":"yesterday"}', '{"since":3}'])
 async def test_a_cursor_of_others_is_refused(backend: Backend, cursor: str) -> None:
     with pytest.raises(BackendRefused, match="is no cursor"):
         await listed(backend, cursor)

@@ -1,0 +1,18 @@
+"""Every rig. A new connector's is one more line here."""
+
+from tests.contract.connectors.rig import Rig
+from tests.contract.connectors.rigs.sandbox import (
+    SandboxErpRig,
+    SandboxMarketplaceRig,
+    SandboxMembersRig,
+    SandboxTillsRig,
+)
+from tests.contract.connectors.rigs.shopify import ShopifyRig
+
+RIGS: tuple[type[Rig], ...] = (
+    SandboxErpRig,
+    SandboxTillsRig,
+    SandboxMarketplaceRig,
+    SandboxMembersRig,
+    ShopifyRig,
+)
