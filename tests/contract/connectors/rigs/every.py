@@ -1,6 +1,7 @@
 """Every rig. A new connector's is one more line here."""
 
 from tests.contract.connectors.rig import Rig
+from tests.contract.connectors.rigs.bottlecrm import BottleCrmRig
 from tests.contract.connectors.rigs.sandbox import (
     SandboxErpRig,
     SandboxMarketplaceRig,
@@ -8,6 +9,8 @@ from tests.contract.connectors.rigs.sandbox import (
     SandboxTillsRig,
 )
 from tests.contract.connectors.rigs.shopify import ShopifyRig
+from tests.contract.connectors.rigs.tryton import TrytonRig
+from tests.contract.connectors.rigs.vendure import VendureRig
 
 RIGS: tuple[type[Rig], ...] = (
     SandboxErpRig,
@@ -15,4 +18,7 @@ RIGS: tuple[type[Rig], ...] = (
     SandboxMarketplaceRig,
     SandboxMembersRig,
     ShopifyRig,
+    TrytonRig,
+    VendureRig,
+    BottleCrmRig,
 )
