@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -34,6 +34,15 @@ live-vendure: install ## Prove the connector on a real Vendure, installed on fir
 live-crm: install ## Prove the connector on a real CRM, installed on first use with its PostgreSQL and Redis
 	@$(BIN)/python -m tests.live_crm.house install
 	$(BIN)/pytest -m live_crm tests/live_crm
+
+conformance: install ## Run the one suite over every connector, real systems too, and write docs/conformance.md
+	@$(BIN)/python -m tests.live.vendure.house install
+	@$(BIN)/python -m tests.live_crm.house install
+	@rm -f .venv/conformance.json
+	CONFORMANCE_RESULTS=.venv/conformance.json $(BIN)/pytest -m "" tests/contract/connectors \
+		--deselect tests/contract/connectors/test_declared.py::test_the_page_is_of_this_suite_and_of_a_run_that_showed_all
+	@$(BIN)/python -m tests.contract.connectors.cases .venv/conformance.json > .venv/written
+	@mv .venv/written docs/conformance.md
 
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest

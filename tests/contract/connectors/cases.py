@@ -1,7 +1,7 @@
 """Which behaviour is shown of which connector: the cases of the suite, and the page about them.
 
-``python -m tests.contract.connectors.cases RESULTS > docs/conformance.md`` writes the page from what
-a run has noted in the file that ``CONFORMANCE_RESULTS`` names. ``make conformance`` does both.
+``python -m tests.contract.connectors.cases RESULTS > docs/conformance.md`` writes the page from
+what a run has noted in the file that ``CONFORMANCE_RESULTS`` names. ``make conformance`` does both.
 """
 
 import json
@@ -60,7 +60,7 @@ class Case:
         return self.rig.__name__ if self.role is None else f"{self.rig.__name__}-{self.role}"
 
 
-def shows(what: str, *roles: Role, needs: Sequence[str] = (), of: Sequence[str] = ()) -> Any:
+def shows(what: str, *roles: Role, needs: Sequence[str] = (), of: Sequence[str] = ()) -> Callable[[F], F]:
     """Says what a test shows. ``needs`` are abilities of the rig, ``of`` those of its things."""
 
     def marked(test: F) -> F:
@@ -108,7 +108,13 @@ def page(outcomes: Mapping[str, str]) -> str:
             told = [_cell(test, cells.get(rig), outcomes) for rig in RIGS]
             named = "all" if role is None else role.replace("_", " ").lower()
             lines.append(f"| {named} | {shown.what} | {' | '.join(told)} |")
-    lines += ["", "## What a system cannot do", "", "| System | Ability | Why not |", "|---|---|---|"]
+    lines += [
+        "",
+        "## What a system cannot do",
+        "",
+        "| System | Ability | Why not |",
+        "|---|---|---|",
+    ]
     for rig in RIGS:
         feeds = {rig.feeds[role]: FEEDS[role] for role in FEEDS if role in rig.feeds}
         for who, name, reasons, _ in asked_of(rig):
@@ -130,9 +136,7 @@ def _cell(test: str, case: Case | None, outcomes: Mapping[str, str]) -> str:
 
 def all_shown() -> Mapping[str, str]:
     """The outcomes of a run in which everything was shown."""
-    return {
-        f"{test}[{case.key}]": "passed" for test, shown in tests() for case in cases_of(shown)
-    }
+    return {f"{test}[{case.key}]": "passed" for test, shown in tests() for case in cases_of(shown)}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The rigs, one for each test, and the systems behind them, each started once when it is asked for."""
+"""The rigs, one for each test, and the systems behind them, each started by who first needs it."""
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,9 @@ def things(case: Case, rig: Rig) -> Things:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     callspec = getattr(item, "callspec", None)
     if callspec is not None and "case" in callspec.params and not report.skipped:

@@ -1,4 +1,4 @@
-"""The four feeds read in one way: pages of things by id, those that are gone, and where to go on."""
+"""The four feeds read in one way: pages of things by id, those that are gone, where to go on."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
-"""What a connector's rig is: how the facts that the suite needs are made in one system, by means of
-that system's own, and what of it the system cannot do.
+"""What a connector's rig is: how the facts that the suite needs are made in one system, by that
+system's own means, and what of it the system cannot do.
 
-A rig names its roles. Each ability that its roles ask for is either answered by a method or named in
-``cannot`` with the reason; a test holds that nothing is both or neither.
+A rig names its roles. Each ability that its roles ask for is answered by a method, or named in
+``cannot`` with the reason; a test sees to it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,6 +60,10 @@ class Things:
         raise NotImplementedError
 
 
+Feeds = Mapping[Role, type[Things]]
+"""The things of each feed that a rig has."""
+
+
 class Rig:
     """One system with its connector, for one test."""
 
@@ -67,7 +71,7 @@ class Rig:
     mark: ClassVar[str | None] = None
     """The marker of tests that need it to be installed; None runs everywhere."""
     roles: ClassVar[tuple[Role, ...]]
-    feeds: ClassVar[Mapping[Role, type[Things]]] = {}
+    feeds: ClassVar[Feeds] = {}
     cannot: ClassVar[Reasons] = {}
     secret: bytes = SECRET
     """What the messages that it sends are signed with."""

@@ -1,4 +1,4 @@
-"""A tap on the way to a system that is spoken to over HTTP: what has passed, and what goes wrong there.
+"""A tap on the way to a system that is spoken to over HTTP: what has passed, and what goes wrong.
 
 Everything passes on to the system itself, or to its stand-in, unless a test has something happen.
 """

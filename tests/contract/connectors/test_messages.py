@@ -21,9 +21,10 @@ def flipped(raw: RawMessage, at: int) -> RawMessage:
 @shows("what it has sent is believed; one bit otherwise it is not", RECEIVER,
        needs=["messages", "receiving"])  # fmt: skip
 async def test_one_flipped_bit_is_refused(case, rig: Rig) -> None:
+    came = await rig.messages()
     events = rig.receiving(rig.secret).events
     assert events is not None
-    for raw in await rig.messages():
+    for raw in came:
         assert events.verify(raw)
         for at in range(len(raw.body)):
             assert not events.verify(flipped(raw, at)), f"byte {at} was changed"
@@ -49,9 +50,9 @@ async def test_two_secrets_are_live(case, rig: Rig) -> None:
 @shows("a message has one key however often it comes, and another has another", RECEIVER,
        needs=["messages", "receiving"])  # fmt: skip
 async def test_the_same_message_has_the_same_key(case, rig: Rig) -> None:
+    first, second, again = await rig.messages()
     events = rig.receiving(rig.secret).events
     assert events is not None
-    first, second, again = await rig.messages()
 
     keys = [events.dedupe_key(raw) for raw in (first, second, again)]
 
@@ -63,9 +64,10 @@ async def test_the_same_message_has_the_same_key(case, rig: Rig) -> None:
 @shows("a message leads to hints, and no secret is kept with it", RECEIVER,
        needs=["messages", "receiving"])  # fmt: skip
 async def test_a_message_leads_to_hints(case, rig: Rig) -> None:
+    came = await rig.messages()
     events = rig.receiving(rig.secret).events
     assert events is not None
-    for raw in await rig.messages():
+    for raw in came:
         kept = events.kept_headers(raw)
         told = Message("1", rig.backend.code, "k", raw.received_at, raw.body, tuple(kept.items()))
         assert events.hints(told)
@@ -76,9 +78,9 @@ async def test_a_message_leads_to_hints(case, rig: Rig) -> None:
 @shows("a message that was signed an hour ago is not believed", RECEIVER,
        needs=["stale", "receiving"])  # fmt: skip
 async def test_a_message_of_an_hour_ago_is_refused(case, rig: Rig) -> None:
+    raw = await rig.stale()
     events = rig.receiving(rig.secret).events
     assert events is not None
-    raw = await rig.stale()
 
     assert not events.verify(raw)
     assert events.verify(replace(raw, received_at=rig.clock())), "it is the hour that is refused"

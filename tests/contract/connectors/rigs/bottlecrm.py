@@ -9,12 +9,12 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.crm.bottlecrm import backend
 from resolvers.backend_ports import Backend, RawMessage, Role
 from tests.contract.connectors.receiver import Receiver
-from tests.contract.connectors.rig import WRONG, Things
+from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live_crm.door import OPTIONS
 from tests.live_crm.house import CrmHouse, RunningCrm
@@ -29,7 +29,7 @@ class Contacts(Things):
     """They are read whole each time, 200 to a page."""
 
     edge = 201
-    cannot = {"change_at_once": "it is read whole; its stamps are not asked for"}
+    cannot: ClassVar[Reasons] = {"change_at_once": "it is read whole; its stamps are not asked for"}
 
     @property
     def staff(self) -> Witness:
@@ -55,9 +55,9 @@ class BottleCrmRig(HttpRig):
     name = "BottleCRM"
     mark = "live_crm"
     roles = (Role.MEMBER_SOURCE, Role.EVENT_RECEIVER)
-    feeds = {Role.MEMBER_SOURCE: Contacts}
+    feeds: ClassVar[Feeds] = {Role.MEMBER_SOURCE: Contacts}
     renews = False
-    cannot = {
+    cannot: ClassVar[Reasons] = {
         "logins": "nobody logs in there: a token is shown with each call",
     }
 

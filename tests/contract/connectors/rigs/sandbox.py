@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 
@@ -20,7 +20,7 @@ from resolvers.backend_ports import Backend, RawMessage, Role
 from resolvers.domain.errors import NotFound
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.values import Money
-from tests.contract.connectors.rig import SECRET, Reasons, Rig, Things
+from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Rig, Things
 
 SKU, PLACE, PRICE = "BT-0001-30ML", "WH-01", Money(76000, "CNY")
 
@@ -38,7 +38,7 @@ class SandboxRig(Rig):
 
     code: str
     renews = False
-    cannot = NO_DOOR
+    cannot: ClassVar[Reasons] = NO_DOOR
 
     def made(self, **otherwise: Any) -> Backend:
         endpoint = Endpoint(otherwise.get("secrets", (SECRET,)))
@@ -98,7 +98,7 @@ class SandboxRig(Rig):
 
 
 class Products(Things):
-    cannot = NUMBERED
+    cannot: ClassVar[Reasons] = NUMBERED
 
     async def there(self) -> set[str]:
         return {product.handle for product in goods.catalogue()}
@@ -114,9 +114,10 @@ class SandboxErpRig(SandboxRig):
     name = "sandbox ERP"
     code = "erp"
     roles = (
-        Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK, Role.ORDER_SINK,
+        Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK,
+        Role.ORDER_SINK,
     )  # fmt: skip
-    feeds = {Role.CATALOG_SOURCE: Products}
+    feeds: ClassVar[Feeds] = {Role.CATALOG_SOURCE: Products}
 
     @cached_property
     def door(self) -> SandboxErp:
@@ -146,7 +147,7 @@ class SandboxErpRig(SandboxRig):
 
 
 class Tickets(Things):
-    cannot = NUMBERED
+    cannot: ClassVar[Reasons] = NUMBERED
 
     def __init__(self, rig: Any) -> None:
         super().__init__(rig)
@@ -171,7 +172,7 @@ class SandboxTillsRig(SandboxRig):
     name = "sandbox tills"
     code = "pos"
     roles = (Role.ORDER_SOURCE,)
-    feeds = {Role.ORDER_SOURCE: Tickets}
+    feeds: ClassVar[Feeds] = {Role.ORDER_SOURCE: Tickets}
 
     @cached_property
     def door(self) -> SandboxTills:
@@ -186,7 +187,7 @@ class Orders(Tickets):
 
 
 class Listings(Things):
-    cannot = NUMBERED
+    cannot: ClassVar[Reasons] = NUMBERED
 
     async def there(self) -> set[str]:
         return set(await self.rig.door.stands_for())
@@ -213,8 +214,8 @@ class SandboxMarketplaceRig(SandboxRig):
     name = "sandbox marketplace"
     code = "marketplace-a"
     roles = (Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.EVENT_RECEIVER)
-    feeds = {Role.LISTING_SOURCE: Listings, Role.ORDER_SOURCE: Orders}
-    cannot = {**NO_DOOR, "stale": "what it signs bears no time"}
+    feeds: ClassVar[Feeds] = {Role.LISTING_SOURCE: Listings, Role.ORDER_SOURCE: Orders}
+    cannot: ClassVar[Reasons] = {**NO_DOOR, "stale": "what it signs bears no time"}
 
     @cached_property
     def door(self) -> SandboxMarketplace:
@@ -252,7 +253,7 @@ class SandboxMarketplaceRig(SandboxRig):
 
 
 class Members(Things):
-    cannot = NUMBERED
+    cannot: ClassVar[Reasons] = NUMBERED
 
     async def there(self) -> set[str]:
         return {member.id for member in members()}
@@ -273,7 +274,7 @@ class SandboxMembersRig(SandboxRig):
     name = "sandbox CRM"
     code = "crm"
     roles = (Role.MEMBER_SOURCE,)
-    feeds = {Role.MEMBER_SOURCE: Members}
+    feeds: ClassVar[Feeds] = {Role.MEMBER_SOURCE: Members}
 
     @cached_property
     def door(self) -> SandboxCrm:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 
 from connectors.marketplace import shopify
 from connectors.marketplace.shopify_operations import SET_QUANTITIES
 from resolvers.backend_ports import Backend, RawMessage, Role
-from tests.contract.connectors.rig import WRONG, Things
+from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.shopify.conftest import OPTIONS, TILLS, WEB
 from tests.shopify.standin import CLIENT_ID, CLIENT_SECRET, POINTS_MAX, URL, ShopifyStandin
@@ -113,12 +113,12 @@ class ShopifyRig(HttpRig):
         Role.LISTING_SOURCE, Role.PUBLICATION_SINK, Role.ORDER_SOURCE, Role.MEMBER_SOURCE,
         Role.EVENT_RECEIVER,
     )  # fmt: skip
-    feeds = {
+    feeds: ClassVar[Feeds] = {
         Role.LISTING_SOURCE: Listings,
         Role.ORDER_SOURCE: Orders,
         Role.MEMBER_SOURCE: People,
     }
-    cannot = {"stale": "what it signs bears no time"}
+    cannot: ClassVar[Reasons] = {"stale": "what it signs bears no time"}
     writes = (SET_QUANTITIES.text.split("(")[0].encode(),)
     login = b"/admin/oauth/access_token"
     secret = CLIENT_SECRET.encode()

@@ -1,4 +1,4 @@
-"""A real Tryton with its tills. One server for the whole run; each test leaves it with more in it."""
+"""A real Tryton with its tills. One server for the whole run; each test leaves more in it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.erp.tryton import backend
 from resolvers.backend_ports import Backend, Role
 from resolvers.domain.outbox import Adjustment, Sale
-from tests.contract.connectors.rig import WRONG, Things
+from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.tryton.door import CHANNELS, sale
 from tests.live.tryton.house import RunningTryton, TrytonHouse
@@ -134,8 +134,8 @@ class TrytonRig(HttpRig):
         Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK,
         Role.ORDER_SOURCE, Role.ORDER_SINK,
     )  # fmt: skip
-    feeds = {Role.CATALOG_SOURCE: Products, Role.ORDER_SOURCE: Orders}
-    cannot = {
+    feeds: ClassVar[Feeds] = {Role.CATALOG_SOURCE: Products, Role.ORDER_SOURCE: Orders}
+    cannot: ClassVar[Reasons] = {
         "throttle": "it counts logins, not calls",
         "turned_away": "it counts logins, not calls",
     }
@@ -180,7 +180,9 @@ class TrytonRig(HttpRig):
 
     async def expire(self) -> None:
         """Logs the connector out, with what it shows to be let in."""
-        shown = [it.headers["authorization"] for it in self.tap.asked if "authorization" in it.headers]
+        shown = [
+            it.headers["authorization"] for it in self.tap.asked if "authorization" in it.headers
+        ]
         session = TrytonRpc(self.system.port, self.system.database)
         session._authorization = shown[-1]  # noqa: SLF001  # as if it were the connector
         session.ask("common.db.logout")

@@ -7,13 +7,13 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.marketplace import vendure
 from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, RawMessage, Role
 from tests.contract.connectors.receiver import Receiver
-from tests.contract.connectors.rig import SECRET, WRONG, Things
+from tests.contract.connectors.rig import SECRET, WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.vendure import seed
 from tests.live.vendure.api import REFUSED, Api
@@ -38,7 +38,7 @@ class OfShop(Things):
     """Things that the shop's owner lists and changes."""
 
     edge = 51
-    list: str
+    query: str
     table: str
 
     @property
@@ -65,7 +65,7 @@ class OfShop(Things):
 
     def listed(self) -> list[str]:
         """Ids in order."""
-        rows = self.admin.ask(f"{{ {self.list} {{ items {{ id }} }} }}")["items"]
+        rows = self.admin.ask(f"{{ {self.query} {{ items {{ id }} }} }}")["items"]
         return sorted((row["id"] for row in rows), key=int)
 
     def add(self, count: int) -> None:
@@ -73,7 +73,7 @@ class OfShop(Things):
 
 
 class Listings(OfShop):
-    list = f"productVariants(options: {{take: {LIST_MAX}}})"
+    query = f"productVariants(options: {{take: {LIST_MAX}}})"
     table = "product_variant"
 
     async def change(self, count: int) -> set[str]:
@@ -95,7 +95,7 @@ class Listings(OfShop):
 
 
 class Orders(OfShop):
-    list = (
+    query = (
         f"orders(options: {{take: {LIST_MAX}, filter: {{state: {{notIn: "
         '["AddingItems", "ArrangingPayment", "Draft", "Created"]}}})'
     )
@@ -117,7 +117,7 @@ class Orders(OfShop):
 
 
 class People(OfShop):
-    list = f"customers(options: {{take: {LIST_MAX}}})"
+    query = f"customers(options: {{take: {LIST_MAX}}})"
     table = "customer"
 
     async def change(self, count: int) -> set[str]:
@@ -147,12 +147,12 @@ class VendureRig(HttpRig):
         Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK, Role.MEMBER_SOURCE,
         Role.EVENT_RECEIVER,
     )  # fmt: skip
-    feeds = {
+    feeds: ClassVar[Feeds] = {
         Role.LISTING_SOURCE: Listings,
         Role.ORDER_SOURCE: Orders,
         Role.MEMBER_SOURCE: People,
     }
-    cannot = {"stale": "what its plugin signs bears no time"}
+    cannot: ClassVar[Reasons] = {"stale": "what its plugin signs bears no time"}
     writes = (b"updateProductVariants",)
     login = b"login(username"
 
@@ -210,7 +210,9 @@ class VendureRig(HttpRig):
 
     async def expire(self) -> None:
         """Logs the connector out, with what it shows to be let in; an hour later."""
-        shown = [it.headers["authorization"] for it in self.tap.asked if "authorization" in it.headers]
+        shown = [
+            it.headers["authorization"] for it in self.tap.asked if "authorization" in it.headers
+        ]
         session = Api(self.system.vendure.port, "admin-api")
         session.token = shown[-1].removeprefix("Bearer ")
         session.ask("mutation { logout { success } }")
