@@ -60,7 +60,9 @@ class Case:
         return self.rig.__name__ if self.role is None else f"{self.rig.__name__}-{self.role}"
 
 
-def shows(what: str, *roles: Role, needs: Sequence[str] = (), of: Sequence[str] = ()) -> Callable[[F], F]:
+def shows(
+    what: str, *roles: Role, needs: Sequence[str] = (), of: Sequence[str] = ()
+) -> Callable[[F], F]:
     """Says what a test shows. ``needs`` are abilities of the rig, ``of`` those of its things."""
 
     def marked(test: F) -> F:
@@ -105,9 +107,9 @@ def page(outcomes: Mapping[str, str]) -> str:
             cells = {case.rig: case for case in cases_of(shown) if case.role is role}
             if not cells:
                 continue
-            told = [_cell(test, cells.get(rig), outcomes) for rig in RIGS]
+            row = [_cell(test, cells.get(rig), outcomes) for rig in RIGS]
             named = "all" if role is None else role.replace("_", " ").lower()
-            lines.append(f"| {named} | {shown.what} | {' | '.join(told)} |")
+            lines.append(f"| {named} | {shown.what} | {' | '.join(row)} |")
     lines += [
         "",
         "## What a system cannot do",

@@ -84,17 +84,18 @@ async def test_a_number_that_has_moved_is_not_written_over(case, rig: Rig) -> No
 async def test_a_quantity_whose_answer_was_lost(case, rig: Rig) -> None:
     [listing] = await rig.offered(1)
     seen = (await sink_of(rig).published([listing]))[listing]
-    told = Publication("conf-lost-answer", listing, 3, seen=seen)
+    wanted = seen + 2
+    told = Publication("conf-lost-answer", listing, wanted, seen=seen)
     await rig.lose_answer()
 
     with pytest.raises(UnknownOutcome):
         await sink_of(rig).publish([told])
     await rig.mend()
-    assert await sink_of(rig).published([listing]) == {listing: 3}
+    assert await sink_of(rig).published([listing]) == {listing: wanted}
     [again] = await sink_of(rig).publish([told])
 
     assert again.error is None
-    assert await rig.for_sale(listing) == 3
+    assert await rig.for_sale(listing) == wanted
 
 
 @shows("a quantity that was lost on its way is seen to be, and told again", SINK,
@@ -102,7 +103,8 @@ async def test_a_quantity_whose_answer_was_lost(case, rig: Rig) -> None:
 async def test_a_quantity_that_was_lost_on_its_way(case, rig: Rig) -> None:
     [listing] = await rig.offered(1)
     seen = (await sink_of(rig).published([listing]))[listing]
-    told = Publication("conf-lost-question", listing, 3, seen=seen)
+    wanted = seen + 2
+    told = Publication("conf-lost-question", listing, wanted, seen=seen)
     await rig.lose_question()
 
     with pytest.raises(UnknownOutcome):
@@ -112,4 +114,4 @@ async def test_a_quantity_that_was_lost_on_its_way(case, rig: Rig) -> None:
     [again] = await sink_of(rig).publish([told])
 
     assert again.error is None
-    assert await rig.for_sale(listing) == 3
+    assert await rig.for_sale(listing) == wanted

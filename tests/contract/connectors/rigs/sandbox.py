@@ -20,6 +20,7 @@ from resolvers.backend_ports import Backend, RawMessage, Role
 from resolvers.domain.errors import NotFound
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.values import Money
+from tests.contract.connectors.reading import read
 from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Rig, Things
 
 SKU, PLACE, PRICE = "BT-0001-30ML", "WH-01", Money(76000, "CNY")
@@ -86,12 +87,8 @@ class SandboxRig(Rig):
         await self.turn(Knobs())
 
     async def ask(self, backend: Backend) -> object:
-        for feed in (backend.catalog and backend.catalog.products,
-                     backend.members and backend.members.members,
-                     backend.order_source and backend.order_source.orders):  # fmt: skip
-            if feed is not None:
-                return [page async for page in feed("")]
-        raise AssertionError("each has a feed")
+        role = next(iter(self.feeds))
+        return await read(backend, role)
 
 
 # ---- the ERP ----------------------------------------------------------------------------------
@@ -199,7 +196,7 @@ class Listings(Things):
         return set(changed)
 
     async def delete(self) -> str:
-        listing = next(iter(await self.rig.door.stands_for()))
+        listing: str = next(iter(await self.rig.door.stands_for()))
         await self.rig.door.take_down(listing)
         return listing
 
