@@ -138,7 +138,7 @@ class Cluster:
         whole.replace(kept)
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Runs one statement as the owner, outside of the system's own database unless it is named."""
+        """Runs one statement as the owner: outside of the system's own database, unless named."""
         told = subprocess.run(
             [
                 *(self._programs / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
