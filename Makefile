@@ -29,11 +29,11 @@ demo-live: install ## Serve a real Tryton, installed on first use: PORT=8000 DAT
 
 live-vendure: install ## Prove the connector on a real Vendure, installed on first use with its PostgreSQL
 	@$(BIN)/python -m tests.live.vendure.house install
-	$(BIN)/pytest -m live_vendure tests/live
+	$(BIN)/pytest -m live_vendure tests/live tests/contract/connectors
 
 live-crm: install ## Prove the connector on a real CRM, installed on first use with its PostgreSQL and Redis
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m live_crm tests/live_crm
+	$(BIN)/pytest -m live_crm tests/live_crm tests/contract/connectors
 
 conformance: install ## Run the one suite over every connector, real systems too, and write docs/conformance.md
 	@$(BIN)/python -m tests.live.vendure.house install
@@ -51,7 +51,7 @@ test-live: install ## Prove what `make test` leaves out: the page in Chromium, a
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.live.vendure.house install
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm
+	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm tests/contract/connectors
 
 test-quick: install ## Prove everything but the live backends and what others publish or compose
 	$(BIN)/pytest -m "not live and not live_vendure and not live_crm and not composition and not published and not browser"
