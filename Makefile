@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm test test-live resilience test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -29,11 +29,20 @@ demo-live: install ## Serve a real ERP, webshop and CRM, installed on first use:
 
 live-vendure: install ## Prove the connector on a real Vendure, installed on first use with its PostgreSQL
 	@$(BIN)/python -m tests.live.vendure.house install
-	$(BIN)/pytest -m live_vendure tests/live
+	$(BIN)/pytest -m live_vendure tests/live tests/contract/connectors
 
 live-crm: install ## Prove the connector on a real CRM, installed on first use with its PostgreSQL and Redis
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m live_crm tests/live_crm
+	$(BIN)/pytest -m live_crm tests/live_crm tests/contract/connectors
+
+conformance: install ## Run the one suite over every connector, real systems too, and write docs/conformance.md
+	@$(BIN)/python -m tests.live.vendure.house install
+	@$(BIN)/python -m tests.live_crm.house install
+	@rm -f .venv/conformance.json
+	CONFORMANCE_RESULTS=.venv/conformance.json $(BIN)/pytest -m "" tests/contract/connectors \
+		--deselect tests/contract/connectors/test_declared.py::test_the_page_is_of_this_suite_and_of_a_run_that_showed_all
+	@$(BIN)/python -m tests.contract.connectors.cases .venv/conformance.json > .venv/written
+	@mv .venv/written docs/conformance.md
 
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
@@ -42,7 +51,7 @@ test-live: install ## Prove what `make test` leaves out: the page in Chromium, a
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.live.vendure.house install
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm tests/badlands
+	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm tests/contract/connectors tests/badlands
 
 test-quick: install ## Prove everything but the live backends and what others publish or compose
 	$(BIN)/pytest -m "not live and not live_vendure and not live_crm and not composition and not published and not browser"
@@ -84,6 +93,9 @@ resilience: install ## Write docs/resilience.md: every way to fail at three real
 	-$(BIN)/python -m tests.badlands.run > .venv/bad-days.json
 	@$(BIN)/python -m tests.badlands.page .venv/bad-days.json > .venv/written
 	@mv .venv/written docs/resilience.md
+
+bench-live: install ## Measure a first reading of real systems against a bare client
+	$(BIN)/python -m bench.sync_throughput
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

@@ -118,6 +118,9 @@ def _mark(cursor: str, backend: str) -> _Mark:
             datetime.fromisoformat(told[name]).astimezone(UTC) if name in told else None
             for name in ("since", "until")
         )
-        return _Mark(since, until, int(told.get("after", 0)))
+        mark = _Mark(since, until, int(told.get("after", 0)))
     except (ValueError, TypeError, AttributeError):
-        raise refused(f"{cursor[:40]!r} is no cursor", "INVALID", backend) from None
+        mark = _Mark()
+    if mark.since is None and mark.until is None:
+        raise refused(f"{cursor[:40]!r} is no cursor", "INVALID", backend)
+    return mark

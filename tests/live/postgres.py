@@ -137,12 +137,12 @@ class Cluster:
         shutil.copytree(self.folder / "data", whole, ignore=shutil.ignore_patterns("postmaster.*"))
         whole.replace(kept)
 
-    def sql(self, statement: str) -> str:
-        """Runs one statement as the owner, outside of the system's own database."""
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Runs one statement as the owner: outside of the system's own database, unless named."""
         told = subprocess.run(
             [
                 *(self._programs / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
-                *("-h", "127.0.0.1", "-p", str(self.port), "-U", self._owner, "-d", "postgres"),
+                *("-h", "127.0.0.1", "-p", str(self.port), "-U", self._owner, "-d", database),
                 *("-c", statement),
             ],
             env={**_variables(), "PGPASSWORD": self._password},

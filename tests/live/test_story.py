@@ -132,7 +132,7 @@ async def test_a_till_and_the_webshop_sell_the_last_unit_at_the_same_moment(
     [short] = await until(oversold, bool)
     assert (short["missing"], short["stockLevel"]["variant"]["sku"]) == (1, SKU)
     [waiting] = short["orders"]
-    assert waiting["provenance"] == [{"system": "shop", "externalId": order["code"]}]
+    assert waiting["provenance"] == [{"system": "shop", "externalId": order["id"]}]
     assert waiting["channel"] == "web"
     assert (await told())["availability"] == [{"availableToPromise": 0}]
     await until(for_sale, lambda units: units == 0)

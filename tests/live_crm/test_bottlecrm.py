@@ -231,21 +231,6 @@ async def test_a_message_comes_signed_and_leads_to_the_contact(crm, staff, admin
 # ---- bad days ---------------------------------------------------------------------------------
 
 
-async def test_a_revoked_token_is_refused_and_said_to_be_so(crm, administrator):
-    token, token_id = administrator.new_token("short-lived", ["*:read"])
-    async with Door(crm, token=token) as door:
-        assert len(await door.everybody()) == COUNT
-
-        administrator.revoke(token_id)
-
-        with pytest.raises(BackendRefused, match="token is refused") as refused:
-            await door.everybody()
-        probe = await door.backend.health.probe()
-
-    assert refused.value.kind == "AUTH"
-    assert not probe.good and "password_env" in probe.remedy
-
-
 async def test_a_token_without_the_scope_is_refused_with_the_scope(crm, administrator):
     token, _ = administrator.new_token("tags-only", ["tags:read"])
     async with Door(crm, token=token) as door:

@@ -109,15 +109,6 @@ async def test_a_token_is_renewed_before_it_ends(shop: ShopifyStandin, backend: 
     assert len(shop.granted) == 2
 
 
-async def test_a_token_that_was_taken_away_is_renewed_once(
-    shop: ShopifyStandin, backend: Backend
-) -> None:
-    await look(backend)
-    shop.tokens.clear()
-    await asyncio.gather(*(look(backend) for _ in range(6)))
-    assert len(shop.granted) == 2
-
-
 async def test_a_static_token_that_was_taken_away_is_refused(
     shop: ShopifyStandin, connect: Connect
 ) -> None:

@@ -140,36 +140,6 @@ async def test_no_change_is_lost_at_equal_stamps_over_pages_nor_in_a_late_index(
     assert [it.id for it in found] == ids
 
 
-async def test_a_reading_that_was_stopped_goes_on_where_it_was(
-    shop: ShopifyStandin, backend: Backend
-) -> None:
-    ids = [shop.offer(f"Tea {at}", {"sku": f"S{at}"})[0] for at in range(25)]
-    assert backend.listings is not None
-    pages = backend.listings.listings("")
-    first = await anext(pages)
-    await pages.aclose()  # type: ignore[attr-defined]
-    shop.clock.advance(minutes=5)
-    shop.sell(ids[0])  # behind us: the next reading tells it
-
-    rest, cursor, whole = await listed(backend, first.cursor)
-    assert [it.id for it in [*first.items, *rest]] == ids
-    assert whole
-    found, _, _ = await listed(backend, cursor)
-    assert ids[0] in [it.id for it in found]
-
-
-async def test_a_listing_that_is_gone_is_in_no_page_of_a_whole_reading(
-    shop: ShopifyStandin, backend: Backend
-) -> None:
-    [id] = shop.offer("Tea", {"sku": "A"})
-    shop.products.clear()
-    shop.variants.clear()
-
-    assert (await listed(backend))[0] == []
-    assert backend.listings is not None
-    assert await backend.listings.listing(id) is None
-
-
 async def test_a_listing_is_found_by_its_id_and_by_what_is_counted_of_it(
     shop: ShopifyStandin, backend: Backend
 ) -> None:
@@ -184,7 +154,9 @@ async def test_a_listing_is_found_by_its_id_and_by_what_is_counted_of_it(
     assert await backend.listings.listing("no id of theirs") is None
 
 
-@pytest.mark.parametrize("cursor", ["x", "[]", '{"since":"yesterday"}', '{"since":3}'])
+@pytest.mark.parametrize(
+    "cursor", ["x", "[]", "{}", '{"after":3}', '{"since":"yesterday"}', '{"since":3}']
+)
 async def test_a_cursor_of_others_is_refused(backend: Backend, cursor: str) -> None:
     with pytest.raises(BackendRefused, match="is no cursor"):
         await listed(backend, cursor)
