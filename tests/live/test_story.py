@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.live_vendure, pytest.mark.timeout(600)]
 
 T = TypeVar("T")
 
-SKU, TILL = "BT0104-01", "SH01"
+SKU, ANOTHER, TILL = "BT0104-01", "BT0105-01", "SH01"
 PLACES = ("CW01", "SH01", "SH02", "BJ01", "GZ01")
 LAST, FIRST, NUMBER, _ = SHOPPERS[0]
 EMAIL = "another.address@example.com"
@@ -68,10 +68,11 @@ def retailer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retailer]:
 
 @pytest.fixture
 async def afternoon(retailer: Retailer, tmp_path: Path) -> AsyncIterator[Afternoon]:
-    """A shop with a single unit of one SKU, at one till, and everybody knows it."""
+    """A retailer with a single unit of two SKUs, at one till, and everybody knows it."""
     keeper = retailer.erp.witness()
-    for place in PLACES:
-        keeper.count_stock(place, SKU, 1 if place == TILL else 0)
+    for sku in (SKU, ANOTHER):
+        for place in PLACES:
+            keeper.count_stock(place, sku, 1 if place == TILL else 0)
     with served(tmp_path / "data", retailer.variables(), config=CONFIG) as [gateway]:
         await asyncio.to_thread(retailer.send_messages_to, gateway.port)
         await asyncio.to_thread(gateway.wait_until_ready)
@@ -148,14 +149,14 @@ async def test_a_till_that_sells_the_last_unit_ends_the_listing(afternoon: After
     """S5: within five seconds of the till, as this configuration polls."""
     owner = afternoon.retailer.shop.admin()
     keeper = afternoon.retailer.erp.witness()
-    listing = variant_id(owner, SKU)
+    listing = variant_id(owner, ANOTHER)
 
     async def for_sale() -> int:
         on_hand, allocated = await asyncio.to_thread(level, owner, listing)
         return on_hand - allocated
 
     await until(for_sale, lambda units: units == 1)
-    await asyncio.to_thread(keeper.sell_at_till, TILL, SKU, 1)
+    await asyncio.to_thread(keeper.sell_at_till, TILL, ANOTHER, 1)
     posted = asyncio.get_running_loop().time()
     await until(for_sale, lambda units: units == 0)
     assert asyncio.get_running_loop().time() - posted < 15  # five, and a machine that is busy
