@@ -169,6 +169,11 @@ class Metrics:
             "Writes that a backend is still to be told.",
             "backend",
         )
+        self.backend_dead = self._gauge(
+            "gateway_backend_dead_letters",
+            "Writes to a backend that are given up and wait for a person.",
+            "backend",
+        )
 
     def _of_the_process(self) -> None:
         self.loop_lag = self._histogram(

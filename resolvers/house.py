@@ -39,7 +39,8 @@ class EntityLag:
 @dataclass(frozen=True, slots=True)
 class BackendView:
     """One backend as an operator sees it. ``breaker`` says whether it is asked at all; ``standing``
-    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person.
+    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person,
+    ``dead_out`` writes that do.
     """
 
     backend: Backend
@@ -49,6 +50,7 @@ class BackendView:
     lag: tuple[EntityLag, ...]
     pending_out: int
     parked_in: int
+    dead_out: int
     last_error: str | None
 
 
@@ -57,18 +59,21 @@ async def backends(ctx: Context) -> list[BackendView]:
     ctx.principal.require(Right.HOUSE)
     feeds = (await ctx.loaders.feeds()).values()
     parked = await ctx.store.inbox.parked_counts()
+    dead = await ctx.store.outbox.dead_counts()
     return [
         _view(
             backend,
             [feed for feed in feeds if feed.backend == code],
             await ctx.store.outbox.pending_writes(code),
-            parked.get(code, 0),
+            (parked.get(code, 0), dead.get(code, 0)),
         )
         for code, backend in sorted(ctx.backends.items())
     ]
 
 
-def _view(backend: Backend, feeds: Sequence[Feed], pending: int, parked: int) -> BackendView:
+def _view(
+    backend: Backend, feeds: Sequence[Feed], pending: int, for_people: tuple[int, int]
+) -> BackendView:
     failing = [feed for feed in feeds if feed.error]
     status = BackendStatus.DEGRADED if failing else BackendStatus.UP
     if len(failing) == len(feeds):
@@ -87,7 +92,7 @@ def _view(backend: Backend, feeds: Sequence[Feed], pending: int, parked: int) ->
     standing = None if backend.governor is None else backend.governor.standing()
     asked = BreakerState.OPEN if failing else BreakerState.CLOSED
     breaker = asked if standing is None else standing.breaker
-    return BackendView(backend, status, breaker, standing, lag, pending, parked, error)
+    return BackendView(backend, status, breaker, standing, lag, pending, *for_people, error)
 
 
 async def missing(store: Store, configured: Mapping[str, Backend]) -> list[str]:

@@ -106,6 +106,9 @@ class BackendType:
     parked_in: int = strawberry.field(
         description="Messages from it that could not be understood and wait for a person."
     )
+    dead_out: int = strawberry.field(
+        description="Writes to it that are given up and wait for a person: `deadLetters`."
+    )
     last_error: str | None = strawberry.field(
         description="What went wrong when it was last asked; null if nothing did."
     )

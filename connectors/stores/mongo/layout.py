@@ -48,7 +48,7 @@ from connectors.stores.unusable import StoreUnusable
 PROGRAM = "unified-commerce-gateway"
 """Mark of whose database it is, so that no other program's is taken for a store."""
 
-VERSION = 3
+VERSION = 4
 """The version of the layout that this program reads and writes."""
 
 _HOUR = 3600
@@ -75,6 +75,7 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
         ("backend", "status", "_id", "ready_at"),
         ("backend", "subject", "status", "_id"),
         ("order_id", "_id"),
+        ("status", "_id"),
     ),
     "feeds": (),
     "locations": (),
@@ -158,7 +159,7 @@ async def prepare(database: Database) -> None:
         )
     for collection in INDEXES:
         await database.make(collection, _indexes_of(collection))
-    if meta["version"] < VERSION:  # what a version adds are collections; they are there now
+    if meta["version"] < VERSION:  # it adds collections and indexes; they are there now
         await database.raise_to("meta", "layout", "version", VERSION)
 
 

@@ -195,6 +195,10 @@ LAYOUT = (
         body BLOB NOT NULL, PRIMARY KEY (backend, listing)) WITHOUT ROWID;
     CREATE INDEX mappings_by_sku ON mappings (sku, backend, listing)
     """,
+    """
+    CREATE INDEX writes_dead ON writes (sequence) WHERE status = 'FAILED';
+    CREATE INDEX writes_dead_by_backend ON writes (backend, sequence) WHERE status = 'FAILED'
+    """,
 )
 
 VERSION = len(LAYOUT)
