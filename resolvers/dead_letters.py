@@ -36,9 +36,9 @@ async def browse_dead(
 async def replay_outbox(
     ctx: Context, key: str, backend: str | None, ids: Sequence[str] | None
 ) -> tuple[int, bool]:
-    """Has dead letters tried again, the named ones or all (of a backend): how many, and whether that
-    was done before under this key. Left out are ids of what is no dead letter, and those of which a
-    person must say first what became of them.
+    """Has dead letters tried again, the named ones or all (of a backend): how many, and whether
+    that was done before under this key. Left out are ids of what is no dead letter, and those of
+    which a person must say first what became of them.
 
     Raises:
         NotFound: no such backend; nothing changed.

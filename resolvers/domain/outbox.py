@@ -135,6 +135,7 @@ def begun(write: Write, now: datetime, running_max: timedelta) -> Write:
     return replace(
         write,
         attempts=write.attempts + 1,
+        not_before=None,
         sent_at=now,
         settle_until=now + running_max,
         tried_since=write.tried_since or now,
