@@ -210,14 +210,16 @@ def can_be_replayed(write: Write) -> bool:
 
 def ruled(write: Write, verdict: Verdict, external_id: str | None, ruling: str) -> Write:
     """A dead letter that a person has decided on: it waits for its turn, when that takes effect."""
-    sent_again = verdict is Verdict.SEND_AGAIN
-    return replace(
+    waiting = replace(
         revived(write),
         verdict=verdict,
         ruling=ruling,
         external_id=external_id or write.external_id,
-        in_doubt=write.may_be_there and not sent_again,
     )
+    if verdict is not Verdict.SEND_AGAIN:
+        return waiting
+    # It is in doubt no more, but a try that may still be running is waited for.
+    return replace(waiting, in_doubt=False, settle_until=None, not_before=write.settle_until)
 
 
 class Step(StrEnum):
