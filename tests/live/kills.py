@@ -18,6 +18,7 @@ decorated, and the signals are real.
 """
 
 import asyncio
+import fcntl
 import importlib
 import os
 import signal
@@ -32,7 +33,7 @@ from typing import Any
 
 import httpx2
 
-from gateway.bootstrap import assemble, place_in
+from gateway.bootstrap import STORE_FILE, assemble, place_in
 from gateway.ids import wall_clock
 from gateway.settings import Settings
 from gateway.workers import running
@@ -45,7 +46,7 @@ from tests.contract.shop import Shop
 CHILD_SECONDS = 120
 """Longest that one child may take to its step, or to the end: a lease and a settling are in it."""
 
-KILL, FREEZE = "KILL", "STOP"
+KILL, FREEZE = "KILL", "FREEZE"
 
 
 class Step(StrEnum):
@@ -172,14 +173,35 @@ class Relays:
         """Waits until a process has stopped itself."""
         until = time.monotonic() + CHILD_SECONDS
         while time.monotonic() < until:
-            state = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0]
-            if state == "T":
+            if _state(child.pid) == "T":
                 return
             time.sleep(0.05)
         raise AssertionError("it has not come to its step")
 
 
-def _crossing(plan: str) -> Crossed:
+def _stand_still(lock: Path) -> None:
+    """Stops this process while none of its threads has the store's file, as the others go on and
+    would wait for it.
+
+    The lock is taken, and given back by a helper that shares it once this process has stopped.
+    """
+    me = os.getpid()
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fork() == 0:
+            while _state(me) != "T":
+                time.sleep(0.01)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            os._exit(0)
+        os.kill(me, signal.SIGSTOP)
+
+
+def _state(pid: int) -> str:
+    """What the system says that a process does; T is that it stands still."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _crossing(plan: str, lock: Path) -> Crossed:
     how, step, count = plan.split()
     left = int(count)
 
@@ -188,7 +210,10 @@ def _crossing(plan: str) -> Crossed:
         left -= at == step
         if left == 0:
             left = -1
-            os.kill(os.getpid(), getattr(signal, f"SIG{how}"))
+            if how == FREEZE:
+                _stand_still(lock)
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return crossed
 
@@ -205,7 +230,7 @@ def _mortal(backend: Backend, crossed: Crossed) -> Backend:
 async def _tell(data: Path, made: Callable[..., Backend], args: Sequence[str]) -> None:
     crossed: Crossed = lambda _: None  # noqa: E731
     if plan := os.environ.get("RELAY_PLAN"):
-        crossed = _crossing(plan)
+        crossed = _crossing(plan, data / f"{STORE_FILE}.lock")
     backend = _mortal(made(crossed, *args), crossed)
     runtime = assemble(Settings(), data, [backend], (), wall_clock)
     outbox: Any = _Outbox(runtime.store.outbox, crossed)
