@@ -29,7 +29,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -42,6 +42,8 @@ from resolvers.domain.books import Change
 from resolvers.domain.outbox import Adjustment, Sale, Write
 from resolvers.ports import Lease, OutboxStore
 from tests.contract.shop import Shop
+
+T = TypeVar("T")
 
 CHILD_SECONDS = 120
 """Longest that one child may take to its step, or to the end: a lease and a settling are in it."""
@@ -124,7 +126,7 @@ class _Sinks:
         assert self._stock is not None
         return await self._over(self._stock.adjust(adjustment, second_try=second_try))
 
-    async def _over(self, call: Awaitable[Any]) -> Any:
+    async def _over(self, call: Awaitable[T]) -> T:
         result = await call
         self._crossed(Step.CALLED)
         return result
