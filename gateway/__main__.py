@@ -22,6 +22,7 @@ from gateway import (
     document_commands,
     inbox_commands,
     key_commands,
+    outbox_commands,
     schema_text,
     serving,
     store_commands,
@@ -371,7 +372,9 @@ def _say(*lines: str) -> None:
         sys.stderr.write(f"gateway: {line}\n")
 
 
-app.add_typer(key_commands.keys_app(key_commands.Door(_place, _told)), name="keys")
+_DOOR = key_commands.Door(_place, _told)
+app.add_typer(key_commands.keys_app(_DOOR), name="keys")
+app.add_typer(outbox_commands.outbox_app(_DOOR, _DATA), name="outbox")
 
 
 if __name__ == "__main__":

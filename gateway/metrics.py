@@ -175,6 +175,11 @@ class Metrics:
             "backend",
             "state",
         )
+        self.backend_dead = self._gauge(
+            "gateway_backend_dead_letters",
+            "Writes to a backend that are given up and wait for a person.",
+            "backend",
+        )
 
     def _of_the_process(self) -> None:
         self.loop_lag = self._histogram(

@@ -69,13 +69,15 @@ async def _look(runtime: Runtime, metrics: Metrics) -> None:
 
 
 async def look_at_backends(runtime: Runtime, metrics: Metrics) -> None:
-    """Shows how old what each backend said is, and how many writes it waits for.
+    """Shows how old what each backend said is, how many writes it waits for, and how many are
+    given up.
 
     What was never read has no age: it is shown as failing.
     """
     now = runtime.clock()
     feeds = {feed.key: feed for feed in await runtime.store.house.feeds()}
     places = await runtime.store.catalog.locations()
+    dead = await runtime.store.outbox.dead_counts()
     for code, backend in runtime.backends.items():
         ages: dict[str, float] = {}
         failing: dict[str, bool] = {}
@@ -93,6 +95,7 @@ async def look_at_backends(runtime: Runtime, metrics: Metrics) -> None:
             metrics.backend_failing.labels(code, entity).set(bad)
         pending = await runtime.store.outbox.pending_writes(code)
         metrics.backend_pending.labels(code).set(pending)
+        metrics.backend_dead.labels(code).set(dead.get(code, 0))
     numbers = await runtime.store.publications.publication_counts()
     for code, backend in runtime.backends.items():
         if backend.publishes:

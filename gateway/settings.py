@@ -31,6 +31,7 @@ from gateway.settings_process import (
     Auth,
     InboxSettings,
     Limits,
+    OutboxSettings,
     Secret,
     Server,
     Sockets,
@@ -66,7 +67,7 @@ from resolvers.domain.locations import Channel
 from resolvers.domain.presets import Preset, rules_of
 from resolvers.domain.rules import StockRule
 from resolvers.domain.signals import Threshold
-from resolvers.terms import InboxTerms, SyncTerms, Terms
+from resolvers.terms import InboxTerms, OutboxTerms, SyncTerms, Terms
 
 __all__ = [
     "Auth",
@@ -80,6 +81,7 @@ __all__ = [
     "LocationOverlay",
     "LowStock",
     "Orders",
+    "OutboxSettings",
     "PresetSettings",
     "Problem",
     "PublicationSettings",
@@ -118,6 +120,7 @@ class Settings:
     sync: Sync = field(default_factory=Sync)
     inbox: InboxSettings = field(default_factory=InboxSettings)
     publication: PublicationSettings = field(default_factory=PublicationSettings)
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
     signals: Signals = field(default_factory=Signals)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     catalog: Catalog = field(default_factory=Catalog)
@@ -148,6 +151,7 @@ class Settings:
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
             catalog=self.catalog.terms(),
             inbox=InboxTerms(self.inbox.retry_hours, self.inbox.kept_days),
+            outbox=OutboxTerms(self.outbox.retry_hours),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -206,6 +210,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
         inbox=reader.single("inbox", InboxSettings),
+        outbox=reader.single("outbox", OutboxSettings),
         signals=reader.single("signals", Signals),
         telemetry=reader.single("telemetry", TelemetrySettings),
         catalog=reader.single("catalog", Catalog),

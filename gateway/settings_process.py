@@ -218,6 +218,20 @@ class InboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """What backends are told (`docs/outbox.md`)."""
+
+    retry_hours: float = field(
+        default=72.0,
+        metadata=about(
+            "How long a write is tried, from its first try on, before a person has to look.",
+            low=0.1,
+            high=2160,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     """Tokens that the gateway signs and accepts, and API keys that it accepts."""
 

@@ -40,8 +40,9 @@ class EntityLag:
 @dataclass(frozen=True, slots=True)
 class BackendView:
     """One backend as an operator sees it. ``breaker`` says whether it is asked at all; ``standing``
-    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person;
-    ``numbers`` counts the listings that have not taken yet what they may sell.
+    how much, None if nobody keeps count. ``parked_in`` are messages that wait for a person,
+    ``dead_out`` writes that do; ``numbers`` counts the listings that have not taken yet what they
+    may sell.
     """
 
     backend: Backend
@@ -51,6 +52,7 @@ class BackendView:
     lag: tuple[EntityLag, ...]
     pending_out: int
     parked_in: int
+    dead_out: int
     last_error: str | None
     numbers: PublicationCounts
 
@@ -61,12 +63,13 @@ async def backends(ctx: Context) -> list[BackendView]:
     feeds = (await ctx.loaders.feeds()).values()
     parked = await ctx.store.inbox.parked_counts()
     numbers = await ctx.store.publications.publication_counts()
+    dead = await ctx.store.outbox.dead_counts()
     return [
         _view(
             backend,
             [feed for feed in feeds if feed.backend == code],
             await ctx.store.outbox.pending_writes(code),
-            parked.get(code, 0),
+            (parked.get(code, 0), dead.get(code, 0)),
             numbers.get(code, PublicationCounts()),
         )
         for code, backend in sorted(ctx.backends.items())
@@ -74,7 +77,11 @@ async def backends(ctx: Context) -> list[BackendView]:
 
 
 def _view(
-    backend: Backend, feeds: Sequence[Feed], pending: int, parked: int, numbers: PublicationCounts
+    backend: Backend,
+    feeds: Sequence[Feed],
+    pending: int,
+    for_people: tuple[int, int],
+    numbers: PublicationCounts,
 ) -> BackendView:
     failing = [feed for feed in feeds if feed.error]
     status = BackendStatus.DEGRADED if failing else BackendStatus.UP
@@ -94,7 +101,9 @@ def _view(
     standing = None if backend.governor is None else backend.governor.standing()
     asked = BreakerState.OPEN if failing else BreakerState.CLOSED
     breaker = asked if standing is None else standing.breaker
-    return BackendView(backend, status, breaker, standing, lag, pending, parked, error, numbers)
+    return BackendView(
+        backend, status, breaker, standing, lag, pending, *for_people, error, numbers
+    )
 
 
 async def missing(store: Store, configured: Mapping[str, Backend]) -> list[str]:

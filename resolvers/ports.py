@@ -163,6 +163,25 @@ class OutboxStore(Protocol):
     async def pending_writes(self, backend: str) -> int:
         """How many writes wait for a backend."""
 
+    async def write(self, id: str) -> Write | None:
+        """One write, however far it has come."""
+
+    async def dead_writes(self, backend: str | None, after: int, limit: int) -> Sequence[Write]:
+        """Failed writes (of a backend) in order of sequence, after one."""
+
+    async def dead_counts(self) -> Mapping[str, int]:
+        """How many writes are failed, by backend; those without any are left out."""
+
+    async def replay_writes(self, backend: str | None, ids: Sequence[str] | None) -> int:
+        """Makes failed writes wait again: the named ones, or all (of a backend); how many. Those
+        that need a person's word first stay as they are.
+        """
+
+    async def rule_on_write(self, write: Write) -> bool:
+        """Notes what a person said of a failed write; False, and nothing saved, if it is failed no
+        more or has died anew since it was read.
+        """
+
 
 class CatalogStore(Protocol):
     """The mirror of products, variants and locations."""

@@ -45,6 +45,13 @@ class InboxTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxTerms:
+    """How long a write is tried before it is a dead letter, in hours from its first try."""
+
+    retry_hours: float = 72.0
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Bounds that the flows obey. ``number_prefix`` opens every order number.
 
@@ -67,6 +74,7 @@ class Terms:
     sync: SyncTerms = field(default_factory=SyncTerms)
     catalog: CatalogTerms = field(default_factory=CatalogTerms)
     inbox: InboxTerms = field(default_factory=InboxTerms)
+    outbox: OutboxTerms = field(default_factory=OutboxTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""

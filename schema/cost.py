@@ -41,6 +41,7 @@ WEIGHTS: Mapping[str, int] = {
     "Listing.suggestions": 10,
     "Query.backends": 10,
     "Query.parkedMessages": 5,
+    "Query.deadLetters": 5,
     "Query.auditRecords": 10,
     "Query._service": 1_000,
     "Member.orders": 5,

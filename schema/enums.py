@@ -18,6 +18,8 @@ from resolvers.domain.locations import Method as Method
 from resolvers.domain.matching import Reason as Reason
 from resolvers.domain.members import IdentityKind as IdentityKind
 from resolvers.domain.orders import OrderStatus as OrderStatus
+from resolvers.domain.outbox import DeathKind as DeathKind
+from resolvers.domain.outbox import Verdict as Verdict
 from resolvers.domain.outbox import WriteStatus as WriteStatus
 from resolvers.domain.publication import PublicationState as PublicationState
 from resolvers.domain.reservation import Status as Status
@@ -198,8 +200,26 @@ _described(
     "BackendWriteStatus",
     "How far what a backend is to be told has come.",
     WAITING="Not sent, not answered, or to be tried again; that happens by itself.",
-    DONE="The backend has taken it.",
-    FAILED="The backend refused it; somebody must look.",
+    DONE="The backend has taken it, or needs to be told no more (`letGo`).",
+    FAILED="It is given up: a dead letter, and somebody must look.",
+)
+_described(
+    DeathKind,
+    "DeadLetterKind",
+    "Why a write is given up.",
+    REFUSED="The backend refused it, and would again.",
+    RETRIES_SPENT="It was tried for as long as the settings allow, in vain.",
+    UNKNOWN_OUTCOME="Its answer was lost, and the backend cannot be asked whether it is there. It "
+    "is never sent again by itself: only a person can say.",
+)
+_described(
+    Verdict,
+    "DeadLetterVerdict",
+    "What a person says of a dead letter.",
+    THERE="The backend has it; it was found, or booked by hand.",
+    SEND_AGAIN="The backend does not have it and shall be told. Where the backend can be asked it "
+    "is looked up before all the same.",
+    LET_GO="The backend does not have it and shall not be told any more.",
 )
 _described(
     BackendStatus,

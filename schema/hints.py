@@ -103,6 +103,7 @@ HINTS: Mapping[str, Policy] = {
     "Query.reconciliation": NO_STORE,
     "Query.auditRecords": NO_STORE,
     "Query.parkedMessages": NO_STORE,
+    "Query.deadLetters": NO_STORE,
     "Provenance.ageSeconds": NOW,
     **dict.fromkeys(
         (
@@ -191,6 +192,7 @@ HINTS: Mapping[str, Policy] = {
     **dict.fromkeys(("Backend", "BackendPressure", "EntityLag"), NO_STORE),
     **dict.fromkeys(("Drift", "DriftConnection", "DriftEdge"), NO_STORE),
     **dict.fromkeys(("AuditRecord", "AuditRecordConnection", "AuditRecordEdge"), NO_STORE),
+    **dict.fromkeys(("DeadLetter", "DeadLetterConnection", "DeadLetterEdge"), NO_STORE),
     **dict.fromkeys(("ParkedMessage", "ParkedMessageConnection", "ParkedMessageEdge"), NO_STORE),
 }
 """By type and field, and by type: a plain value is as good as the object that it is of. What asks a

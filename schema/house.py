@@ -116,6 +116,9 @@ class BackendType:
         "numbers.failed",
         "Listings of it whose number it has not taken; `openPublications` says which, and why.",
     )
+    dead_out: int = strawberry.field(
+        description="Writes to it that are given up and wait for a person: `deadLetters`."
+    )
     last_error: str | None = strawberry.field(
         description="What went wrong when it was last asked; null if nothing did."
     )

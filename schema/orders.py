@@ -88,6 +88,15 @@ class BackendWriteType:
         description="What the backend calls it; null until it has taken it."
     )
     attempts: int = strawberry.field(description="How often it was sent so far.")
+    unknown_outcome: bool = plain(
+        lambda write: write.may_be_there,
+        "Whether the backend may have it though no answer of it has come. It is looked up before "
+        "it is sent again, or where that cannot be done waits for a person.",
+    )
+    let_go: bool = strawberry.field(
+        description="Whether it is over without the backend having it: a sale that was canceled "
+        "before it was sent, and its cancellation; or a person decided so."
+    )
     last_error: str | None = strawberry.field(
         description="What the backend said when it last failed. Null if it never did, and to "
         "whoever may see their own orders only."

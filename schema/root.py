@@ -12,6 +12,7 @@ from schema.audit import AuditQuery
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
+from schema.dead_letters import DeadLettersMutation, DeadLettersQuery
 from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
 from schema.inbox import InboxMutation, InboxQuery
@@ -67,6 +68,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             MembersQuery,
             HouseQuery,
             InboxQuery,
+            DeadLettersQuery,
             AuditQuery,
             FederationQuery,
         ),
@@ -81,6 +83,7 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
             OrdersMutation,
             LoginsMutation,
             InboxMutation,
+            DeadLettersMutation,
         ),
         subscription=_root(
             "Subscription",

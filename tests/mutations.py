@@ -164,6 +164,8 @@ def replays(answers: list[Any]) -> Any:
 ELSEWHERE = {
     "mapListing": "tests/schema/test_listings.py",
     "replayInbox": "tests/schema/test_inbox.py",
+    "replayOutbox": "tests/schema/test_dead_letters.py",
+    "ruleOnDeadLetter": "tests/schema/test_dead_letters.py",
     "syncBackend": "tests/schema/test_inbox.py",
 }
 """Mutations about what only a backend brings, and where they are sent again."""

@@ -1,18 +1,22 @@
 """What backends are to be told: written with the change itself, sent later, exactly once in effect.
 
 A write names its backend, what is to happen there, and the reference under which it can be found
-again before any second try. Pure records.
+again before any second try. One that is given up is a dead letter: it waits for a person, who has
+it tried again or says what became of it. Pure.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from resolvers.domain.values import Money
 
 
 class WriteStatus(StrEnum):
-    """How far a write has come. FAILED waits for a person or a policy."""
+    """How far a write has come. FAILED is a dead letter: it waits for a person. DONE is over, also
+    when it was let go.
+    """
 
     WAITING = "WAITING"
     DONE = "DONE"
@@ -25,6 +29,31 @@ class WriteAction(StrEnum):
     PLACE_SALE = "PLACE_SALE"
     CANCEL_SALE = "CANCEL_SALE"
     ADJUST_STOCK = "ADJUST_STOCK"
+
+
+class DeathKind(StrEnum):
+    """Why a write is no longer tried.
+
+    REFUSED: the backend said no, and would again. RETRIES_SPENT: it was tried for as long as the
+    settings allow. UNKNOWN_OUTCOME: its answer was lost, and its backend cannot be asked whether it
+    is there; only a person can say.
+    """
+
+    REFUSED = "REFUSED"
+    RETRIES_SPENT = "RETRIES_SPENT"
+    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"
+
+
+class Verdict(StrEnum):
+    """What a person says of a dead letter.
+
+    THERE: the backend has it. SEND_AGAIN: it has not, and shall be told. LET_GO: it has not, and
+    shall not be told any more.
+    """
+
+    THERE = "THERE"
+    SEND_AGAIN = "SEND_AGAIN"
+    LET_GO = "LET_GO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +93,12 @@ class Write:
 
     ``subject`` orders writes: of one backend and subject (an order, a SKU) only the eldest is sent.
     ``sent_at`` is the start of the last try; ``settle_until`` is set while that try may still be
-    running at the backend and a second one must wait.
+    running at the backend and a second one must wait. ``tried_since`` is the start of the first
+    try, or of the first since a person had it tried again: how long it is tried counts from there.
+    ``in_doubt`` says that some try may have happened at the backend though no answer said so.
+    ``death`` is why a FAILED one is so; ``let_go`` says that a DONE one is over without the backend
+    having it. ``verdict`` is the last that a person said of it, under the recorded key ``ruling``;
+    it takes effect when it is its turn.
     """
 
     id: str
@@ -83,3 +117,160 @@ class Write:
     external_id: str | None = None
     last_error: str | None = None
     sequence: int = 0
+    tried_since: datetime | None = None
+    in_doubt: bool = False
+    death: DeathKind | None = None
+    let_go: bool = False
+    verdict: Verdict | None = None
+    ruling: str | None = None
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the backend may have it though it has not said so."""
+        return self.in_doubt or self.settle_until is not None
+
+
+def begun(write: Write, now: datetime, running_max: timedelta) -> Write:
+    """A try is about to be made: from now on its backend may have it."""
+    return replace(
+        write,
+        attempts=write.attempts + 1,
+        not_before=None,
+        sent_at=now,
+        settle_until=now + running_max,
+        tried_since=write.tried_since or now,
+        in_doubt=True,
+    )
+
+
+def answered(write: Write, external_id: str | None, error: str | None) -> Write:
+    """The backend has said what became of it; an error is its no."""
+    return replace(
+        write,
+        status=WriteStatus.DONE if error is None else WriteStatus.FAILED,
+        death=None if error is None else DeathKind.REFUSED,
+        external_id=external_id or write.external_id,
+        last_error=error,
+        settle_until=None,
+        not_before=None,
+        in_doubt=False,
+    )
+
+
+def put_off(write: Write, error: str, not_before: datetime, *, undone: bool, was: Write) -> Write:
+    """A try has no answer that is final; it is made again. ``undone`` says that this try is known
+    not to have happened, so that the write is as much in doubt as it ``was`` before.
+    """
+    return replace(
+        write,
+        last_error=error,
+        not_before=not_before,
+        settle_until=None if undone else write.settle_until,
+        in_doubt=was.may_be_there if undone else True,
+    )
+
+
+def dead(write: Write, death: DeathKind, error: str | None = None) -> Write:
+    """It is given up until a person acts."""
+    return replace(
+        write,
+        status=WriteStatus.FAILED,
+        death=death,
+        last_error=error or write.last_error,
+        not_before=None,
+        in_doubt=write.may_be_there,
+    )
+
+
+def let_go(write: Write) -> Write:
+    """It is over, and the backend is not told."""
+    return replace(
+        write,
+        status=WriteStatus.DONE,
+        let_go=True,
+        death=None,
+        not_before=None,
+        settle_until=None,
+        in_doubt=False,
+    )
+
+
+def revived(write: Write) -> Write:
+    """A dead letter waits again, as the same write under the same reference; its time to be tried
+    starts anew, and what was in doubt stays so.
+    """
+    assert write.status is WriteStatus.FAILED, "only what is dead is revived"
+    return replace(write, status=WriteStatus.WAITING, death=None, not_before=None, tried_since=None)
+
+
+def can_be_replayed(write: Write) -> bool:
+    """Whether it may be tried again without a person's word on what became of it."""
+    return write.status is WriteStatus.FAILED and write.death is not DeathKind.UNKNOWN_OUTCOME
+
+
+def ruled(write: Write, verdict: Verdict, external_id: str | None, ruling: str) -> Write:
+    """A dead letter that a person has decided on: it waits for its turn, when that takes effect."""
+    waiting = replace(
+        revived(write),
+        verdict=verdict,
+        ruling=ruling,
+        external_id=external_id or write.external_id,
+    )
+    if verdict is not Verdict.SEND_AGAIN:
+        return waiting
+    # It is in doubt no more, but a try that may still be running is waited for.
+    return replace(waiting, in_doubt=False, settle_until=None, not_before=write.settle_until)
+
+
+class Step(StrEnum):
+    """What is to be done about a write that is due."""
+
+    SEND = "SEND"
+    WAIT = "WAIT"
+    LET_GO = "LET_GO"
+
+
+def next_step(write: Write, of_order: Sequence[Write], *, can_be_found: bool) -> Step:
+    """What to do about a sale's due write, given all writes of its order.
+
+    A sale that surely is not there and is canceled already is never sent, and neither is its
+    cancellation. A cancellation waits while nobody can say whether its sale is there
+    (``can_be_found`` is False where the backend cannot be asked).
+    """
+    others = [other for other in of_order if _same_sale(write, other)]
+    if write.action is WriteAction.PLACE_SALE:
+        cancels = [other for other in others if other.action is WriteAction.CANCEL_SALE]
+        called_off = any(of.status is WriteStatus.DONE and not of.let_go for of in cancels)
+        surely_not_there = bool(cancels) and not write.may_be_there
+        return Step.LET_GO if called_off or surely_not_there else Step.SEND
+    placed = [other for other in others if other.action is WriteAction.PLACE_SALE]
+    if not placed or write.may_be_there:
+        return Step.SEND
+    [sale] = placed
+    if sale.let_go:
+        return Step.LET_GO
+    if sale.status is WriteStatus.DONE:
+        return Step.SEND
+    if not sale.may_be_there:
+        return Step.LET_GO
+    return Step.SEND if can_be_found else Step.WAIT
+
+
+def needless(done: Write, of_order: Sequence[Write]) -> Write | None:
+    """The dead sale that a cancellation's being ``done`` has settled: it must never be sent now."""
+    if done.action is not WriteAction.CANCEL_SALE or done.status is not WriteStatus.DONE:
+        return None
+    for other in of_order:
+        if other.action is WriteAction.PLACE_SALE and _same_sale(done, other):
+            return other if other.status is WriteStatus.FAILED else None
+    return None
+
+
+def _same_sale(one: Write, other: Write) -> bool:
+    return (
+        one.id != other.id
+        and one.sale is not None
+        and other.sale is not None
+        and one.backend == other.backend
+        and (one.sale.reference, one.sale.location) == (other.sale.reference, other.sale.location)
+    )

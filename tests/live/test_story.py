@@ -26,7 +26,7 @@ SKU, ANOTHER, TILL = "BT0104-01", "BT0105-01", "SH01"
 PLACES = ("CW01", "SH01", "SH02", "BJ01", "GZ01")
 LAST, FIRST, NUMBER, _ = SHOPPERS[0]
 EMAIL = "another.address@example.com"
-"""As a guest of the shop she gives a mail address that nobody knows: only her number is the same."""
+"""As a guest of the shop she gives an address that nobody knows: only her number is the same."""
 AS_THE_SHOP_HAS_IT = f"+86 {NUMBER[:3]} {NUMBER[3:7]} {NUMBER[7:]}"
 
 STANDING = """{

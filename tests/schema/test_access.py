@@ -37,7 +37,7 @@ def test_nothing_but_a_login_can_be_done_by_a_caller_that_has_no_token() -> None
 
     assert logins == ["Mutation.wechatLogin", "Mutation.guestLogin"]
     others = [row for row in mutations if row not in logins]
-    assert len(others) == 12
+    assert len(others) == 14
     assert [row for row in others if asked_of(row) in SCOPES[Role.GUEST]] == []
 
 

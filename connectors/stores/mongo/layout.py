@@ -76,6 +76,7 @@ INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
         ("backend", "status", "_id", "ready_at"),
         ("backend", "subject", "status", "_id"),
         ("order_id", "_id"),
+        ("status", "_id"),
     ),
     "feeds": (),
     "locations": (),
@@ -160,7 +161,7 @@ async def prepare(database: Database) -> None:
         )
     for collection in INDEXES:
         await database.make(collection, _indexes_of(collection))
-    if meta["version"] < VERSION:  # what a version adds are collections; they are there now
+    if meta["version"] < VERSION:  # it adds collections and indexes; they are there now
         await database.raise_to("meta", "layout", "version", VERSION)
 
 

@@ -3,19 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from connectors.stores.coding import micros
 from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.documents import write_doc, write_from
 from connectors.stores.mongo.house import emit, holds
 from connectors.stores.mongo.session import Document, Session
-from resolvers.domain.outbox import Write, WriteStatus
+from resolvers.domain.outbox import Write, WriteStatus, can_be_replayed, revived
 from resolvers.ports import Clock, Lease
 
 _LOOKED_AT = 200
 """Ready writes of which it is asked at once whether an elder one of their subject waits."""
 
 _BY_ID = (("_id", 1),)
+
+_REPLAYED_AT_ONCE = 200
+"""Most writes of one transaction."""
 
 
 class MongoOutbox:
@@ -62,11 +66,7 @@ class MongoOutbox:
                 return False
             before = await session.one("writes", {"id": write.id})
             assert before is not None, "a write is made by the batch that decided it"
-            after = write_doc(replace(write, sequence=before["_id"]))
-            own = {name: after[name] for name in ("status", "ready_at", "body")}
-            await session.update("writes", [({"_id": before["_id"]}, {"$set": own})])
-            if write.order_id is not None:
-                await emit(session, self._clock(), [("order", write.order_id)])
+            await self._update(session, [replace(write, sequence=before["_id"])])
             return True
 
         return await self._database.write(work)
@@ -85,3 +85,84 @@ class MongoOutbox:
         """How many writes wait for a backend."""
         asked = {"backend": backend, "status": WriteStatus.WAITING}
         return await self._database.plain(lambda session: session.count("writes", asked))
+
+    async def write(self, id: str) -> Write | None:
+        """One write, however far it has come."""
+        found = await self._database.plain(lambda session: session.one("writes", {"id": id}))
+        return None if found is None else write_from(found)
+
+    async def dead_writes(self, backend: str | None, after: int, limit: int) -> Sequence[Write]:
+        """Failed writes in order of sequence, after one."""
+        asked = _dead(backend, after)
+        return await self._database.plain(partial(_found, asked=asked, limit=limit))
+
+    async def dead_counts(self) -> Mapping[str, int]:
+        """How many writes are failed, by backend."""
+        each = {"$group": {"_id": "$backend", "dead": {"$sum": 1}}}
+        match = {"$match": {"status": WriteStatus.FAILED.value}}
+        found = await self._database.plain(
+            lambda session: session.aggregate("writes", [match, each])
+        )
+        return {of["_id"]: of["dead"] for of in found}
+
+    async def replay_writes(self, backend: str | None, ids: Sequence[str] | None) -> int:
+        """Makes failed writes wait again, some at a time, but those that need a person's word."""
+        total = 0
+        for lot in [None] if ids is None else _lots(sorted(set(ids))):
+            after: int | None = 0
+            while after is not None:
+                work = partial(self._replay, asked=_dead(backend, after, lot))
+                count, after = await self._database.write(work)
+                total += count
+        return total
+
+    async def rule_on_write(self, write: Write) -> bool:
+        """Notes what a person said of a failed write."""
+
+        async def work(session: Session) -> bool:
+            found = await session.one("writes", {"id": write.id})
+            before = None if found is None else write_from(found)
+            if before is None or before.status is not WriteStatus.FAILED:
+                return False
+            if before.attempts != write.attempts:
+                return False
+            await self._update(session, [replace(write, sequence=before.sequence)])
+            return True
+
+        return await self._database.write(work)
+
+    async def _replay(self, session: Session, *, asked: Document) -> tuple[int, int | None]:
+        """Makes some writes wait again; how many, and the last looked at if there may be more."""
+        found = await _found(session, asked=asked, limit=_REPLAYED_AT_ONCE)
+        waiting = [revived(write) for write in found if can_be_replayed(write)]
+        await self._update(session, waiting)
+        return len(waiting), found[-1].sequence if len(found) == _REPLAYED_AT_ONCE else None
+
+    async def _update(self, session: Session, writes: Sequence[Write]) -> None:
+        changes = []
+        for after in map(write_doc, writes):
+            own = {name: after[name] for name in ("status", "ready_at", "body")}
+            changes.append(({"_id": after["_id"]}, {"$set": own}))
+        await session.update("writes", changes)
+        touched = [("order", write.order_id) for write in writes if write.order_id is not None]
+        if touched:
+            await emit(session, self._clock(), touched)
+
+
+async def _found(session: Session, *, asked: Document, limit: int) -> list[Write]:
+    found = await session.find("writes", asked, order=_BY_ID, limit=limit)
+    return [write_from(of) for of in found]
+
+
+def _dead(backend: str | None, after: int, ids: Sequence[str] | None = None) -> Document:
+    query: Document = {"status": WriteStatus.FAILED.value, "_id": {"$gt": after}}
+    if backend is not None:
+        query["backend"] = backend
+    if ids is not None:
+        query["id"] = {"$in": list(ids)}
+    return query
+
+
+def _lots(ids: Sequence[str]) -> list[Sequence[str]]:
+    starts = range(0, len(ids), _REPLAYED_AT_ONCE)
+    return [ids[start : start + _REPLAYED_AT_ONCE] for start in starts]

@@ -199,7 +199,9 @@ LAYOUT = (
     CREATE TABLE publications (backend TEXT NOT NULL, listing TEXT NOT NULL, state TEXT NOT NULL,
         body BLOB NOT NULL, PRIMARY KEY (backend, listing)) WITHOUT ROWID;
     CREATE INDEX publications_open ON publications (backend, listing, state)
-        WHERE state IN ('WAITING', 'FAILED')
+        WHERE state IN ('WAITING', 'FAILED');
+    CREATE INDEX writes_dead ON writes (sequence) WHERE status = 'FAILED';
+    CREATE INDEX writes_dead_by_backend ON writes (backend, sequence) WHERE status = 'FAILED'
     """,
 )
 
