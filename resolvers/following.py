@@ -184,7 +184,7 @@ async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> 
 
 
 def _departure(order: Order, gone: Departed, sold: int, location: str, system: str) -> Command:
-    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system)
+    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system, gone.reference)
     scope = Scope(
         skus=frozenset([gone.sku]),
         reservations=frozenset([order.reservation_id or ""]),

@@ -26,6 +26,11 @@ def references_of(order: Order, pins: Iterable[Pin]) -> tuple[tuple[str, str], .
     return tuple((at, f"{order.number}/{at}") for at in places)
 
 
+def reference_anew(order: Order, location: str) -> str:
+    """The reference of a location's sale that takes the place of an earlier one."""
+    return f"{order.number}/{location}/{order.version}"
+
+
 def sales_of(order: Order, pins: Iterable[Pin]) -> list[Sale]:
     """The order's sales, by location."""
     references = dict(order.sales)
@@ -35,7 +40,7 @@ def sales_of(order: Order, pins: Iterable[Pin]) -> list[Sale]:
         places.setdefault(pin.location, []).append(pin)
     sales: list[Sale] = []
     for location, pinned in places.items():
-        lines = tuple(line for pin in pinned for line in _dealt(pin, units[pin.sku]))
+        lines = tuple(line for pin in pinned for line in _dealt(pin, units.get(pin.sku, deque())))
         sales.append(Sale(references[location], location, order.placed_at, lines))
     return sales
 
@@ -73,7 +78,7 @@ def writes_of(
     """
     return [
         Write(
-            f"{order.id}/{action}/{sale.location}",
+            f"{order.id}/{action}/{_told_as(order, sale)}",
             sinks[sale.location],
             action,
             order.id,
@@ -84,6 +89,14 @@ def writes_of(
         for sale in sales_of(order, pins)
         if sale.location in sinks
     ]
+
+
+def _told_as(order: Order, sale: Sale) -> str:
+    """What tells a sale's writes from those of the order's others: its location, or where it is not
+    the first there its reference.
+    """
+    first = (order.number, f"{order.number}/{sale.location}")
+    return sale.location if sale.reference in first else sale.reference
 
 
 def _units(lines: Sequence[OrderLine]) -> dict[str, deque[tuple[Money, int]]]:
