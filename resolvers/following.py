@@ -169,6 +169,8 @@ async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> 
     sold: dict[tuple[str, str], int] = {}
     for of_order in writes.values():
         for write in of_order:
+            if write.backend != backend.code:
+                continue
             if write.action is WriteAction.PLACE_SALE and write.sale is not None:
                 for line in write.sale.lines:
                     key = (write.sale.reference, line.sku)

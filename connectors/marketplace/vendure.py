@@ -18,6 +18,7 @@ from connectors.marketplace.vendure_listings import Listings
 from connectors.marketplace.vendure_members import Members
 from connectors.marketplace.vendure_orders import Orders
 from connectors.marketplace.vendure_publication import PER_CALL, Publisher
+from connectors.marketplace.vendure_sales import SECONDS_MAX, Sales
 from connectors.marketplace.vendure_shop import Shop, terms_of
 from connectors.webhooks import Endpoint
 from connectors.wire import Patience, Wire
@@ -66,7 +67,8 @@ def backend(
     it sends no messages.
 
     Options: ``channels`` (which of its channels are which of ours), ``location`` (name of the stock
-    location that we publish to), ``barcode_field`` (custom field of variants), ``phone_region``.
+    location that we publish to), ``barcode_field`` (custom field of variants), ``phone_region``;
+    ``order_customer`` and ``order_shipping`` (our orders are entered for whom, sent how).
 
     Raises:
         BadOption: one of the options cannot be meant.
@@ -88,11 +90,14 @@ def backend(
                 Role.ORDER_SOURCE,
                 Role.PUBLICATION_SINK,
                 Role.MEMBER_SOURCE,
+                *((Role.ORDER_SINK,) if terms.takes_orders else ()),
                 *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
             ),
-            idempotency=Idempotency.NONE,  # what is published is absolute; it takes no orders
+            idempotency=Idempotency.EXTERNAL_REFERENCE if terms.takes_orders else Idempotency.NONE,
+            cancels=terms.takes_orders,
             delta="changed since, with an overlap; open orders by their state; stock by messages",
-            write_seconds_max=2 * timeout_seconds,
+            write_seconds_max=timeout_seconds
+            + (SECONDS_MAX if terms.takes_orders else timeout_seconds),
             publications_per_call=PER_CALL,
             publication_cas=CompareAndSet.NONE,
             throttle=Throttle.UNDOCUMENTED,
@@ -105,6 +110,7 @@ def backend(
         poll_seconds=poll_seconds,
         timeout_seconds=timeout_seconds,
         order_source=Orders(shop, clock),
+        order_sink=Sales(shop, timer) if terms.takes_orders else None,
         listings=Listings(shop, clock),
         publication=Publisher(shop),
         members=Members(shop, clock),

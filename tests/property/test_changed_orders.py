@@ -1,12 +1,13 @@
 """An order of another system is told again and again, in any order and any number of times, with
-fewer units and with more, while goods leave for it: what is committed is always what its latest word
-says, less what has left, to the unit (O1, O6).
+fewer units and with more, while goods leave for it: what is committed is always what its latest
+word says, less what has left, to the unit (O1, O6).
 
 The model keeps one number for each SKU: what the latest word wants. It knows nothing of places,
 pins or lines.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -70,7 +71,9 @@ class World:
     entries: list[StockEntry] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
 
-    def run(self, decide, skus=frozenset(SKUS)) -> Change:
+    def run(
+        self, decide: Callable[[Books], Change], skus: frozenset[str] = frozenset(SKUS)
+    ) -> Change:
         scope = Scope(frozenset(skus), frozenset(["hold"]), frozenset(["x1"]))
         books = Books(self.known, scope)
         try:
