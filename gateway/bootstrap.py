@@ -230,11 +230,11 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
     """The gateway of a configuration, with its state in ``data``."""
     tracing = tracing_of(settings.telemetry)
     backends = [connect(settings, configured, data, tracing) for configured in settings.backends]
-    _check_order_sinks(settings, backends)
+    check_order_sinks(settings, backends)
     return assemble(settings, data, backends, settings.sales_channels(), clock, tracing=tracing)
 
 
-def _check_order_sinks(settings: Settings, backends: Sequence[Backend]) -> None:
+def check_order_sinks(settings: Settings, backends: Sequence[Backend]) -> None:
     """Refuses a channel whose orders are told to a backend that takes none."""
     takers = {backend.code for backend in backends if backend.order_sink is not None}
     problems = [
