@@ -69,8 +69,8 @@ def take(books: Books, told: Taken) -> Change:
     if unbacked:
         return _committed(books, replace(order, reservation_id=told.hold_id), told, told.channel)
     reservation = books.reservations.get(order.reservation_id or "")
-    open_ = reservation is not None and reservation.status is Status.COMMITTED
-    if before is None or reservation is None or not open_ or order.status is OrderStatus.RETURNED:
+    kept = reservation is not None and reservation.status in (Status.COMMITTED, Status.FULFILLED)
+    if before is None or reservation is None or not kept or order.status is OrderStatus.RETURNED:
         return Change(orders=(order,))
     return _balanced(books, before, order, reservation, told)
 
@@ -213,7 +213,8 @@ def _balanced(
     told: Taken,
 ) -> Change:
     """The order with exactly the units that it has now and that have not left: the rest is given
-    back, from where most is owed, and what it lacks is taken.
+    back, from where most is owed, and what it lacks is taken. One that was handed over whole and has
+    grown since is open again.
     """
     lines = _asked(order)
     units = needed(lines)
@@ -240,7 +241,7 @@ def _balanced(
     done = order.status is OrderStatus.FULFILLED and bool(order.departed) and not pins
     reservation = replace(
         reservation,
-        status=Status.FULFILLED if done else reservation.status,
+        status=Status.FULFILLED if done else Status.COMMITTED if pins else reservation.status,
         lines=lines,
         units=tuple(units.items()),
         version=reservation.version + 1,
