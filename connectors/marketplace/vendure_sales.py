@@ -34,6 +34,9 @@ STEPS_MAX = 2 * 100 + 20
 SECONDS_MAX = 60.0
 """How long one try begins new calls. It took 1 to 3 s for one line, 0.2 s more for each."""
 
+STEP_CALLS_MAX = 3
+"""Calls between two looks at the clock: the order, what a step asks for, the step."""
+
 METHOD = "gateway"
 """Means of payment as the shop's people see it."""
 

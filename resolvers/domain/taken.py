@@ -213,8 +213,8 @@ def _balanced(
     told: Taken,
 ) -> Change:
     """The order with exactly the units that it has now and that have not left: the rest is given
-    back, from where most is owed, and what it lacks is taken. One that was handed over whole and has
-    grown since is open again.
+    back, from where most is owed, and what it lacks is taken. One that was handed over whole and
+    has grown since is open again.
     """
     lines = _asked(order)
     units = needed(lines)

@@ -61,7 +61,7 @@ def test_a_shop_takes_orders_once_it_is_said_for_whom_and_how(tmp_path: Path) ->
     assert Role.ORDER_SINK in backend.capabilities.roles
     assert backend.capabilities.cancels
     assert backend.capabilities.idempotency is Idempotency.EXTERNAL_REFERENCE
-    assert backend.capabilities.write_seconds_max == 70.0
+    assert backend.capabilities.write_seconds_max == 90.0
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ def kept(world: World) -> Order:
     return world.known.orders["x1"]
 
 
+def hold_of(world: World) -> Status:
+    return world.known.reservations["hold"].status
+
+
 def told(world: World) -> list[tuple[WriteAction, str, dict[str, int]]]:
     """What the ERP was told: the action, the reference, and units by SKU."""
     return [
@@ -94,7 +98,7 @@ def test_what_has_left_cannot_be_called_off():
     [line] = kept(world).lines
     assert (line.quantity, line.fulfilled) == (3, 3)
     assert kept(world).status is OrderStatus.FULFILLED
-    assert world.known.reservations["hold"].status is Status.FULFILLED
+    assert hold_of(world) is Status.FULFILLED
     assert world.hard("A") == 0
     assert told(world) == [(PLACE, "UC-X1", {"A": 4})], "of this sale something has left"
     assert "SALE_TO_CORRECT" in steps(world)
@@ -104,12 +108,12 @@ def test_an_order_that_was_handed_over_whole_and_grows_is_open_again():
     world = stocked(A=5, B=5)
     world.hears(Word(1, (("A", 1),)))
     leave(world, "UC-X1", "A", 1, sold=1)
-    assert world.known.reservations["hold"].status is Status.FULFILLED
+    assert hold_of(world) is Status.FULFILLED
 
     world.hears(Word(2, (("A", 1), ("B", 2))))
 
     assert (world.hard("A"), world.hard("B")) == (0, 2)
-    assert world.known.reservations["hold"].status is Status.COMMITTED
+    assert hold_of(world) is Status.COMMITTED
     assert kept(world).status is OrderStatus.PARTIALLY_FULFILLED
 
 
