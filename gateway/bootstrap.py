@@ -251,7 +251,20 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
     """The gateway of a configuration, with its state in ``data``."""
     tracing = tracing_of(settings.telemetry)
     backends = [connect(settings, configured, data, tracing) for configured in settings.backends]
+    check_order_sinks(settings, backends)
     return assemble(settings, data, backends, settings.sales_channels(), clock, tracing=tracing)
+
+
+def check_order_sinks(settings: Settings, backends: Sequence[Backend]) -> None:
+    """Refuses a channel whose orders are told to a backend that takes none."""
+    takers = {backend.code for backend in backends if backend.order_sink is not None}
+    problems = [
+        Problem(f"channels.{at.code}.order_sink", "a backend that takes orders", at.order_sink)
+        for at in settings.channels
+        if at.order_sink is not None and at.order_sink not in takers
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

@@ -172,6 +172,7 @@ class Settings:
                 at.locations,
                 due or self.orders.payment_due_seconds,
                 at.confirm_unpaid,
+                order_sink=at.order_sink,
                 **times,
             )
 
@@ -303,6 +304,10 @@ def _check_rules(reader: Reader, source: Source, settings: Settings) -> None:
     for channel in settings.channels:
         place = _place(source, "channels", channel.code)
         check_times(reader, "channels", channel, place, house)
+        backends = [backend.code for backend in settings.backends]
+        if channel.order_sink is not None and channel.order_sink not in backends:
+            key, expected = f"channels.{channel.code}.order_sink", "the code of one of [[backends]]"
+            reader.refuse(key, (*place, "order_sink"), expected, shown(channel.order_sink))
         if channel.preset is not None and channel.preset not in known:
             key, expected = f"channels.{channel.code}.preset", f"one of {', '.join(known)}"
             reader.refuse(key, (*place, "preset"), expected, shown(channel.preset))

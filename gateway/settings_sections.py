@@ -219,6 +219,13 @@ class ChannelSettings:
         default=False,
         metadata=about("Orders are confirmed at once and paid later: cash on delivery, corporate."),
     )
+    order_sink: str | None = field(
+        default=None,
+        metadata=about(
+            "Code of a backend that takes orders: those that are placed here in this channel are "
+            "told to it whole, besides the backends of the locations that the goods leave from."
+        ),
+    )
     preset: str | None = field(
         default=None,
         metadata=about(

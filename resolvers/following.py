@@ -184,6 +184,8 @@ async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> 
     sold: dict[tuple[str, str], int] = {}
     for of_order in writes.values():
         for write in of_order:
+            if write.backend != backend.code:
+                continue
             if write.action is WriteAction.PLACE_SALE and write.sale is not None:
                 for line in write.sale.lines:
                     key = (write.sale.reference, line.sku)
@@ -199,7 +201,7 @@ async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> 
 
 
 def _departure(order: Order, gone: Departed, sold: int, location: str, system: str) -> Command:
-    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system)
+    told = facts.Left(order.id, gone.sku, location, sold, gone.total, system, gone.reference)
     scope = Scope(
         skus=frozenset([gone.sku]),
         reservations=frozenset([order.reservation_id or ""]),

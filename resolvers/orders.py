@@ -20,6 +20,7 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.orders import Order, OrderStatus, Payment
 from resolvers.domain.reservation import Line
+from resolvers.domain.sales import of_channel
 from resolvers.engine import Outcome
 from resolvers.filters import OrderFilter
 from resolvers.paging import Page, checked_first, checked_lists, dated, moment_behind, page_of
@@ -110,8 +111,15 @@ async def place_order(ctx: Context, asked: PlaceOrder) -> tuple[Order, bool]:
 
 
 async def sinks(ctx: Context) -> Mapping[str, str]:
-    """The backend that takes sales, by location: the authority of its stock, if it takes any."""
-    return {
+    """The backend that takes sales, by location: the authority of its stock, if it takes any; and
+    that which takes orders, by ``of_channel``.
+    """
+    by_channel = {
+        of_channel(code): channel.order_sink
+        for code, channel in ctx.directory.channels.items()
+        if channel.order_sink is not None
+    }
+    return by_channel | {
         code: at.authority
         for code, at in (await ctx.directory.locations()).items()
         if at.authority is not None

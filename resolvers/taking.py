@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from resolvers.backend_ports import Backend
 from resolvers.context import Context
-from resolvers.domain import facts
 from resolvers.domain.books import Scope
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Line, needed
 from resolvers.domain.sales import number_of
+from resolvers.domain.taken import Taken, take
 from resolvers.engine import Command
 from resolvers.ground import easing
 from resolvers.orders import sinks
@@ -60,7 +60,7 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
         lines=lines,
     )
     units = needed([Line(line.sku, line.quantity, line.components) for line in lines])
-    told = facts.Taken(
+    told = Taken(
         order,
         f"{id}-hold",
         ctx.directory.channels.get(order.channel) if backend.stock is None else None,
@@ -70,4 +70,4 @@ async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:
     )
     scope = Scope(frozenset(units), frozenset([told.hold_id]), frozenset([id]))
     ease = await easing(ctx, units)
-    return Command(None, "", scope, lambda books: (ease(books, facts.take(books, told)), id))
+    return Command(None, "", scope, lambda books: (ease(books, take(books, told)), id))

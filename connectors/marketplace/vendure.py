@@ -18,7 +18,8 @@ from connectors.marketplace.vendure_listings import Listings
 from connectors.marketplace.vendure_members import Members
 from connectors.marketplace.vendure_orders import Orders
 from connectors.marketplace.vendure_publication import PER_CALL, Publisher
-from connectors.marketplace.vendure_shop import Shop, terms_of
+from connectors.marketplace.vendure_sales import SECONDS_MAX, STEP_CALLS_MAX, Sales
+from connectors.marketplace.vendure_shop import Shop, ShopTerms, terms_of
 from connectors.webhooks import Endpoint
 from connectors.wire import Patience, Wire
 from resolvers.backend_ports import (
@@ -66,7 +67,8 @@ def backend(
     it sends no messages.
 
     Options: ``channels`` (which of its channels are which of ours), ``location`` (name of the stock
-    location that we publish to), ``barcode_field`` (custom field of variants), ``phone_region``.
+    location that we publish to), ``barcode_field`` (custom field of variants), ``phone_region``;
+    ``order_customer`` and ``order_shipping`` (our orders are entered for whom, sent how).
 
     Raises:
         BadOption: one of the options cannot be meant.
@@ -82,33 +84,42 @@ def backend(
     return Backend(
         code,
         VENDOR,
-        Capabilities(
-            roles=(
-                Role.LISTING_SOURCE,
-                Role.ORDER_SOURCE,
-                Role.PUBLICATION_SINK,
-                Role.MEMBER_SOURCE,
-                *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
-            ),
-            idempotency=Idempotency.NONE,  # what is published is absolute; it takes no orders
-            delta="changed since, with an overlap; open orders by their state; stock by messages",
-            write_seconds_max=2 * timeout_seconds,
-            publications_per_call=PER_CALL,
-            publication_cas=CompareAndSet.NONE,
-            throttle=Throttle.UNDOCUMENTED,
-            calls_per_second=CALLS_PER_SECOND,
-            calls_at_once=CALLS_AT_ONCE,
-            webhooks=SCHEME if webhooks is not None else None,
-            deletions=False,
-        ),
+        _declared(terms, timeout_seconds, SCHEME if webhooks is not None else None),
         health=VendureHealth(shop),
         poll_seconds=poll_seconds,
         timeout_seconds=timeout_seconds,
         order_source=Orders(shop, clock),
+        order_sink=Sales(shop, timer) if terms.takes_orders else None,
         listings=Listings(shop, clock),
         publication=Publisher(shop),
         members=Members(shop, clock),
         events=None if webhooks is None else Events(webhooks),
         governor=governor,
         close=client.close,
+    )
+
+
+def _declared(terms: ShopTerms, timeout_seconds: float, webhooks: str | None) -> Capabilities:
+    """What a shop with such options is able to do."""
+    entering = SECONDS_MAX + STEP_CALLS_MAX * timeout_seconds if terms.takes_orders else 0.0
+    return Capabilities(
+        roles=(
+            Role.LISTING_SOURCE,
+            Role.ORDER_SOURCE,
+            Role.PUBLICATION_SINK,
+            Role.MEMBER_SOURCE,
+            *((Role.ORDER_SINK,) if terms.takes_orders else ()),
+            *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
+        ),
+        idempotency=Idempotency.EXTERNAL_REFERENCE if terms.takes_orders else Idempotency.NONE,
+        cancels=terms.takes_orders,
+        delta="changed since, with an overlap; open orders by their state; stock by messages",
+        write_seconds_max=max(2 * timeout_seconds, entering),
+        publications_per_call=PER_CALL,
+        publication_cas=CompareAndSet.NONE,
+        throttle=Throttle.UNDOCUMENTED,
+        calls_per_second=CALLS_PER_SECOND,
+        calls_at_once=CALLS_AT_ONCE,
+        webhooks=webhooks,
+        deletions=False,
     )

@@ -41,6 +41,7 @@ _LOGIN = """mutation($user: String!, $password: String!) {
   }
 }"""
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ class Session:
     token: str = field(repr=False)
     channels: Mapping[str, Entry]
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question, in a channel."""
+
+    query: str
+    variables: Mapping[str, object]
+    channel: str
+    intent: Intent
+    headers: Mapping[str, str]
 
 
 class VendureClient:
@@ -99,15 +111,22 @@ class VendureClient:
         with legible("a list", self.code):
             return list(told["rows"]["items"]), int(told["rows"]["totalItems"])
 
-    async def write(self, query: str, variables: Mapping[str, object]) -> Row:
-        """Changes something.
+    async def write(
+        self,
+        query: str,
+        variables: Mapping[str, object],
+        *,
+        channel: str = HOME,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Row:
+        """Changes something, in a channel; ``headers`` are for a plugin of the shop's.
 
         Raises:
             BackendRefused: it said no; nothing was done.
             UnknownOutcome: it may have been done.
             BackendUnavailable: nothing was sent.
         """
-        return await self._asked(query, variables, HOME, Intent.WRITE)
+        return await self._asked(query, variables, channel, Intent.WRITE, headers)
 
     async def session(self) -> Session:
         """The session, made if there is none.
@@ -126,35 +145,36 @@ class VendureClient:
         await self._wire.close()
 
     async def _asked(
-        self, query: str, variables: Mapping[str, object], channel: str, intent: Intent
+        self,
+        query: str,
+        variables: Mapping[str, object],
+        channel: str,
+        intent: Intent,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Row:
+        asked = _Asked(query, variables, channel, intent, headers)
         session = await self.session()
         try:
-            return await self._sent(session, query, variables, channel, intent)
+            return await self._sent(session, asked)
         except NotLetIn:
             if self._timer() - session.since < LOGIN_PAUSE_SECONDS:
                 raise  # it was let in just now: the right is missing
             if self._session is session:
                 self._session = None
-        return await self._sent(await self.session(), query, variables, channel, intent)
+        return await self._sent(await self.session(), asked)
 
-    async def _sent(
-        self,
-        session: Session,
-        query: str,
-        variables: Mapping[str, object],
-        channel: str,
-        intent: Intent,
-    ) -> Row:
-        entry = session.channels.get(channel)
+    async def _sent(self, session: Session, asked: "_Asked") -> Row:
+        entry = session.channels.get(asked.channel)
         if entry is None:
-            raise refused(f"its user has no channel {channel!r}", "AUTH", self.code)
+            raise refused(f"its user has no channel {asked.channel!r}", "AUTH", self.code)
         headers = {
+            **asked.headers,
             "content-type": "application/json",
             "authorization": f"Bearer {session.token}",
             "vendure-token": entry.token,
         }
-        call = Call("POST", PATH, intent, headers, content=encoded(query, variables))
+        content = encoded(asked.query, asked.variables)
+        call = Call("POST", PATH, asked.intent, headers, content=content)
         return await self._answer(call)
 
     async def _answer(self, call: Call) -> Row:

@@ -14,6 +14,14 @@ NEEDED: tuple[tuple[str, ...], ...] = (
 )
 """Rights that the user must have; one of each row is enough."""
 
+TO_ENTER: tuple[tuple[str, ...], ...] = (
+    ("CreateOrder",),
+    ("UpdateOrder",),
+    ("DeleteOrder",),
+    ("PlaceGatewayOrders",),
+)
+"""Rights that it must have besides, where our orders are entered."""
+
 _ASKED = "{ activeChannel { code defaultCurrencyCode } }"
 
 
@@ -70,9 +78,12 @@ class VendureHealth:
                 detail = f"its user may not enter the channel {code}"
                 return Probe(good=False, detail=detail, remedy=remedy)
             rights = session.channels[code].rights
-            lacking = [needed[0] for needed in NEEDED if not rights.intersection(needed)]
+            needed = (*NEEDED, *(TO_ENTER if self._shop.terms.takes_orders else ()))
+            lacking = [any_of[0] for any_of in needed if not rights.intersection(any_of)]
             if lacking:
                 detail = f"its user may not {', '.join(lacking)} in the channel {code}"
                 remedy = f"in Vendure, give the role of {here}.user these rights"
+                if "PlaceGatewayOrders" in lacking:
+                    remedy += "; that to place orders comes with examples/vendure-orders"
                 return Probe(good=False, detail=detail, remedy=remedy)
         return None

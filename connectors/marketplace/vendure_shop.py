@@ -29,12 +29,20 @@ REGION = "phone_region"
 
 REGION_DEFAULT = "CN"
 
+BUYER = "order_customer"
+"""Name of the option with the mail address of the customer that our orders are entered for."""
+
+WAY = "order_shipping"
+"""Name of the option with the code of the way to ship that our orders are entered with: a free one,
+as the goods are sent from elsewhere."""
+
 KEPT_SECONDS = 300.0
 """How long the shop's settings are believed."""
 
 PLACES_MAX = 1000
 
 _FIELD = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
+_MAIL = re.compile(r"[^@\s]{1,100}@[^@\s]{1,100}")
 _PLACES = """query($options: StockLocationListOptions) {
   rows: stockLocations(options: $options) { totalItems items { id name } }
 }"""
@@ -49,6 +57,13 @@ class ShopTerms:
     location: str | None
     barcode_field: str | None
     region: str
+    buyer: str = ""
+    way: str = ""
+
+    @property
+    def takes_orders(self) -> bool:
+        """Says whether orders of ours are entered there."""
+        return bool(self.buyer)
 
 
 def terms_of(options: Mapping[str, str], channels: Sequence[Channel]) -> ShopTerms:
@@ -60,11 +75,19 @@ def terms_of(options: Mapping[str, str], channels: Sequence[Channel]) -> ShopTer
     field = options.get(BARCODE)
     if field is not None and _FIELD.fullmatch(field) is None:
         raise BadOption(BARCODE, "the name of a custom field", repr(field))
+    buyer, way = options.get(BUYER, "").strip(), options.get(WAY, "").strip()
+    if BUYER in options and _MAIL.fullmatch(buyer) is None:
+        raise BadOption(BUYER, "a mail address", repr(buyer[:60]))
+    if bool(buyer) != bool(way):
+        lacking = WAY if buyer else BUYER
+        raise BadOption(lacking, f"a value, as there is {BUYER if way else WAY}", repr(""))
     return ShopTerms(
         _mapped(options.get(CHANNELS), channels),
         options.get(LOCATION),
         field,
         options.get(REGION, REGION_DEFAULT),
+        buyer,
+        way,
     )
 
 

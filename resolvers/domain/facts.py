@@ -1,35 +1,21 @@
 """What the books make of facts: of what has happened already, somewhere else.
 
-A system's count, goods that left, a person's correction, an order that was placed elsewhere. Facts
-are never refused: what happened is written down even if less is left than was promised. Each says
-the same thing however often it comes. Pure: the time is the books'.
+A system's count, goods that left, a person's correction; orders that were placed elsewhere are
+``taken``'s. Facts are never refused: what happened is written down even if less is left than was
+promised. Each says the same thing however often it comes. Pure: the time is the books'.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from resolvers.domain.availability import Pool, eligible
 from resolvers.domain.books import Books, Change
 from resolvers.domain.errors import InvalidInput, StockMoved
 from resolvers.domain.feeds import Feed
-from resolvers.domain.limits import business_day
-from resolvers.domain.locations import Channel, Location
-from resolvers.domain.orders import Order, OrderEvent, OrderStatus, shipped
+from resolvers.domain.orders import Order, OrderStatus, shipped
 from resolvers.domain.outbox import Adjustment, Write, WriteAction
-from resolvers.domain.reservation import (
-    Line,
-    Reservation,
-    Status,
-    commit_entries,
-    fulfill_entries,
-    hold_entries,
-    needed,
-    place_pins,
-    release_entries,
-)
-from resolvers.domain.sales import references_of, writes_of
+from resolvers.domain.reservation import Status, fulfill_entries
 from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource, Watermark
-from resolvers.domain.stock import EntryKind, Pin, StockEntry, Stream, Taker, Unseen, counted
+from resolvers.domain.stock import EntryKind, StockEntry, Stream, Unseen, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +106,8 @@ def _restamped(stream: Stream, told: Count) -> tuple[Stream, Sequence[Unseen]]:
 class Left:
     """Goods of an order that have left one location in all, as its system counts them.
 
-    ``sold`` is how many units of the SKU the system was told to hand over there.
+    ``sold`` is how many units of the SKU the system was told to hand over there, under
+    ``reference``.
     """
 
     order_id: str
@@ -129,6 +116,7 @@ class Left:
     sold: int
     total: int
     system: str
+    reference: str = ""
 
 
 def depart(books: Books, told: Left) -> Change:
@@ -142,15 +130,30 @@ def depart(books: Books, told: Left) -> Change:
         for pin in books.pins_of(reservation, [told.sku])
         if pin.location == told.location and pin.until is None
     ]
-    gone_before = told.sold - sum(pin.quantity for pin in here)
-    fresh = min(told.total - gone_before, sum(pin.quantity for pin in here))
+    lie_here = sum(pin.quantity for pin in here)
+    gone_before = _gone_before(order, told, lie_here)
+    fresh = min(told.total - gone_before, lie_here)
     if fresh <= 0:
         return Change()
     entries, pins = fulfill_entries(here, fresh, books.now, told.system)
     after = shipped(order, told.sku, fresh, told.system, books.now)
+    gone = (told.reference, told.sku, gone_before + fresh)
+    others = [it for it in order.left if it[:2] != gone[:2]]
+    after = replace(after, left=tuple(sorted([*others, gone])))
     if after.status is OrderStatus.FULFILLED:
         reservation = replace(reservation, status=Status.FULFILLED, version=reservation.version + 1)
     return Change(tuple(entries), tuple(pins), reservations=(reservation,), orders=(after,))
+
+
+def _gone_before(order: Order, told: Left, lie_here: int) -> int:
+    """Units that have left under a sale's reference already. An order that was kept before these
+    were counted by reference is missing them here: what was sold and lies no longer here is gone.
+    """
+    counted = {(reference, sku): units for reference, sku, units in order.left}
+    if (told.reference, told.sku) in counted:
+        return counted[told.reference, told.sku]
+    of_sku = sum(units for (_, sku), units in counted.items() if sku == told.sku)
+    return told.sold - lie_here if dict(order.departed).get(told.sku, 0) > of_sku else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,132 +268,3 @@ def undone(books: Books, adjustment: Adjustment, system: str) -> Change:
     )
     refused = replace(movement, acknowledged=0)
     return Change((entry,) if adjustment.delta > 0 else (), unseen=(refused,))
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An order that was placed and paid in a system that keeps no stock: we find the goods.
-
-    ``hold_id`` is the reservation that it will have. Without ``channel`` it is only written down:
-    its own system has the goods.
-    """
-
-    order: Order
-    hold_id: str
-    channel: Channel | None
-    locations: Sequence[Location]
-    sinks: Mapping[str, str]
-    time_zone: str = "UTC"
-
-
-def take(books: Books, told: Taken) -> Change:
-    """Writes an order of another system down, new or changed; its units are committed at once.
-
-    What cannot be found is promised all the same at the first place that could serve it, which then
-    stands below what it owes.
-    """
-    before = books.orders.get(told.order.id)
-    order = told.order
-    waits = order.status is OrderStatus.CONFIRMED and told.channel is not None
-    unbacked = waits and (before is None or before.reservation_id is None)
-    if before is not None and not unbacked and not _is_later(before, order):
-        return Change()
-    if before is not None:
-        order = replace(
-            order,
-            number=before.number,
-            reservation_id=before.reservation_id,
-            departed=before.departed,
-            sales=before.sales,
-            lines=before.lines if before.departed else order.lines,
-            status=before.status if before.departed and waits else order.status,
-            version=before.version + 1,
-        )
-    if order.status is OrderStatus.CANCELED:
-        return _given_up(books, order, told.sinks)
-    if not unbacked or told.channel is None:
-        return Change(orders=(order,))
-    return _committed(books, replace(order, reservation_id=told.hold_id), told, told.channel)
-
-
-def _is_later(before: Order, told: Order) -> bool:
-    """Says whether a system's word comes after the one that is known, by that system's own stamps;
-    a cancellation is its last.
-    """
-    if before.status is OrderStatus.CANCELED:
-        return False
-    return told.external[0].observed_at > before.external[0].observed_at
-
-
-def _committed(books: Books, order: Order, told: Taken, channel: Channel) -> Change:
-    lines = tuple(Line(line.sku, line.quantity, line.components) for line in order.lines)
-    method = order.delivery.method if order.delivery else None
-    exactly = order.delivery.location if order.delivery else None
-    places = [
-        at
-        for at in eligible(told.locations, channel, method, books.now)
-        if exactly is None or at.code == exactly
-    ]
-    if not places:
-        event = OrderEvent("NO_ELIGIBLE_LOCATION", books.now, "gateway")
-        return Change(
-            orders=(replace(order, reservation_id=None, history=(*order.history, event)),)
-        )
-    day = business_day(books.now, told.time_zone)
-    pool = Pool(
-        channel, told.locations, books.now, method, exactly, day=day, member=order.member_id
-    )  # and no rules: it has happened
-    units = needed(lines)
-    pins, short = place_pins(told.hold_id, units, books.streams, pool, books.now)
-    taker = Taker(channel.code, day, order.member_id)
-    merged = {(pin.sku, pin.location): pin for pin in pins}
-    for sku, lack in short.items():
-        at = places[0].code
-        known = merged.get((sku, at)) or Pin(told.hold_id, sku, at, 0, books.now, taker=taker)
-        missing = lack.requested - lack.available
-        merged[sku, at] = replace(known, quantity=known.quantity + missing)
-    held = hold_entries(merged.values(), books.now)
-    firm, hard = commit_entries(merged.values(), books.now)
-    reservation = Reservation(
-        told.hold_id,
-        Status.COMMITTED,
-        channel.code,
-        lines,
-        order.subject,
-        books.now,
-        None,
-        order_id=order.id,
-        method=method,
-        location=exactly,
-        units=tuple(units.items()),
-    )
-    if short:
-        event = OrderEvent("OVERSOLD", books.now, "gateway")
-        order = replace(order, history=(*order.history, event))
-    order = replace(order, sales=references_of(order, hard))
-    writes = writes_of(order, hard, told.sinks, WriteAction.PLACE_SALE, books.now)
-    return Change(
-        (*held, *firm),
-        tuple(hard),
-        reservations=(reservation,),
-        orders=(order,),
-        writes=tuple(writes),
-    )
-
-
-def _given_up(books: Books, order: Order, sinks: Mapping[str, str]) -> Change:
-    """The order called off where it was placed: units free, and backends that know it told."""
-    reservation = books.reservations.get(order.reservation_id or "")
-    if reservation is None or reservation.status is not Status.COMMITTED:
-        return Change(orders=(order,))
-    held = books.pins_of(reservation, books.streams)
-    entries, pins = release_entries(held, books.now)
-    released = replace(reservation, status=Status.RELEASED, version=reservation.version + 1)
-    writes = writes_of(order, held, sinks, WriteAction.CANCEL_SALE, books.now)
-    return Change(
-        tuple(entries),
-        tuple(pins),
-        reservations=(released,),
-        orders=(order,),
-        writes=tuple(writes),
-    )

@@ -96,7 +96,8 @@ class Location:
 class Channel:
     """Where things are sold: one currency, one pool of locations (empty: every location).
 
-    A time of its holds that is None is the house's own.
+    A time of its holds that is None is the house's own. ``order_sink`` is the backend that orders
+    which are placed in it here are told to, besides those of their locations.
     """
 
     code: str
@@ -109,6 +110,7 @@ class Channel:
     ttl_default_seconds: int | None = None
     ttl_max_seconds: int | None = None
     life_max_seconds: int | None = None
+    order_sink: str | None = None
 
 
 def able(location: Location, method: Method | None) -> bool:

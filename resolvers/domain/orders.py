@@ -95,8 +95,9 @@ class Order:
     """One order.
 
     ``system`` is where it was placed; ``external`` its ids in other systems; ``departed`` the
-    units of each stocked SKU that have left for it, ``sales`` the reference under which each
-    location's part was told to its backend.
+    units of each stocked SKU that have left for it, ``left`` the same by the reference of the sale
+    that they left for, ``sales`` the reference under which each location's part was told to its
+    backend.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Order:
     external: tuple[Provenance, ...] = ()
     departed: tuple[tuple[str, int], ...] = ()
     sales: tuple[tuple[str, str], ...] = ()
+    left: tuple[tuple[str, str, int], ...] = ()
     discounts_minor: int = 0
     shipping_minor: int = 0
     tax_minor: int = 0
@@ -257,25 +259,33 @@ def shipped(order: Order, sku: str, units: int, by: str, now: datetime) -> Order
     assert units > 0
     departed = dict(order.departed)
     departed[sku] = departed.get(sku, 0) + units
-    left = dict(departed)
-    lines: list[OrderLine] = []
-    for line in order.lines:
-        parts = line.components or (Component(line.sku, 1),)
-        whole = min(left.get(part.sku, 0) // part.quantity for part in parts)
-        out = max(line.fulfilled, min(line.quantity, whole))
-        for part in parts:
-            left[part.sku] = left.get(part.sku, 0) - out * part.quantity
-        lines.append(replace(line, fulfilled=out))
+    lines = dealt(order.lines, departed)
     done = all(line.fulfilled == line.quantity for line in lines)
     status = OrderStatus.FULFILLED if done else OrderStatus.PARTIALLY_FULFILLED
     return replace(
         order,
-        lines=tuple(lines),
+        lines=lines,
         status=status,
         departed=tuple(sorted(departed.items())),
         updated_at=now,
         history=(*order.history, OrderEvent(status, now, by)),
     )
+
+
+def dealt(lines: Sequence[OrderLine], departed: Mapping[str, int]) -> tuple[OrderLine, ...]:
+    """Lines fulfilled as far as all of their parts have left, by stocked SKU, and never less than
+    they were.
+    """
+    left = dict(departed)
+    after: list[OrderLine] = []
+    for line in lines:
+        parts = line.components or (Component(line.sku, 1),)
+        whole = min(left.get(part.sku, 0) // part.quantity for part in parts)
+        out = max(line.fulfilled, min(line.quantity, whole))
+        for part in parts:
+            left[part.sku] = left.get(part.sku, 0) - out * part.quantity
+        after.append(replace(line, fulfilled=out))
+    return tuple(after)
 
 
 def reduced(

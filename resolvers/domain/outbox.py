@@ -67,13 +67,16 @@ class SaleLine:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An order's part at one location, for its backend to book. ``reference`` is ours, unique."""
+    """An order's part at one location, for its backend to book; all of an order, without a
+    location, for a backend that its channel's orders are told to. ``reference`` is ours, unique.
+    """
 
     reference: str
     location: str
     placed_at: datetime
     lines: tuple[SaleLine, ...]
     note: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ def fits(row: Row, filter: Mapping[str, Any]) -> bool:
             [(how, value)] = wanted.items()
             told = row.get(name)
             match how:
+                case "eq":
+                    good = told == value
                 case "in":
                     good = told in value
                 case "notIn":

@@ -39,6 +39,16 @@ async def test_an_order_is_found_by_what_it_became(shop):
     assert page == [became, order("2", NOON + minutes(1))]
 
 
+async def test_an_order_keeps_what_has_left_for_each_of_its_sales(shop):
+    """Later words of it are settled by that to the unit (O6)."""
+    left = (("N-1/WH", "BOTTLE", 1), ("N-1/WH/4", "BOTTLE", 2))
+    sold = order("1", departed=(("BOTTLE", 3),), sales=(("WH", "N-1/WH/4"),), left=left)
+
+    await shop.post(Change(orders=(sold,)))
+
+    assert await shop.store.stock.orders(["1"]) == {"1": sold}
+
+
 async def test_an_order_never_takes_the_number_of_another(shop):
     await shop.post(Change(orders=(order("1"),)))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bootstrap import connect
-from gateway.settings import SettingsError, load
-from resolvers.backend_ports import Role
+from gateway.bootstrap import check_order_sinks, connect
+from gateway.settings import BackendSettings, Settings, SettingsError, load
+from resolvers.backend_ports import Idempotency, Role
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vendure.toml"
 SECRETS = {"TRYTON_GATEWAY_PASSWORD": "one", "VENDURE_GATEWAY_PASSWORD": "two"}
@@ -42,3 +42,65 @@ def test_an_option_that_cannot_be_meant_is_named(tmp_path: Path) -> None:
     [problem] = caught.value.problems
     assert problem.key == "backends.shop.options.channels"
     assert problem.found == "'mini=nowhere'"
+
+
+def shop_with(**options: str) -> tuple[Settings, BackendSettings]:
+    settings = load(EXAMPLE, SECRETS)
+    [shop] = [at for at in settings.backends if at.vendor == "vendure"]
+    return settings, replace(shop, options={**shop.options, **options})
+
+
+ENTERS = {"order_customer": "gateway@example.com", "order_shipping": "elsewhere"}
+
+
+def test_a_shop_takes_orders_once_it_is_said_for_whom_and_how(tmp_path: Path) -> None:
+    settings, shop = shop_with(**ENTERS)
+
+    backend = connect(settings, shop, tmp_path)
+
+    assert Role.ORDER_SINK in backend.capabilities.roles
+    assert backend.capabilities.cancels
+    assert backend.capabilities.idempotency is Idempotency.EXTERNAL_REFERENCE
+    assert backend.capabilities.write_seconds_max == 90.0
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"order_customer": "nobody"}, "order_customer"),
+        ({"order_customer": "gateway@example.com"}, "order_shipping"),
+        ({"order_shipping": "elsewhere"}, "order_customer"),
+    ],
+)
+def test_half_of_it_is_refused(tmp_path: Path, options: dict[str, str], key: str) -> None:
+    settings, shop = shop_with(**options)
+
+    with pytest.raises(SettingsError) as caught:
+        connect(settings, shop, tmp_path)
+
+    assert [at.key for at in caught.value.problems] == [f"backends.shop.options.{key}"]
+
+
+def test_a_channel_names_a_backend_that_takes_orders(tmp_path: Path) -> None:
+    settings, takes = shop_with(**ENTERS)
+    _, takes_none = shop_with()
+    [web, *others] = settings.channels
+    told = replace(settings, channels=(replace(web, order_sink="shop"), *others))
+    backends = [at for at in settings.backends if at.vendor != "vendure"]
+
+    check_order_sinks(told, [connect(told, takes, tmp_path)])
+    with pytest.raises(SettingsError) as caught:
+        check_order_sinks(told, [connect(told, at, tmp_path) for at in (*backends, takes_none)])
+
+    assert [at.key for at in caught.value.problems] == ["channels.web.order_sink"]
+
+
+def test_a_channel_names_a_backend_that_there_is(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(text.replace('code = "web"', 'code = "web"\norder_sink = "nowhere"', 1))
+
+    with pytest.raises(SettingsError) as caught:
+        load(wrong, SECRETS)
+
+    assert [at.key for at in caught.value.problems] == ["channels.web.order_sink"]

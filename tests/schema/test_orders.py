@@ -8,8 +8,8 @@ import pytest
 from resolvers.access import Principal
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.catalog import Provenance
-from resolvers.domain.facts import Taken, take
 from resolvers.domain.orders import Order, OrderLine, OrderStatus
+from resolvers.domain.taken import Taken, take
 from resolvers.domain.values import Money
 from resolvers.engine import Command
 from schema.ids import seal

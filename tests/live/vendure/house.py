@@ -34,7 +34,8 @@ NODE_MIN = 20
 START_SECONDS = 120  # took 7 to 9, and 30 beside much other work
 
 PINS = ("package.json", "package-lock.json", ".npmrc")
-PLUGIN = Path(__file__).parents[3] / "examples" / "vendure-webhooks"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+PLUGINS = [EXAMPLES / name for name in ("vendure-orders", "vendure-webhooks")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class VendureHouse:
     def ready(cls) -> Self:
         """Installs and seeds if that was not done yet; a second caller waits for the first."""
         pins = fingerprint(*(_beside(name) for name in PINS))
-        content = (_beside("seed.py"), _beside("shop.js"), _beside("../tryton/seed.py"))
+        programs = [at / "index.js" for at in PLUGINS]
+        content = (*programs, _beside("seed.py"), _beside("shop.js"), _beside("../tryton/seed.py"))
         house = cls(
             cache() / f"vendure-app-{pins}", cache() / f"vendure-{pins}-{fingerprint(*content)}"
         )
@@ -220,7 +222,8 @@ class RunningVendure:
         folder = self.workdir / "shop"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_beside("shop.js"), folder / "shop.js")
-        shutil.copytree(PLUGIN, folder / PLUGIN.name, dirs_exist_ok=True)
+        for plugin in PLUGINS:
+            shutil.copytree(plugin, folder / plugin.name, dirs_exist_ok=True)
         packages = folder / "node_modules"
         if not packages.exists():
             packages.symlink_to(self.house.app / "node_modules")

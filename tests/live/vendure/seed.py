@@ -45,6 +45,10 @@ GATEWAY_RIGHTS = [
     "ReadStockLocation",
     "ReadOrder",
     "ReadCustomer",
+    "CreateOrder",
+    "UpdateOrder",
+    "DeleteOrder",
+    "PlaceGatewayOrders",
 ]
 """All that the gateway's user may do."""
 
@@ -144,8 +148,13 @@ def build_places(admin: Api, mini: str) -> Iterator[str]:
 
 
 def offer_ways(admin: Api, channels: list[str]) -> None:
-    """Two ways to get the goods, two to pay, and a coupon; all in every channel."""
-    for code, name, rate in (("express", "快递 Express", 1200), ("pickup", "自提 Pickup", 0)):
+    """Three ways to get the goods, two to pay, and a coupon; all in every channel."""
+    ways = (
+        ("express", "快递 Express", 1200),
+        ("pickup", "自提 Pickup", 0),
+        ("elsewhere", "另行发货 Sent from elsewhere", 0),
+    )
+    for code, name, rate in ways:
         terms = {"rate": str(rate), "includesTax": "include", "taxRate": "13"}
         way = {
             "code": code,

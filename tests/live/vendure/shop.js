@@ -1,9 +1,10 @@
 'use strict';
 // The webshop of the live tests: Vendure as its makers ship it, with two means of payment that ask no
-// bank, one custom field, and the plugin of examples/vendure-webhooks. Settings are in the
+// bank, one custom field, and the plugins of examples/vendure-*. Settings are in the
 // environment. `node shop.js build` makes the tables of an empty database and ends.
 
 const core = require('@vendure/core');
+const { OrderDeskPlugin } = require('./vendure-orders');
 const { WebhookPlugin } = require('./vendure-webhooks');
 
 const { env } = process;
@@ -38,6 +39,7 @@ const config = {
   customFields: { ProductVariant: [{ name: 'barcode', type: 'string' }] },
   plugins: [
     core.DefaultJobQueuePlugin.init({ backoffStrategy: (queue, attempts) => Math.min(250 * 2 ** attempts, 30_000) }),
+    OrderDeskPlugin.init(),
     ...(env.SHOP_WEBHOOK_URL ? [WebhookPlugin.init({ url: env.SHOP_WEBHOOK_URL, secret: env.SHOP_WEBHOOK_SECRET })] : []),
   ],
 };
