@@ -18,7 +18,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.domain.sources import StockSource, Watermark
 
 T = TypeVar("T")
@@ -33,6 +33,8 @@ class Role(StrEnum):
     STOCK_SINK = "STOCK_SINK"
     ORDER_SOURCE = "ORDER_SOURCE"
     ORDER_SINK = "ORDER_SINK"
+    RETURN_SINK = "RETURN_SINK"
+    TRANSFER_SINK = "TRANSFER_SINK"
     LISTING_SOURCE = "LISTING_SOURCE"
     PUBLICATION_SINK = "PUBLICATION_SINK"
     MEMBER_SOURCE = "MEMBER_SOURCE"
@@ -71,7 +73,8 @@ class Capabilities:
     """What a backend declares about itself; the house obeys it.
 
     ``stock`` says what its numbers of stock mean, None if it has none; ``cancels`` whether it takes
-    a cancellation from us; ``sales_per_call`` how many sales one call may carry;
+    a cancellation from us, ``returns`` goods that came back, ``transfers`` goods that go from one
+    of its locations to another; ``sales_per_call`` how many sales one call may carry;
     ``write_seconds_max`` how long a write whose answer was lost may still be running there.
     ``publications_per_call`` is how many quantities one call may carry, ``publication_cas`` what
     it does about one that has moved. ``throttle`` is how it limits us, ``calls_per_second`` and
@@ -85,6 +88,8 @@ class Capabilities:
     stock: StockSource | None = None
     delta: str = "full scan"
     cancels: bool = False
+    returns: bool = False
+    transfers: bool = False
     sales_per_call: int = 1
     write_seconds_max: float = 30.0
     publications_per_call: int = 1
@@ -293,6 +298,23 @@ class OrderSink(Protocol):
     async def cancel(self, sale: Sale) -> WriteResult: ...
 
 
+class ReturnSink(Protocol):
+    """Takes goods that came back; looked up by our reference before any second try.
+
+    What lies where they came back is told by the next reading, and not counted here.
+    """
+
+    async def give_back(self, returned: GiveBack, *, second_try: bool) -> WriteResult: ...
+
+
+class TransferSink(Protocol):
+    """Takes the steps of transfers, in their order; looked up by our reference before each. A step
+    that was taken before, or that a later one has passed, is taken.
+    """
+
+    async def transfer(self, transfer: Transfer, *, second_try: bool) -> WriteResult: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How much a backend is asked now.
@@ -335,6 +357,8 @@ class Backend:
     stock_sink: StockSink | None = None
     order_source: OrderSource | None = None
     order_sink: OrderSink | None = None
+    return_sink: ReturnSink | None = None
+    transfer_sink: TransferSink | None = None
     listings: ListingSource | None = None
     publication: PublicationSink | None = None
     members: MemberSource | None = None
@@ -345,6 +369,8 @@ class Backend:
     def __post_init__(self) -> None:
         declared = self.capabilities.stock
         assert self.stock is None or declared is not None, "what its numbers mean is declared"
+        assert self.capabilities.returns == (self.return_sink is not None)
+        assert self.capabilities.transfers == (self.transfer_sink is not None)
         if self.movements is not None:
             assert self.stock is not None, "movements start from a reading"
             assert declared is not None

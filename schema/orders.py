@@ -81,7 +81,7 @@ class BackendWriteType:
 
     backend: str = strawberry.field(description="Code of the backend.")
     action: str = strawberry.field(
-        description="What it is told: `PLACE_SALE`, `CANCEL_SALE`. More may come."
+        description="What it is told: `PLACE_SALE`, `CANCEL_SALE`, `RETURN_SALE`. More may come."
     )
     status: WriteStatus = strawberry.field(description="How far it has come.")
     external_id: str | None = strawberry.field(
