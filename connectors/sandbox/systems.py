@@ -25,7 +25,7 @@ Changes = Callable[[sqlite3.Connection, int, int, int], Sequence[tuple[int, T]]]
 """Reads what changed after a sequence and until another, at most so many: (sequence, thing)."""
 
 PAGE = 100
-EDITION = 2
+EDITION = 3
 """Grows when what is seeded, or the tables, change; a file of another edition is refused."""
 
 _BUSY_SECONDS = 10.0
