@@ -73,7 +73,10 @@ def backend(
     with each, such as the trace that it is part of.
 
     Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
-    sales), ``locale`` (language of product names).
+    sales), ``locale`` (language of product names), ``till_channels`` (channels of tickets by shop).
+
+    Raises:
+        BadOption: one of them cannot be meant.
     """
     governor = Governor(code, _asked(timeout_seconds))
     client = TrytonClient(

@@ -6,6 +6,7 @@ What a row means is in ``tryton_orders_translate``; how changes are found, in ``
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from connectors.erp import tryton_tills
 from connectors.erp.tryton_changes import STAMP, Changes, Kind, Watched
 from connectors.erp.tryton_orders_translate import (
     OrderTerms,
@@ -104,7 +105,12 @@ class Orders:
         channels: Sequence[Channel],
         options: Mapping[str, str],
     ) -> None:
-        """Sales go to the channel of the option, or the first that is online; tickets to shops."""
+        """Sales go to the channel of the option, or the first that is online; tickets to their
+        shop's.
+
+        Raises:
+            BadOption: the channels of the tills cannot be meant.
+        """
         self._client = client
         self._changes = Changes(client, clock, _KINDS)
         named = options.get(SALES_CHANNEL)
@@ -113,7 +119,7 @@ class Orders:
             _first(at for at in channels if at.code == named)
             if named is not None
             else _first(at for at in channels if at.kind is ChannelKind.ONLINE),
-            _first(at for at in channels if at.kind is ChannelKind.IN_STORE),
+            tryton_tills.read(options, channels),
         )
 
     async def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:
