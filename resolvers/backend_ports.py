@@ -104,12 +104,13 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One SKU's number at a location, as its system means it, and what the system itself has sold
-    of what lies there.
+    """One SKU's number at a location, as its system means it, what the system itself has sold or
+    set aside of what lies there, and what is on its way to it.
     """
 
     on_hand: int
     elsewhere: int = 0
+    incoming: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,15 @@ class StockReading:
     """What one location's system says: every SKU it has (absent: none), at its own watermark, which
     is None if it has none.
 
-    ``departed`` was read before the numbers, so the numbers hold it.
+    ``departed`` was read before the numbers, so the numbers hold it. ``tells_incoming`` says that
+    levels say what is on its way; else whoever sends it has to.
     """
 
     location: str
     levels: Mapping[str, Level]
     watermark: int | None
     departed: tuple[Departed, ...] = ()
+    tells_incoming: bool = False
 
 
 @dataclass(frozen=True, slots=True)

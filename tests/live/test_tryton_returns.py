@@ -160,8 +160,8 @@ async def test_goods_under_way_lie_at_neither_end_and_then_at_the_other(erp, wit
     assert {asked, sent, sent_again, came, came_again, passed} == {asked}
     assert asked.error is None
     assert (at_first, under_way, in_the_end) == (
-        (Level(5), Level(10)),
-        (Level(2), Level(10)),
+        (Level(5), Level(10, incoming=3)),
+        (Level(2), Level(10, incoming=3)),
         (Level(2), Level(13)),
     )
     assert late.error == f"it is too late: shipment {asked.external_id} is shipped"
@@ -215,8 +215,8 @@ async def test_more_than_left_does_not_arrive(erp, witness):
 async def test_more_than_is_free_does_not_leave_and_nothing_stays_set_aside(erp, witness):
     witness.count_stock("SH01", "LG0205-01", 2)
     goods = ("LG0205-01", 9)
-    await erp.transfers.transfer(moving("TR2-MUCH", REQUESTED, goods), second_try=False)
     before = await levels(erp, "LG0205-01")
+    await erp.transfers.transfer(moving("TR2-MUCH", REQUESTED, goods), second_try=False)
 
     result = await erp.transfers.transfer(moving("TR2-MUCH", SHIPPED, goods), second_try=False)
     canceled = await erp.transfers.transfer(moving("TR2-MUCH", CANCELED, goods), second_try=False)
@@ -228,6 +228,24 @@ async def test_more_than_is_free_does_not_leave_and_nothing_stays_set_aside(erp,
     assert {row["state"] for row in witness.search_read("stock.move", of_it, ["state"])} == {
         "cancelled"
     }
+
+
+async def test_what_people_have_picked_for_another_place_is_promised_to_nobody(erp, witness):
+    witness.count_stock("SH01", "LG0208-01", 5)
+    before = await levels(erp, "LG0208-01")
+    goods = moving("TR2-STAFF", REQUESTED, ("LG0208-01", 2))
+    await erp.transfers.transfer(goods, second_try=False)
+    shipment = witness.only("stock.shipment.internal", [["reference", "=", "TR2-STAFF"]])["id"]
+
+    witness.call("stock.shipment.internal", "assign_try", [shipment])
+    picked = await levels(erp, "LG0208-01")
+    for button in ("pack", "ship"):
+        witness.call("stock.shipment.internal", button, [shipment])
+    left = await levels(erp, "LG0208-01")
+
+    there = Level(before[1].on_hand, incoming=2)
+    assert picked == (Level(5, elsewhere=2), there)
+    assert left == (Level(3), there)
 
 
 @pytest.mark.parametrize("step", ["create", "wait", "assign_try", "pack", "ship"])
