@@ -22,10 +22,12 @@ from resolvers.backend_ports import (
     Probe,
     Publication,
     PublicationSink,
+    ReturnSink,
     StockFeed,
     StockMovements,
     StockReading,
     StockSink,
+    TransferSink,
     WriteResult,
 )
 from resolvers.domain.catalog import Product
@@ -35,7 +37,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.event_ports import Delivered, EventPuller, OrderDeliveries, Pulled
 from resolvers.loyalty_port import Loyalty, PointsBalance
 
@@ -58,6 +60,8 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         stock_sink=at.stock_sink and _StockSink(at.stock_sink, calls),
         order_source=at.order_source and _Orders(at.order_source, calls),
         order_sink=at.order_sink and _OrderSink(at.order_sink, calls),
+        return_sink=at.return_sink and _ReturnSink(at.return_sink, calls),
+        transfer_sink=at.transfer_sink and _TransferSink(at.transfer_sink, calls),
         listings=at.listings and _Listings(at.listings, calls),
         publication=at.publication and _Publication(at.publication, calls),
         members=at.members and _Members(at.members, calls),
@@ -183,6 +187,26 @@ class _OrderSink:
     async def cancel(self, sale: Sale) -> WriteResult:
         with self.calls.one("cancel"):
             return await self.inner.cancel(sale)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReturnSink:
+    inner: ReturnSink
+    calls: _Calls
+
+    async def give_back(self, returned: GiveBack, *, second_try: bool) -> WriteResult:
+        with self.calls.one("give_back"):
+            return await self.inner.give_back(returned, second_try=second_try)
+
+
+@dataclass(frozen=True, slots=True)
+class _TransferSink:
+    inner: TransferSink
+    calls: _Calls
+
+    async def transfer(self, transfer: Transfer, *, second_try: bool) -> WriteResult:
+        with self.calls.one("transfer"):
+            return await self.inner.transfer(transfer, second_try=second_try)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,21 +148,9 @@ def connect(
 def _connected(
     settings: Settings, configured: BackendSettings, data: Path, tracing: Tracing
 ) -> Backend:
-    if configured.vendor == "tryton":
-        assert configured.password is not None, "the settings refuse this before it comes here"
-        return tryton.backend(
-            code=configured.code,
-            url=configured.url or "",
-            database=configured.database or "",
-            user=configured.user or "",
-            password=configured.password.reveal(),
-            channels=settings.sales_channels(),
-            timeout_seconds=configured.timeout_seconds,
-            poll_seconds=settings.poll_seconds(configured),
-            options=configured.options,
-            headers=tracing.headers,
-        )
     try:
+        if configured.vendor == "tryton":
+            return _tryton(settings, configured, tracing)
         if configured.vendor == "vendure":
             return _vendure(settings, configured)
         if configured.vendor == "shopify":
@@ -190,6 +178,22 @@ def endpoint_of(configured: BackendSettings) -> Endpoint | None:
     """What is agreed with a backend about its webhooks; None if it sends none."""
     secrets = tuple(secret.reveal().encode() for secret in configured.webhook_secrets)
     return Endpoint(secrets, configured.webhook_url) if secrets else None
+
+
+def _tryton(settings: Settings, configured: BackendSettings, tracing: Tracing) -> Backend:
+    assert configured.password is not None, "the settings refuse this before it comes here"
+    return tryton.backend(
+        code=configured.code,
+        url=configured.url or "",
+        database=configured.database or "",
+        user=configured.user or "",
+        password=configured.password.reveal(),
+        channels=settings.sales_channels(),
+        timeout_seconds=configured.timeout_seconds,
+        poll_seconds=settings.poll_seconds(configured),
+        options=configured.options,
+        headers=tracing.headers,
+    )
 
 
 def _vendure(settings: Settings, configured: BackendSettings) -> Backend:

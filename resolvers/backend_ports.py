@@ -18,7 +18,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.domain.sources import StockSource, Watermark
 from resolvers.event_ports import EventPuller, OrderDeliveries
 from resolvers.loyalty_port import Loyalty, LoyaltyTerms
@@ -35,6 +35,8 @@ class Role(StrEnum):
     STOCK_SINK = "STOCK_SINK"
     ORDER_SOURCE = "ORDER_SOURCE"
     ORDER_SINK = "ORDER_SINK"
+    RETURN_SINK = "RETURN_SINK"
+    TRANSFER_SINK = "TRANSFER_SINK"
     LISTING_SOURCE = "LISTING_SOURCE"
     PUBLICATION_SINK = "PUBLICATION_SINK"
     MEMBER_SOURCE = "MEMBER_SOURCE"
@@ -75,7 +77,8 @@ class Capabilities:
     """What a backend declares about itself; the house obeys it.
 
     ``stock`` says what its numbers of stock mean, None if it has none; ``cancels`` whether it takes
-    a cancellation from us; ``sales_per_call`` how many sales one call may carry;
+    a cancellation from us, ``returns`` goods that came back, ``transfers`` goods that go from one
+    of its locations to another; ``sales_per_call`` how many sales one call may carry;
     ``write_seconds_max`` how long a write whose answer was lost may still be running there.
     ``publications_per_call`` is how many quantities one call may carry, ``publication_cas`` what
     it does about one that has moved, ``order_lag_seconds`` how long after a number of its has
@@ -92,6 +95,8 @@ class Capabilities:
     stock: StockSource | None = None
     delta: str = "full scan"
     cancels: bool = False
+    returns: bool = False
+    transfers: bool = False
     sales_per_call: int = 1
     write_seconds_max: float = 30.0
     publications_per_call: int = 1
@@ -109,12 +114,13 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One SKU's number at a location, as its system means it, and what the system itself has sold
-    of what lies there.
+    """One SKU's number at a location, as its system means it, what the system itself has sold or
+    set aside of what lies there, and what is on its way to it.
     """
 
     on_hand: int
     elsewhere: int = 0
+    incoming: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,15 @@ class StockReading:
     """What one location's system says: every SKU it has (absent: none), at its own watermark, which
     is None if it has none.
 
-    ``departed`` was read before the numbers, so the numbers hold it.
+    ``departed`` was read before the numbers, so the numbers hold it. ``tells_incoming`` says that
+    levels say what is on its way; else whoever sends it has to.
     """
 
     location: str
     levels: Mapping[str, Level]
     watermark: int | None
     departed: tuple[Departed, ...] = ()
+    tells_incoming: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +311,23 @@ class OrderSink(Protocol):
     async def cancel(self, sale: Sale) -> WriteResult: ...
 
 
+class ReturnSink(Protocol):
+    """Takes goods that came back; looked up by our reference before any second try.
+
+    What lies where they came back is told by the next reading, and not counted here.
+    """
+
+    async def give_back(self, returned: GiveBack, *, second_try: bool) -> WriteResult: ...
+
+
+class TransferSink(Protocol):
+    """Takes the steps of transfers, in their order; looked up by our reference before each. A step
+    that was taken before, or that a later one has passed, is taken.
+    """
+
+    async def transfer(self, transfer: Transfer, *, second_try: bool) -> WriteResult: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How much a backend is asked now.
@@ -347,6 +372,8 @@ class Backend:
     stock_sink: StockSink | None = None
     order_source: OrderSource | None = None
     order_sink: OrderSink | None = None
+    return_sink: ReturnSink | None = None
+    transfer_sink: TransferSink | None = None
     listings: ListingSource | None = None
     publication: PublicationSink | None = None
     publishes: bool = False
@@ -365,6 +392,8 @@ class Backend:
         assert pulls == (self.puller is not None), "who is asked for messages says so"
         assert (points is None) == (self.loyalty is None), "what its points are is declared"
         assert self.deliveries is None or self.order_source is not None, "they are of its orders"
+        assert self.capabilities.returns == (self.return_sink is not None)
+        assert self.capabilities.transfers == (self.transfer_sink is not None)
         if self.movements is not None:
             assert self.stock is not None, "movements start from a reading"
             assert declared is not None

@@ -133,7 +133,8 @@ def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ea
         for sku in skus
         for level in (reading.levels.get(sku, none),)
     }
-    told = replace(of, levels=levels)
+    incoming = {sku: reading.levels.get(sku, none).incoming for sku in skus}
+    told = replace(of, levels=levels, incoming=incoming if reading.tells_incoming else None)
     scope = Scope(skus=frozenset(skus), feeds=frozenset([told.feed.key]))
     return Command(
         None, "", scope, lambda books: (ease(books, facts.count(books, told)), reading.location)
@@ -155,12 +156,17 @@ async def _differing(
     return {
         sku
         for sku in positions.keys() | reading.levels.keys()
-        if not _agrees(source, positions.get(sku), reading.levels.get(sku) or Level(0))
+        if not _agrees(source, positions.get(sku), reading.levels.get(sku) or Level(0), reading)
     }
 
 
-def _agrees(source: StockSource, position: Position | None, level: Level) -> bool:
+def _agrees(
+    source: StockSource, position: Position | None, level: Level, reading: StockReading
+) -> bool:
     known = (position.on_hand, position.elsewhere) if position is not None else (0, 0)
+    expected = position.incoming if position is not None else 0
+    if reading.tells_incoming and expected != level.incoming:
+        return False
     return known == (source.on_hand(level.on_hand, level.elsewhere), level.elsewhere)
 
 

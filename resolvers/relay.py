@@ -192,10 +192,9 @@ async def _try(this: _Round, lease: Lease, writes: Sequence[Write]) -> int:
 
 def reference_of(write: Write) -> str:
     """The reference under which a backend can find a write again."""
-    if write.sale is not None:
-        return write.sale.reference
-    assert write.adjustment is not None, "a write is a sale's or an adjustment's"
-    return write.adjustment.reference
+    told = write.sale or write.adjustment or write.give_back or write.transfer
+    assert told is not None, "a write tells of something"
+    return told.reference
 
 
 async def _call(backend: Backend, writes: Sequence[Write]) -> Sequence[WriteResult]:
@@ -209,6 +208,10 @@ async def _call(backend: Backend, writes: Sequence[Write]) -> Sequence[WriteResu
         return [await backend.order_sink.cancel(sale) for sale in sales]
     if first.adjustment is not None and backend.stock_sink is not None:
         return [await backend.stock_sink.adjust(first.adjustment, second_try=second_try)]
+    if first.give_back is not None and backend.return_sink is not None:
+        return [await backend.return_sink.give_back(first.give_back, second_try=second_try)]
+    if first.transfer is not None and backend.transfer_sink is not None:
+        return [await backend.transfer_sink.transfer(first.transfer, second_try=second_try)]
     error = f"{backend.code} takes no {first.action.lower().replace('_', ' ')}"
     return [WriteResult(reference_of(write), error=error) for write in writes]
 

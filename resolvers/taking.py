@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 from resolvers.backend_ports import Backend
 from resolvers.context import Context
 from resolvers.domain.books import Scope
-from resolvers.domain.orders import Order
+from resolvers.domain.called_off import CalledOff, called_off
+from resolvers.domain.orders import HOUSE, Order, OrderStatus
+from resolvers.domain.outbox import WriteAction
 from resolvers.domain.reservation import Line, needed
 from resolvers.domain.sales import number_of
 from resolvers.domain.taken import Taken, take
@@ -23,20 +25,52 @@ from resolvers.orders import sinks
 
 async def take_orders(ctx: Context, backend: Backend, orders: Sequence[Order]) -> None:
     """Writes orders down that were placed elsewhere, and finds their goods where that is ours to
-    do: at a backend that keeps no stock. Our own sales, coming back, are known already.
+    do: at a backend that keeps no stock. Our own sales, coming back, are known already, and looked
+    at only if they were called off there.
     """
     numbers = [number_of(order.number) for order in orders]
     ours = {
-        number
+        number: order
         for number, order in (await ctx.store.stock.orders_by_number(numbers)).items()
-        if order.system == "gateway"
+        if order.system == HOUSE
     }
+    for order, number in zip(orders, numbers, strict=True):
+        if number in ours and order.status is OrderStatus.CANCELED:
+            await _called_off(ctx, backend, ours[number], order)
     commands = [
         await _taking(ctx, backend, order)
         for order, number in zip(orders, numbers, strict=True)
         if number not in ours
     ]
     await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+
+
+async def _called_off(ctx: Context, backend: Backend, order: Order, told: Order) -> None:
+    """Follows a backend that has called a sale of ours off, unless it was we who told it to."""
+    location = told.origin_location or ""
+    if dict(order.sales).get(location) != told.number:
+        return
+    writes = (await ctx.store.outbox.writes_of([order.id])).get(order.id, ())
+    last = max(
+        (
+            write
+            for write in writes
+            if write.sale is not None and write.sale.location == location
+            if write.sale.reference == told.number and write.backend == backend.code
+        ),
+        key=lambda write: write.sequence,
+        default=None,
+    )
+    if last is None or last.action is not WriteAction.PLACE_SALE:
+        return
+    held = await ctx.store.stock.reservations([order.reservation_id or ""])
+    scope = Scope(
+        frozenset(pin.sku for _, pins in held.values() for pin in pins),
+        frozenset([order.reservation_id or ""]),
+        frozenset([order.id]),
+    )
+    off = CalledOff(order.id, location, backend.code)
+    await ctx.engine.run(Command(None, "", scope, lambda books: (called_off(books, off), order.id)))
 
 
 async def _taking(ctx: Context, backend: Backend, placed: Order) -> Command:

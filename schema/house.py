@@ -98,11 +98,12 @@ class BackendType:
         "What it declares about itself: its `roles`, its `idempotency`, what its numbers of stock "
         "mean (`stock`: their `meaning`, `granularity`, `watermark` and `resolutionSeconds`; null "
         "if it has none), how changes are found (`delta`, and `scanned` for what is read whole), "
-        "whether it takes cancellations (`cancels`), how it takes quantities "
-        "(`publicationsPerCall`, `publicationCas`, `orderLagSeconds`), how it limits us "
-        "(`throttle`, `callsPerSecond`, `callsAtOnce`), its `webhooks`, whether its messages are "
-        "fetched (`pullsEvents`), what its points are (`loyalty`: `worthMinor` and `currency` of "
-        "one, and its `tiers`; null if it keeps none), `salesPerCall`, and `writeSecondsMax`.",
+        "whether it takes cancellations (`cancels`), goods that came back (`returns`), steps of "
+        "transfers (`transfers`), how it takes quantities (`publicationsPerCall`, "
+        "`publicationCas`, `orderLagSeconds`), how it limits us (`throttle`, `callsPerSecond`, "
+        "`callsAtOnce`), its `webhooks`, whether its messages are fetched (`pullsEvents`), what "
+        "its points are (`loyalty`: `worthMinor` and `currency` of one, and its `tiers`; null if "
+        "it keeps none), `salesPerCall`, and `writeSecondsMax`.",
     )
     pending_out: int = strawberry.field(description="Writes that wait for it.")
     parked_in: int = strawberry.field(

@@ -38,7 +38,11 @@ class OrderLineType:
     unit_price: MoneyType = strawberry.field(description="Price of one unit, tax included.")
     total: MoneyType = plain(_line_total, "Price of all units of the line, tax included.")
     fulfilled_quantity: int = plain("fulfilled", "Units of it that have left for the buyer.")
-    returned_quantity: int = plain("returned", "Units of it that came back.")
+    returned_quantity: int = plain(
+        "returned",
+        "Units of it that came back; of a line of which none were sold, units of a sale that the "
+        "till does not name.",
+    )
 
 
 def _reservation_id(order: Order) -> str | None:
@@ -81,7 +85,7 @@ class BackendWriteType:
 
     backend: str = strawberry.field(description="Code of the backend.")
     action: str = strawberry.field(
-        description="What it is told: `PLACE_SALE`, `CANCEL_SALE`. More may come."
+        description="What it is told: `PLACE_SALE`, `CANCEL_SALE`, `RETURN_SALE`. More may come."
     )
     status: WriteStatus = strawberry.field(description="How far it has come.")
     external_id: str | None = strawberry.field(

@@ -14,10 +14,12 @@ from connectors.erp.tryton_catalog import Catalog
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_health import TrytonHealth
 from connectors.erp.tryton_orders import Orders
+from connectors.erp.tryton_returns import Returns
 from connectors.erp.tryton_rpc import READERS_MAX, TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_sales import Sales
 from connectors.erp.tryton_stock import Stock
+from connectors.erp.tryton_transfers import Transfers
 from connectors.erp.tryton_writing import Writer
 from connectors.governor import Governor, GovernorTerms
 from resolvers.backend_ports import Backend, Capabilities, Idempotency, Role
@@ -71,7 +73,10 @@ def backend(
     with each, such as the trace that it is part of.
 
     Options: ``party`` (code of the buyer of our sales), ``sales_channel`` (channel of Tryton's own
-    sales), ``locale`` (language of product names).
+    sales), ``locale`` (language of product names), ``till_channels`` (channels of tickets by shop).
+
+    Raises:
+        BadOption: one of them cannot be meant.
     """
     governor = Governor(code, _asked(timeout_seconds))
     client = TrytonClient(
@@ -104,6 +109,8 @@ def backend(
         stock_sink=Adjustments(writer, books, clock),
         order_source=Orders(client, clock, channels, options),
         order_sink=Sales(writer, terms),
+        return_sink=Returns(writer, terms),
+        transfer_sink=Transfers(writer, books, clock),
         governor=governor,
         close=client.close,
     )
@@ -129,11 +136,15 @@ def _declared(write_seconds_max: float) -> Capabilities:
             Role.STOCK_SINK,
             Role.ORDER_SOURCE,
             Role.ORDER_SINK,
+            Role.RETURN_SINK,
+            Role.TRANSFER_SINK,
         ),
         idempotency=Idempotency.EXTERNAL_REFERENCE,
         stock=StockSource(watermark=Watermark.NONE),
         delta="changed since, with an overlap; stock read whole",
         cancels=True,
+        returns=True,
+        transfers=True,
         sales_per_call=1,
         write_seconds_max=write_seconds_max,
         calls_per_second=CALLS_PER_SECOND,

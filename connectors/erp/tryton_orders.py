@@ -1,11 +1,14 @@
-"""Sales and till tickets as a feed of orders, without those that a gateway has written itself.
+"""Sales and till tickets as a feed of orders. Of those that a gateway has written itself only the
+ones that were called off.
 
 What a row means is in ``tryton_orders_translate``; how changes are found, in ``tryton_changes``.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from connectors.erp import tryton_tills
 from connectors.erp.tryton_changes import STAMP, Changes, Kind, Watched
 from connectors.erp.tryton_orders_translate import (
     OrderTerms,
@@ -15,8 +18,9 @@ from connectors.erp.tryton_orders_translate import (
 )
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_sale_terms import is_ours
+from connectors.erp.tryton_wire import Row
 from resolvers.domain.locations import Channel, ChannelKind
-from resolvers.domain.orders import Order
+from resolvers.domain.orders import Order, OrderStatus
 
 SALES_CHANNEL = "sales_channel"
 """Name of the option that says which channel Tryton's own sales belong to."""
@@ -104,7 +108,12 @@ class Orders:
         channels: Sequence[Channel],
         options: Mapping[str, str],
     ) -> None:
-        """Sales go to the channel of the option, or the first that is online; tickets to shops."""
+        """Sales go to the channel of the option, or the first that is online; tickets to their
+        shop's.
+
+        Raises:
+            BadOption: the channels of the tills cannot be meant.
+        """
         self._client = client
         self._changes = Changes(client, clock, _KINDS)
         named = options.get(SALES_CHANNEL)
@@ -113,8 +122,9 @@ class Orders:
             _first(at for at in channels if at.code == named)
             if named is not None
             else _first(at for at in channels if at.kind is ChannelKind.ONLINE),
-            _first(at for at in channels if at.kind is ChannelKind.IN_STORE),
+            tryton_tills.read(options, channels),
         )
+        self._any = self._terms.sales or _first(channels)
 
     async def orders(self, cursor: str) -> AsyncIterator[tuple[Sequence[Order], str]]:
         """Pages of at most 200 orders: all, or those changed since a cursor."""
@@ -129,15 +139,39 @@ class Orders:
 
     async def _sales(self, ids: Sequence[int]) -> list[Order]:
         rows = await self._client.every("sale.sale", [["id", "in", ids], *_PLACED], _SALE)
-        theirs = [row for row in rows if not is_ours(row)]
-        of_theirs = ["sale", "in", [row["id"] for row in theirs]]
+        of_them = ["sale", "in", [row["id"] for row in rows]]
         lines = by_sale(
-            await self._client.every("sale.line", [of_theirs, ["product", "!=", None]], _SALE_LINE)
-            if theirs
+            await self._client.every("sale.line", [of_them, ["product", "!=", None]], _SALE_LINE)
+            if rows
             else []
         )
+        theirs = [row for row in rows if not is_ours(row)]
         told = [translate_sale(row, lines.get(row["id"], ()), self._terms) for row in theirs]
-        return [order for order in told if order is not None]
+        known = [self._own(row, lines.get(row["id"], ())) for row in rows if is_ours(row)]
+        off = [it for it in known if it is not None and it.status is OrderStatus.CANCELED]
+        return [order for order in told if order is not None] + await self._gone(off)
+
+    def _own(self, row: Row, lines: Sequence[Row]) -> Order | None:
+        """A sale of ours as an order, whatever channel it is of here: the house knows its own."""
+        channel = self._any and replace(self._any, currency=row["currency."]["code"])
+        return translate_sale(row, lines, replace(self._terms, sales=channel))
+
+    async def _gone(self, called_off: Sequence[Order]) -> list[Order]:
+        """Those whose reference has no other sale that something may still be handed over for: one
+        of two that an answer got lost of, or one that was made anew at another place.
+        """
+        if not called_off:
+            return []
+        named = [["reference", "in", [order.number for order in called_off]]]
+        others = await self._client.every(
+            "sale.sale", [*named, ["state", "!=", "cancelled"]], ("reference", "moves.state")
+        )
+        alive = {
+            row["reference"]
+            for row in others
+            if not row["moves."] or any(move["state"] != "cancelled" for move in row["moves."])
+        }
+        return [order for order in called_off if order.number not in alive]
 
     async def _tickets(self, ids: Sequence[int]) -> list[Order]:
         rows = await self._client.every("sale.point.sale", [["id", "in", ids], *_PRINTED], _TICKET)

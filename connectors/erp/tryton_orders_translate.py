@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from connectors.erp.tryton_tills import Tills
 from connectors.erp.tryton_translate import money_of, title_with, units
 from connectors.erp.tryton_wire import Row
 from resolvers.domain.catalog import Provenance
@@ -15,14 +16,17 @@ from resolvers.domain.locations import Channel, Method
 from resolvers.domain.orders import Delivery, Order, OrderEvent, OrderLine, OrderStatus, Payment
 from resolvers.domain.values import Money
 
+RETURNED_GOODS = "RETURNED_GOODS"
+"""How what was bought is paid as far as goods that came back at the till have paid for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderTerms:
-    """What all orders of one backend share; a channel that is None takes none of its kind."""
+    """What all orders of one backend share. Without a channel for ``sales`` there are none."""
 
     system: str
     sales: Channel | None
-    tickets: Channel | None
+    tills: Tills
 
 
 def translate_sale(row: Row, lines: Sequence[Row], terms: OrderTerms) -> Order | None:
@@ -59,30 +63,41 @@ def translate_sale(row: Row, lines: Sequence[Row], terms: OrderTerms) -> Order |
 def translate_ticket(
     row: Row, lines: Sequence[Row], payments: Sequence[Row], terms: OrderTerms
 ) -> Order | None:
-    """A till ticket as an order that was taken away; None where nothing was sold by it."""
-    channel, currency = terms.tickets, row["currency."]["code"]
-    shop = row["point."]["storage_location."]["warehouse."]
-    if channel is None or channel.currency != currency or shop is None or not row["number"]:
+    """A till ticket as an order that was taken away; None where no goods changed hands by it.
+
+    Goods that come back at a till are lines of no units of which some were returned: Tryton does
+    not say which ticket had sold them. A ticket of nothing else is RETURNED, and comes to nothing.
+    """
+    shop, currency = row["point."]["storage_location."]["warehouse."], row["currency."]["code"]
+    channel = terms.tills.channel_of(shop["code"] or "") if shop is not None else None
+    if channel is None or channel.currency != currency or not row["number"]:
         return None
     ordered = [
         _ticket_line(line, currency)
         for line in lines
-        if line["product."] and line["product."]["code"] and units(line["quantity"]) > 0
+        if line["product."] and line["product."]["code"]
     ]
+    ordered = [line for line in ordered if line.quantity or line.returned]
     if not ordered:
         return None
-    canceled = row["state"] == "cancelled"
+    sold = any(line.quantity for line in ordered)
+    status = OrderStatus.FULFILLED if sold else OrderStatus.RETURNED
     return _order(
         terms.system,
         channel,
         external_id=f"ticket:{row['id']}",
         number=row["number"],
-        status=OrderStatus.CANCELED if canceled else OrderStatus.FULFILLED,
+        status=OrderStatus.CANCELED if row["state"] == "cancelled" else status,
         lines=ordered,
         placed_at=row["create_date"],
         updated_at=row["last_modified_at"],
-        delivery=Delivery(Method.TAKEAWAY, location=shop["code"]) if shop["code"] else None,
-        payments=tuple(_payments(payments, currency, row["create_date"])),
+        delivery=Delivery(Method.TAKEAWAY, location=shop["code"])
+        if sold and shop["code"]
+        else None,
+        payments=(
+            *_payments(payments, currency, row["create_date"]),
+            *_paid_in_goods(ordered, currency, row["create_date"]),
+        ),
         origin=shop["code"],
     )
 
@@ -160,14 +175,15 @@ def _sale_line(line: Row, sale: Row, currency: str) -> OrderLine:
 
 
 def _ticket_line(line: Row, currency: str) -> OrderLine:
-    quantity = units(line["quantity"])
+    sold, returned = max(0, units(line["quantity"])), max(0, units(-line["quantity"]))
     return OrderLine(
         f"{line['sale']}.{line['id']}",
         line["product."]["code"],
         title_with(line["product."]["name"], line["product."]["description"]),
-        quantity,
+        sold,
         money_of(line["unit_gross_price"], currency),
-        fulfilled=quantity,
+        fulfilled=sold,
+        returned=returned,
     )
 
 
@@ -192,6 +208,14 @@ def _payments(rows: Iterable[Row], currency: str, at: datetime) -> Iterable[Paym
     for method, amount in paid.items():
         if amount > 0:
             yield Payment(method, money_of(amount, currency), at)
+
+
+def _paid_in_goods(lines: Sequence[OrderLine], currency: str, at: datetime) -> Iterable[Payment]:
+    """What goods that came back have paid of those that were bought by the same ticket."""
+    bought = sum(line.unit_price.minor * line.quantity for line in lines)
+    returned = sum(line.unit_price.minor * line.returned for line in lines)
+    if paid := min(bought, returned):
+        yield Payment(RETURNED_GOODS, Money(paid, currency), at)
 
 
 def by_sale(rows: Iterable[Row]) -> Mapping[int, Sequence[Row]]:

@@ -1,4 +1,5 @@
-"""What lies in a warehouse, what Tryton has sold of it, and what of our sales has left it.
+"""What lies in a warehouse, what Tryton has sold or set aside of it, what is on its way to it, and
+what of our sales has left it.
 
 Everything is read in an order in which a movement between two questions makes us promise less,
 never more: what has left and what is sold, then what is there. A stamp of Tryton is the start of a
@@ -93,8 +94,12 @@ class Stock:
             return await self._read(at, known)
 
     async def _read(self, at: Warehouse, known: _Known) -> StockReading:
-        departed, open_moves, tickets = await asyncio.gather(
-            self._departed(at, known), self._open_moves(at), self._tickets(at)
+        departed, open_moves, tickets, set_aside, coming = await asyncio.gather(
+            self._departed(at, known),
+            self._open_moves(at),
+            self._tickets(at),
+            self._set_aside(at),
+            self._coming(at),
         )
         moved = await self._moved(at)
         known.on_hand = await self._on_hand(at, known, moved)
@@ -105,9 +110,17 @@ class Stock:
                 _add(elsewhere, row, row["internal_quantity"])
         for row in tickets:  # what a ticket gives back is not here before it is posted
             _add(elsewhere, row, max(0.0, row["quantity"]))
-        skus = sorted(known.on_hand.keys() | elsewhere.keys())
-        levels = {sku: Level(known.on_hand.get(sku, 0), elsewhere.get(sku, 0)) for sku in skus}
-        return StockReading(at.code, levels, None, departed)
+        for row in set_aside:
+            _add(elsewhere, row, row["internal_quantity"])
+        incoming: dict[str, int] = {}
+        for row in coming:
+            _add(incoming, row, row["internal_quantity"])
+        skus = sorted(known.on_hand.keys() | elsewhere.keys() | incoming.keys())
+        levels = {
+            sku: Level(known.on_hand.get(sku, 0), elsewhere.get(sku, 0), incoming.get(sku, 0))
+            for sku in skus
+        }
+        return StockReading(at.code, levels, None, departed, tells_incoming=True)
 
     async def _departed(self, at: Warehouse, known: _Known) -> tuple[Departed, ...]:
         """Units of our sales that left this warehouse: first those of a month, then what is new."""
@@ -160,6 +173,24 @@ class Stock:
             _MOVE,
         )
 
+    async def _set_aside(self, at: Warehouse) -> list[Row]:
+        """Movements to other warehouses whose goods are picked, and still here."""
+        leaves = [["from_location", *_within(at)], ["to_location", *_outside(at)]]
+        stored = ["to_location.type", "=", "storage"]  # what goes to lost and found is a correction
+        return await self._client.every(
+            "stock.move", [*leaves, stored, _TRANSFERRED, ["state", "=", "assigned"]], _TRANSFER
+        )
+
+    async def _coming(self, at: Warehouse) -> list[Row]:
+        """Movements from other warehouses that somebody has asked for, until they arrive."""
+        comes = [["to_location", *_within(at)], ["from_location", *_outside(at)]]
+        stored = ["from_location.type", "=", "storage"]
+        asked = ["shipment.state", "in", _ASKED, "stock.shipment.internal"]
+        still = ["state", "in", ["draft", "assigned"]]
+        return await self._client.every(
+            "stock.move", [*comes, stored, _TRANSFERRED, asked, still], _TRANSFER
+        )
+
     async def _tickets(self, at: Warehouse) -> list[Row]:
         """Lines of till tickets that are paid: their goods are booked out when they are posted."""
         return await self._client.every(
@@ -206,10 +237,17 @@ class Stock:
 
 
 _DONE_OR_TAKEN_BACK = ["state", "in", ["done", "cancelled"]]
+_TRANSFERRED = ["shipment", "like", "stock.shipment.internal,%"]
+_ASKED = ["waiting", "assigned", "packed", "shipped"]
+_TRANSFER = ("product.code", "internal_quantity")
 
 
 def _within(at: Warehouse) -> Iterable[object]:
     return ("child_of", [at.id], "parent")
+
+
+def _outside(at: Warehouse) -> Iterable[object]:
+    return ("not child_of", [at.id], "parent")
 
 
 def _to_customers(at: Warehouse) -> list[object]:
@@ -217,7 +255,7 @@ def _to_customers(at: Warehouse) -> list[object]:
 
 
 def _add(to: dict[str, int], row: Row, sold: float) -> None:
-    """Adds what was sold; a part of a unit takes the whole."""
+    """Adds what was sold or is to move; a part of a unit takes the whole."""
     code = row["product."]["code"]
     if code and sold:
         to[code] = to.get(code, 0) - units(-sold)

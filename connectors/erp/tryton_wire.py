@@ -44,6 +44,14 @@ class NoDatabase(BackendUnavailable):
     """Tryton has no database of this name, or cannot open it now."""
 
 
+class Questioned(BackendRefused):
+    """Tryton asks whether this is meant; ``name`` is the question's, by which one says yes."""
+
+    def __init__(self, message: str, *, backend: str, name: str) -> None:
+        super().__init__(message, backend=backend, kind="CONFLICT")
+        self.name = name
+
+
 class LockedOut(BackendUnavailable):
     """Tryton takes no login for a while, not even a right one."""
 
@@ -151,8 +159,9 @@ def _refusal(error: Any, method: str, intent: Intent, backend: str) -> CommerceE
             return locked_out(backend)
         case ["UserError", [message, *_]]:
             said, kind = f"UserError: {_short(message)}", "INVALID"
-        case ["UserWarning", [_, message, *_]]:
-            said, kind = f"UserWarning: {_short(message)}", "CONFLICT"
+        case ["UserWarning", [name, message, *_]]:
+            asked = f"{backend}: UserWarning: {_short(message)}"
+            return Questioned(asked, backend=backend, name=str(name))
         case ["ConcurrencyException", *_]:
             said, kind = "ConcurrencyException: changed by somebody else", "CONFLICT"
         case ["LoginException", *_]:

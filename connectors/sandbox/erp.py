@@ -1,8 +1,8 @@
 """The sandbox ERP, master of goods, places, stock and sales.
 
 Here is what the gateway asks and tells it, and what people in the chain do to it; how it books
-stands in ``ledger``. Its sequence of changes is its watermark, its cursor, and what it
-acknowledges writes with: one number, comparable everywhere.
+stands in ``ledger`` and ``parcels``. Its sequence of changes is its watermark, its cursor, and what
+it acknowledges writes with: one number, comparable everywhere.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,19 +10,20 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from connectors.sandbox import ledger
+from connectors.sandbox import ledger, parcels
 from connectors.sandbox.chain import CURRENCY, LOCATIONS
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.ledger import BookedSale
 from connectors.sandbox.ledger import Movement as Posted
 from connectors.sandbox.movements import moved
+from connectors.sandbox.parcels import BookedReturn, BookedTransfer
 from connectors.sandbox.systems import PAGE, System, following, horizon, sequence, wall_clock
 from resolvers.backend_ports import Probe, StockReading, WriteResult
 from resolvers.domain.catalog import Product
 from resolvers.domain.errors import BackendRefused, InvalidInput, NotFound
 from resolvers.domain.locations import Location
 from resolvers.domain.movements import Movement
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.domain.values import Money
 
 CODE = "erp"
@@ -31,7 +32,7 @@ SALES_PER_CALL = 20
 
 def books(data: Path) -> System:
     """The ERP's own file, for those inside the chain: itself, and the tills."""
-    return System(data, CODE, ledger.LAYOUT, ledger.seed)
+    return System(data, CODE, f"{ledger.LAYOUT};{parcels.LAYOUT}", ledger.seed)
 
 
 class SandboxErp:
@@ -105,6 +106,16 @@ class SandboxErp:
     async def cancel(self, sale: Sale) -> WriteResult:
         """Cancels a sale that has not begun to leave."""
         return await self._system.told(lambda db: ledger.cancel(db, sale.reference))
+
+    async def give_back(self, returned: GiveBack, *, second_try: bool) -> WriteResult:
+        """Takes goods back once, however often their reference comes."""
+        del second_try  # the reference is looked up at every try
+        return await self._system.told(lambda db: parcels.give_back(db, returned))
+
+    async def transfer(self, transfer: Transfer, *, second_try: bool) -> WriteResult:
+        """Books a step of a transfer once, however often it comes."""
+        del second_try  # the reference is looked up at every try
+        return await self._system.told(lambda db: parcels.transfer(db, transfer))
 
     # ---- what people in the chain do; the knobs are not in their way --------------------------
 
@@ -181,6 +192,14 @@ class SandboxErp:
         if not found:
             raise NotFound(f"there is no sale {reference}")
         return found[0]
+
+    async def returns(self) -> Sequence[BookedReturn]:
+        """Every return that was booked, by the ERP's own id."""
+        return await self._system.look(parcels.returns)
+
+    async def transfers(self) -> Sequence[BookedTransfer]:
+        """Every transfer that was booked, by the ERP's own id."""
+        return await self._system.look(parcels.transfers)
 
     async def knobs(self) -> Knobs:
         """How it behaves now."""

@@ -65,6 +65,8 @@ class Movement(StrEnum):
     SHIPMENT = "SHIPMENT"
     OWN_SALE = "OWN_SALE"
     BREAKAGE = "BREAKAGE"
+    RETURN = "RETURN"
+    TRANSFER = "TRANSFER"
 
 
 class SaleStatus(StrEnum):
@@ -298,14 +300,7 @@ def place(db: sqlite3.Connection, sale: Sale) -> WriteResult:
     id, at = f"SO-{following(db, 'sale'):06}", following(db)
     db.execute(
         "INSERT INTO sale VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
-        (
-            sale.reference,
-            id,
-            sale.location,
-            SaleStatus.OPEN,
-            sale.placed_at.isoformat(),
-            at,
-        ),
+        (sale.reference, id, sale.location, SaleStatus.OPEN, sale.placed_at.isoformat(), at),
     )
     db.executemany(
         "INSERT INTO sale_line VALUES (?, ?, ?, ?, ?, ?)",

@@ -19,6 +19,8 @@ _KINDS: Mapping[Posted, EntryKind] = {
     Posted.SHIPMENT: EntryKind.SALE,
     Posted.OWN_SALE: EntryKind.SALE,
     Posted.BREAKAGE: EntryKind.ADJUSTMENT,
+    Posted.RETURN: EntryKind.RETURN,
+    Posted.TRANSFER: EntryKind.TRANSFER,
 }
 
 

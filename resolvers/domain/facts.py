@@ -24,13 +24,15 @@ class Count:
 
     ``feed`` is the reading that it is part of; its watermark is the system's own. ``source`` is
     what the system declares of its numbers. ``anew`` is a person's word that the reading holds
-    though its watermark runs back, as that of a system that was restored does.
+    though its watermark runs back, as that of a system that was restored does. ``incoming`` is by
+    SKU too, None if the system does not say.
     """
 
     feed: Feed
     levels: Mapping[str, tuple[int, int]]
     source: StockSource = BY_SEQUENCE
     anew: bool = False
+    incoming: Mapping[str, int] | None = None
 
 
 def count(books: Books, told: Count) -> Change:
@@ -60,6 +62,7 @@ def count(books: Books, told: Count) -> Change:
             feed.backend,
             books.now,
             source,
+            None if told.incoming is None else told.incoming.get(sku, 0),
         )
         entries += [entry] if entry is not None else []
         seen += [

@@ -33,7 +33,8 @@ class OrderStatus(StrEnum):
 class OrderLine:
     """So many units of one SKU at one price (tax included).
 
-    ``components`` are of a bundle, per unit, frozen as they were when it was sold.
+    ``components`` are of a bundle, per unit, frozen as they were when it was sold. A line of no
+    units tells of some that came back, and that nobody knows which order had sold them.
     """
 
     id: str

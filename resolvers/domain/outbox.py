@@ -29,6 +29,8 @@ class WriteAction(StrEnum):
     PLACE_SALE = "PLACE_SALE"
     CANCEL_SALE = "CANCEL_SALE"
     ADJUST_STOCK = "ADJUST_STOCK"
+    RETURN_SALE = "RETURN_SALE"
+    TRANSFER_STOCK = "TRANSFER_STOCK"
 
 
 class DeathKind(StrEnum):
@@ -91,6 +93,66 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnedLine:
+    """So many units of one SKU that came back, and what the buyer gets for all of them in money,
+    tax included; nothing if they were exchanged for others.
+    """
+
+    sku: str
+    quantity: int
+    refund: Money
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Goods that a buyer has brought or sent back to a location, whichever place had sold them.
+
+    ``reference`` is ours, unique among sales and returns; ``sale`` is the reference of the sale
+    that they are of, None where its backend was never told one.
+    """
+
+    reference: str
+    location: str
+    returned_at: datetime
+    lines: tuple[ReturnedLine, ...]
+    sale: str | None = None
+    note: str = ""
+
+
+class TransferStep(StrEnum):
+    """How far goods have come between two locations, or that they are not to leave after all."""
+
+    REQUESTED = "REQUESTED"
+    SHIPPED = "SHIPPED"
+    RECEIVED = "RECEIVED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLine:
+    """So many units of one SKU. A transfer names each SKU once."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One step of goods that go from one location to another. ``reference`` is ours, the same at
+    every step.
+
+    ``lines`` are what is asked for, what has left, or what has arrived, as the step says. What has
+    left and does not arrive stays under way in its backend's books until a person looks.
+    """
+
+    reference: str
+    step: TransferStep
+    origin: str
+    target: str
+    lines: tuple[TransferLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One thing that one backend is told, with what came of it so far.
 
@@ -111,6 +173,8 @@ class Write:
     created_at: datetime
     sale: Sale | None = None
     adjustment: Adjustment | None = None
+    give_back: GiveBack | None = None
+    transfer: Transfer | None = None
     order_id: str | None = None
     status: WriteStatus = WriteStatus.WAITING
     attempts: int = 0

@@ -271,11 +271,13 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
     system: str,
     now: datetime,
     source: StockSource,
+    incoming: int | None = None,
 ) -> StockEntry | None:
     """The correction after a system says: on hand was ``quantity`` at my ``watermark``.
 
     The position becomes that plus every movement which the system had not seen then: one that has
-    not been sent, or was acknowledged after the watermark. None when nothing differs.
+    not been sent, or was acknowledged after the watermark. ``incoming`` is None where the system
+    says nothing of it. None when nothing differs.
     """
     unseen = sum(
         movement.missing_at(watermark, source)
@@ -285,7 +287,8 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
     position = stream.position(location)
     on_hand = quantity + unseen - position.on_hand
     more_elsewhere = elsewhere - position.elsewhere
-    if not on_hand and not more_elsewhere:
+    more_incoming = 0 if incoming is None else incoming - position.incoming
+    if not on_hand and not more_elsewhere and not more_incoming:
         return None
     return StockEntry(
         EntryKind.COUNT,
@@ -296,4 +299,5 @@ def counted(  # noqa: PLR0917  # the facts of one reading, in the order that it 
         now,
         on_hand=on_hand,
         elsewhere=more_elsewhere,
+        incoming=more_incoming,
     )

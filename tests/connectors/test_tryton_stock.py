@@ -26,6 +26,8 @@ COUNT = "model.stock.move.search_count"
 TICKETS = "model.sale.point.sale.line.search_read"
 REPORT = "model.stock.reporting.inventory.search_read"
 
+BETWEEN = ["shipment", "like", "stock.shipment.internal,%"]
+SET_ASIDE = ["state", "=", "assigned"]
 OPEN = ["state", "in", ["draft", "assigned"]]
 
 
@@ -57,6 +59,9 @@ class Warehouse:
 
     def _moves(self, params: list[Any]) -> Any:
         domain, limit = params[0], params[2]
+        if BETWEEN in domain:
+            kind = "set_aside" if SET_ASIDE in domain else "coming"
+            return search(self.told.get(kind, []))(params)
         if OPEN in domain:
             return search(self.told["open"])(params)
         return self.told["newest"] if limit == 1 else self.told["departed"]
@@ -89,6 +94,27 @@ async def test_a_warehouse_tells_what_others_have_sold_of_it_and_what_of_ours_ha
         Departed("UC261125-0123456789", "BT0103-01", 2),
         Departed("UC261125-0123456789", "LG0101-01", 1),
     )
+
+
+async def test_what_goes_to_another_warehouse_is_set_aside_here_and_on_its_way_there():
+    """S5: what is picked for a transfer is promised to nobody, and expected where it goes."""
+    warehouse = Warehouse("stock_warehouse")
+    before = (await warehouse.stock.read("CW01")).levels["BT0104-01"]
+    warehouse.told |= {
+        "set_aside": [move(901, "BT0104-01", 2.0)],
+        "coming": [move(902, "BT0104-01", 5.0), move(903, "NEW-01", 1.0)],
+    }
+
+    reading = await warehouse.stock.read("CW01")
+
+    elsewhere = before.elsewhere + 2
+    assert reading.tells_incoming
+    assert reading.levels["BT0104-01"] == Level(before.on_hand, elsewhere, incoming=5)
+    assert reading.levels["NEW-01"] == Level(0, incoming=1)
+
+
+def move(id: int, sku: str, units: float) -> dict[str, Any]:
+    return {"id": id, "product.": {"id": id, "code": sku}, "internal_quantity": units}
 
 
 async def test_our_own_open_sales_are_not_sold_elsewhere():

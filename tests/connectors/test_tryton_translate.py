@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.erp.tryton_orders_translate import (
+    RETURNED_GOODS,
     OrderTerms,
     by_sale,
     translate_sale,
     translate_ticket,
 )
 from connectors.erp.tryton_sale_terms import is_ours
+from connectors.erp.tryton_tills import Tills
 from connectors.erp.tryton_translate import (
     CatalogTerms,
     slug,
@@ -30,6 +32,7 @@ from resolvers.domain.values import Money, utc
 from tests.connectors.tryton_scripted import NOW, recorded
 
 STORE = Channel("store", "Shops", ChannelKind.IN_STORE, "CNY")
+TILLS = Tills({}, STORE)
 WEB = Channel("web", "Web", ChannelKind.ONLINE, "CNY")
 
 
@@ -159,7 +162,7 @@ def test_a_part_of_a_unit_is_no_unit_to_sell():
 def sales(terms: OrderTerms | None = None) -> Mapping[int, Order | None]:
     told = rows("orders")
     lines = by_sale(told["sale_lines"])
-    terms = terms or OrderTerms("erp", WEB, STORE)
+    terms = terms or OrderTerms("erp", WEB, TILLS)
     return {
         row["id"]: translate_sale(row, lines.get(row["id"], ()), terms) for row in told["sales"]
     }
@@ -168,7 +171,7 @@ def sales(terms: OrderTerms | None = None) -> Mapping[int, Order | None]:
 def tickets(terms: OrderTerms | None = None) -> Mapping[int, Order | None]:
     told = rows("orders")
     lines, payments = by_sale(told["ticket_lines"]), by_sale(told["payments"])
-    terms = terms or OrderTerms("erp", WEB, STORE)
+    terms = terms or OrderTerms("erp", WEB, TILLS)
     return {
         row["id"]: translate_ticket(row, lines[row["id"]], payments[row["id"]], terms)
         for row in told["tickets"]
@@ -211,7 +214,7 @@ def test_a_second_part_that_is_sent_makes_an_order_younger_than_its_sale():
     for move in lines[0]["moves."]:
         move["last_modified_at"] = utc(2026, 11, 25, 9)
 
-    order = translate_sale(row, lines, OrderTerms("erp", WEB, STORE))
+    order = translate_sale(row, lines, OrderTerms("erp", WEB, TILLS))
 
     assert order is not None
     assert order.updated_at == utc(2026, 11, 25, 9)
@@ -224,7 +227,7 @@ def test_a_sale_whose_shipments_were_all_canceled_for_good_is_canceled():
         for move in line["moves."]:
             move["state"] = "cancelled"
 
-    order = translate_sale(row, lines, OrderTerms("erp", WEB, STORE))
+    order = translate_sale(row, lines, OrderTerms("erp", WEB, TILLS))
 
     assert order is not None
     assert order.status is OrderStatus.CANCELED
@@ -233,14 +236,14 @@ def test_a_sale_whose_shipments_were_all_canceled_for_good_is_canceled():
 def test_what_is_no_order_for_the_house_is_left_out():
     row = rows("orders")["sales"][1]
     lines = [line for line in rows("orders")["sale_lines"] if line["sale"] == row["id"]]
-    terms = OrderTerms("erp", WEB, STORE)
+    terms = OrderTerms("erp", WEB, TILLS)
     dollars = Channel("us", "US", ChannelKind.ONLINE, "USD")
 
     assert translate_sale({**row, "origin": "sale.sale,1"}, lines, terms) is None, "a return"
     assert translate_sale({**row, "state": "cancelled", "number": None}, lines, terms) is None
     assert translate_sale(row, [], terms) is None
-    assert translate_sale(row, lines, OrderTerms("erp", dollars, STORE)) is None
-    assert translate_sale(row, lines, OrderTerms("erp", None, STORE)) is None
+    assert translate_sale(row, lines, OrderTerms("erp", dollars, TILLS)) is None
+    assert translate_sale(row, lines, OrderTerms("erp", None, TILLS)) is None
 
 
 def test_our_own_sale_is_known_by_its_mark_and_its_reference_together():
@@ -273,16 +276,20 @@ def test_a_till_ticket_is_an_order_that_was_paid_and_taken_away():
     assert order.external == (Provenance("erp", "ticket:1", posted),)
 
 
-def test_a_ticket_tells_its_sold_lines_and_what_stayed_in_the_till():
+def test_a_ticket_tells_what_was_sold_what_came_back_and_what_stayed_in_the_till():
     order = tickets()[3]
 
     assert order is not None
-    assert [(line.sku, line.quantity) for line in order.lines] == [("LG0105-01", 1)]
+    assert [(line.sku, line.quantity, line.returned) for line in order.lines] == [
+        ("LG0105-01", 1, 0),
+        ("BT0111-01", 0, 1),
+    ]
     assert [(at.method, at.amount) for at in order.payments] == [
         ("微信支付 WeChat Pay", yuan(800)),
         ("现金 Cash", yuan(50)),
+        (RETURNED_GOODS, yuan(49)),
     ]
 
 
 def test_a_ticket_without_a_channel_for_shops_is_left_out():
-    assert set(tickets(OrderTerms("erp", WEB, None)).values()) == {None}
+    assert set(tickets(OrderTerms("erp", WEB, Tills({}, None))).values()) == {None}

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from resolvers.domain.books import Change
-from resolvers.domain.outbox import Sale, SaleLine, WriteStatus
+from resolvers.domain.outbox import (
+    GiveBack,
+    ReturnedLine,
+    Sale,
+    SaleLine,
+    Transfer,
+    TransferLine,
+    TransferStep,
+    WriteAction,
+    WriteStatus,
+)
 from resolvers.domain.values import Money
 from tests.contract.shop import NOON, minutes, write
 
@@ -44,6 +54,20 @@ async def test_a_write_comes_back_as_it_was_made_with_its_place_in_the_queue(sho
     (before, found) = await shop.store.outbox.due_writes("erp", NOON, 10)
     assert before.sequence < found.sequence
     assert replace(found, sequence=0) == made
+
+
+async def test_a_return_and_a_transfer_come_back_as_they_were_made(shop):
+    """O5, S5: what was told of them is what is sent, on every store."""
+    refund = ReturnedLine("A", 2, Money(1999, "CNY"))
+    returned = GiveBack("R-1", "ST", NOON, (refund,), "ref-1", "太小")
+    moved = Transfer("T-1", TransferStep.SHIPPED, "WH", "ST", (TransferLine("A", 3),))
+    first = write("W1", "a", action=WriteAction.RETURN_SALE, give_back=returned)
+    second = write("W2", "b", action=WriteAction.TRANSFER_STOCK, transfer=moved)
+
+    await shop.post(Change(writes=(first, second)))
+
+    found = await shop.store.outbox.due_writes("erp", NOON, 10)
+    assert [replace(one, sequence=0) for one in found] == [first, second]
 
 
 async def test_an_elder_write_that_waits_holds_the_younger_back(shop, store, lease, due):

@@ -39,6 +39,8 @@ class Erp:
         self.catalog, self.source = self.backend.catalog, self.backend.order_source
         self.locations, self.stock = self.backend.locations, self.backend.stock
         self.sink, self.stock_sink = self.backend.order_sink, self.backend.stock_sink
+        assert self.backend.return_sink and self.backend.transfer_sink
+        self.returns, self.transfers = self.backend.return_sink, self.backend.transfer_sink
 
     async def products(self, cursor: str = "") -> tuple[list[Product], str]:
         found: list[Product] = []
