@@ -35,6 +35,7 @@ from resolvers.domain.members import Member
 from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.live_ports import LivePrices, LiveStock, Prices, Spot, StockLook
 
 T = TypeVar("T")
 
@@ -58,6 +59,8 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         listings=at.listings and _Listings(at.listings, calls),
         publication=at.publication and _Publication(at.publication, calls),
         members=at.members and _Members(at.members, calls),
+        live_stock=at.live_stock and _LiveStock(at.live_stock, calls),
+        live_prices=at.live_prices and _LivePrices(at.live_prices, calls),
     )
 
 
@@ -217,3 +220,23 @@ class _Members:
     async def member(self, external_id: str) -> Member | None:
         with self.calls.one("member"):
             return await self.inner.member(external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveStock:
+    inner: LiveStock
+    calls: _Calls
+
+    async def look(self, spots: Sequence[Spot]) -> StockLook:
+        with self.calls.one("live stock"):
+            return await self.inner.look(spots)
+
+
+@dataclass(frozen=True, slots=True)
+class _LivePrices:
+    inner: LivePrices
+    calls: _Calls
+
+    async def prices(self, listings: Sequence[str]) -> Mapping[str, Prices]:
+        with self.calls.one("live prices"):
+            return await self.inner.prices(listings)

@@ -27,6 +27,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
+from gateway.settings_live import Live
 from gateway.settings_process import (
     Auth,
     InboxSettings,
@@ -76,6 +77,7 @@ __all__ = [
     "InboxSettings",
     "IssuerSettings",
     "Limits",
+    "Live",
     "LocationOverlay",
     "LowStock",
     "Orders",
@@ -114,6 +116,7 @@ class Settings:
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
+    live: Live = field(default_factory=Live)
     inbox: InboxSettings = field(default_factory=InboxSettings)
     signals: Signals = field(default_factory=Signals)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
@@ -145,6 +148,7 @@ class Settings:
             sync=SyncTerms(self.sync.quiet_seconds, self.sync.scan_seconds, self.sync.whole_hours),
             catalog=self.catalog.terms(),
             inbox=InboxTerms(self.inbox.retry_hours, self.inbox.kept_days),
+            live=self.live.terms({at.code: at.live_after_seconds for at in self.backends}),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -202,6 +206,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
+        live=reader.single("live", Live),
         inbox=reader.single("inbox", InboxSettings),
         signals=reader.single("signals", Signals),
         telemetry=reader.single("telemetry", TelemetrySettings),

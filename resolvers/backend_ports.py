@@ -20,6 +20,7 @@ from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, Sale
 from resolvers.domain.sources import StockSource, Watermark
+from resolvers.live_ports import LivePrices, LiveStock
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ class Role(StrEnum):
     PUBLICATION_SINK = "PUBLICATION_SINK"
     MEMBER_SOURCE = "MEMBER_SOURCE"
     EVENT_RECEIVER = "EVENT_RECEIVER"
+    LIVE_STOCK = "LIVE_STOCK"
+    LIVE_PRICES = "LIVE_PRICES"
 
 
 class CompareAndSet(StrEnum):
@@ -78,6 +81,8 @@ class Capabilities:
     ``calls_at_once`` what it may be asked. ``webhooks`` names the scheme that it signs messages by,
     None if it sends none. ``scanned`` are the entities that it tells no changes of: they are read
     whole each time. ``deletions`` says whether it tells of the others what is gone.
+    ``live_stock_per_call`` and ``live_prices_per_call`` are how many SKUs of a place, or listings,
+    one call of those roles may ask for.
     """
 
     roles: tuple[Role, ...]
@@ -95,6 +100,8 @@ class Capabilities:
     webhooks: str | None = None
     scanned: tuple[str, ...] = ()
     deletions: bool = False
+    live_stock_per_call: int = 50
+    live_prices_per_call: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +346,16 @@ class Backend:
     publication: PublicationSink | None = None
     members: MemberSource | None = None
     events: EventReceiver | None = None
+    live_stock: LiveStock | None = None
+    live_prices: LivePrices | None = None
     governor: Governed | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         declared = self.capabilities.stock
         assert self.stock is None or declared is not None, "what its numbers mean is declared"
+        assert self.live_stock is None or self.stock is not None, "a look is laid over readings"
+        assert self.live_prices is None or self.listings is not None, "prices are of listings"
         if self.movements is not None:
             assert self.stock is not None, "movements start from a reading"
             assert declared is not None

@@ -5,7 +5,7 @@ store is asked for many. Made anew for every request, inside its coroutine.
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -40,10 +40,34 @@ class Loaders:
         self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
         self.skus_read: set[str] = set()
         """SKUs whose stock was read: what was answered rests on them."""
+        self.good_seconds: float | None = None
+        """How long what was answered is good at most, if backends may be asked for it anew."""
         self._store = store
         self._clock = clock
+        self._lazily: dict[str, DataLoader[Any, Any]] = {}
+        self._live_until: float | None = None
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
         self._rules: asyncio.Future[RuleBook] | None = None
+
+    def lazily(
+        self, name: str, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]
+    ) -> DataLoader[K, V | None]:
+        """A loader of the request by its name, made by whoever asks for it first."""
+        if name not in self._lazily:
+            self._lazily[name] = _by_key(read)
+        return self._lazily[name]
+
+    def live_until(self, seconds: float) -> float:
+        """Until when the request waits for backends, by its loop's time: so many seconds after it
+        first asked.
+        """
+        if self._live_until is None:
+            self._live_until = asyncio.get_running_loop().time() + seconds
+        return self._live_until
+
+    def good_for(self, seconds: float) -> None:
+        """Notes that something of the answer is good for so long and no longer."""
+        self.good_seconds = min(seconds, self.good_seconds or seconds)
 
     async def feeds(self) -> Mapping[FeedKey, Feed]:
         """Every feed, read once for the request."""

@@ -15,6 +15,8 @@ from connectors.marketplace.vendure_client import VendureClient
 from connectors.marketplace.vendure_events import SCHEME, Events
 from connectors.marketplace.vendure_health import VendureHealth
 from connectors.marketplace.vendure_listings import Listings
+from connectors.marketplace.vendure_looks import PER_CALL as PRICES_PER_CALL
+from connectors.marketplace.vendure_looks import Looks
 from connectors.marketplace.vendure_members import Members
 from connectors.marketplace.vendure_orders import Orders
 from connectors.marketplace.vendure_publication import PER_CALL, Publisher
@@ -88,6 +90,7 @@ def backend(
                 Role.ORDER_SOURCE,
                 Role.PUBLICATION_SINK,
                 Role.MEMBER_SOURCE,
+                Role.LIVE_PRICES,
                 *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
             ),
             idempotency=Idempotency.NONE,  # what is published is absolute; it takes no orders
@@ -100,6 +103,7 @@ def backend(
             calls_at_once=CALLS_AT_ONCE,
             webhooks=SCHEME if webhooks is not None else None,
             deletions=False,
+            live_prices_per_call=PRICES_PER_CALL,
         ),
         health=VendureHealth(shop),
         poll_seconds=poll_seconds,
@@ -108,6 +112,7 @@ def backend(
         listings=Listings(shop, clock),
         publication=Publisher(shop),
         members=Members(shop, clock),
+        live_prices=Looks(shop),
         events=None if webhooks is None else Events(webhooks),
         governor=governor,
         close=client.close,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from connectors.governor import Lane
 from connectors.marketplace.vendure_wire import (
     NotLetIn,
     Row,
@@ -81,7 +82,12 @@ class VendureClient:
         self._door = asyncio.Lock()
 
     async def read(
-        self, query: str, variables: Mapping[str, object] = _NOTHING, *, channel: str = HOME
+        self,
+        query: str,
+        variables: Mapping[str, object] = _NOTHING,
+        *,
+        channel: str = HOME,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Row:
         """Asks something, seen from a channel.
 
@@ -89,13 +95,18 @@ class VendureClient:
             BackendRefused: it said no, or there is no such channel for us.
             BackendUnavailable, BackendTimedOut: it could not be asked, or failed.
         """
-        return await self._asked(query, variables, channel, Intent.READ)
+        return await self._asked(query, variables, channel, Intent.READ, lane)
 
     async def listed(
-        self, query: str, options: Mapping[str, object], *, channel: str = HOME
+        self,
+        query: str,
+        options: Mapping[str, object],
+        *,
+        channel: str = HOME,
+        lane: Lane = Lane.BACKGROUND,
     ) -> tuple[Sequence[Row], int]:
         """Some rows of a list that the query names ``rows``, and how many there are in all."""
-        told = await self.read(query, {"options": options}, channel=channel)
+        told = await self.read(query, {"options": options}, channel=channel, lane=lane)
         with legible("a list", self.code):
             return list(told["rows"]["items"]), int(told["rows"]["totalItems"])
 
@@ -126,17 +137,22 @@ class VendureClient:
         await self._wire.close()
 
     async def _asked(
-        self, query: str, variables: Mapping[str, object], channel: str, intent: Intent
+        self,
+        query: str,
+        variables: Mapping[str, object],
+        channel: str,
+        intent: Intent,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Row:
         session = await self.session()
         try:
-            return await self._sent(session, query, variables, channel, intent)
+            return await self._sent(session, query, variables, channel, intent, lane)
         except NotLetIn:
             if self._timer() - session.since < LOGIN_PAUSE_SECONDS:
                 raise  # it was let in just now: the right is missing
             if self._session is session:
                 self._session = None
-        return await self._sent(await self.session(), query, variables, channel, intent)
+        return await self._sent(await self.session(), query, variables, channel, intent, lane)
 
     async def _sent(
         self,
@@ -145,6 +161,7 @@ class VendureClient:
         variables: Mapping[str, object],
         channel: str,
         intent: Intent,
+        lane: Lane,
     ) -> Row:
         entry = session.channels.get(channel)
         if entry is None:
@@ -155,15 +172,15 @@ class VendureClient:
             "vendure-token": entry.token,
         }
         call = Call("POST", PATH, intent, headers, content=encoded(query, variables))
-        return await self._answer(call)
+        return await self._answer(call, lane)
 
-    async def _answer(self, call: Call) -> Row:
+    async def _answer(self, call: Call, lane: Lane) -> Row:
         told: list[Row] = []
 
         def judge(reply: Reply) -> None:
             told.append(data(reply, call.intent, self.code))
 
-        await self._wire.send(call, judge=judge)
+        await self._wire.send(call, lane, judge)
         return told[0]
 
     async def _log_in(self) -> Session:

@@ -27,7 +27,7 @@ _FEED_ONLY = Capabilities(
 
 
 _MARKETPLACE = Capabilities(
-    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE),
+    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.LIVE_PRICES),
     idempotency=Idempotency.NONE,
     delta="change sequence",
     deletions=True,
@@ -48,6 +48,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
                     Role.STOCK_FEED,
                     Role.STOCK_SINK,
                     Role.ORDER_SINK,
+                    Role.LIVE_STOCK,
                 ),
                 idempotency=Idempotency.NATIVE_KEY,
                 stock=BY_SEQUENCE,
@@ -64,6 +65,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
             movements=erp,
             stock_sink=erp,
             order_sink=erp,
+            live_stock=erp,
             close=erp.close,
         ),
         Backend(
@@ -123,5 +125,6 @@ def _marketplace(data: Path, name: Name) -> Backend:
         poll_seconds=POLL_SECONDS,
         order_source=door,
         listings=door,
+        live_prices=door,
         close=door.close,
     )
