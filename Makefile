@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm test test-live test-quick screenshot chaos mutants check bench bench-big schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm test test-live test-quick screenshot chaos mutants check bench bench-big bench-live schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -75,6 +75,10 @@ bench-big: install ## Measure stores with a long history and five million positi
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.large_store
 	$(BIN)/python -m bench.idle_sockets
+
+bench-live: install ## Measure a page of products that is asked live of a real Tryton and a real Vendure
+	@$(BIN)/python -m tests.live.vendure.house install
+	$(BIN)/python -m bench.products_page
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

@@ -76,12 +76,11 @@ async def looked(ctx: Context, levels: Sequence[Level]) -> list[Level]:
     due = [at for at, level in enumerate(levels) if _is_due(ctx, level)]
     if not due:
         return list(levels)
-    loader = ctx.loaders.lazily("live stock", lambda keys: _stock_of(ctx, keys))
+    loader = ctx.loaders.gathered("live stock", lambda keys: _stock_of(ctx, keys))
     keys = [_key_of(levels[at]) for at in due]
     answers = await loader.load_many(keys)
     shown = list(levels)
     for at, answer in zip(due, answers, strict=True):
-        assert answer is not None, "every key has an answer"
         shown[at] = await _level(ctx, levels[at], answer)
     return shown
 
@@ -182,9 +181,8 @@ async def price_of(ctx: Context, variant: Variant, channel: str) -> ShownPrice:
     heard = None if feed is None else feed.observed_at
     if heard is None or not _too_old(ctx, backend, LiveField.PRICE, heard):
         return ShownPrice(shown)
-    loader = ctx.loaders.lazily("live prices", lambda keys: _prices_of(ctx, keys))
-    answer = await loader.load((backend.code, variant.sku))
-    assert answer is not None, "every key has an answer"
+    loader = ctx.loaders.gathered("live prices", lambda keys: _prices_of(ctx, keys))
+    [answer] = await loader.load_many([(backend.code, variant.sku)])
     said = None if answer.said is None else answer.said.get(channel)
     if said is None or said.currency != shown.currency:
         why = answer.why or "it says no such price any more"

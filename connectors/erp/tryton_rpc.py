@@ -114,7 +114,7 @@ class TrytonClient:
         """
         gate = self._lookers if lane is Lane.LIVE else self._readers
         async with self._turn(gate, Intent.READ):
-            return await self._call(method, params, context, Intent.READ, lane)
+            return await self._call(method, params, context, Intent.READ, lane=lane)
 
     async def write(self, method: str, *params: object, context: Row = NOTHING) -> Any:
         """Tells. To be called within ``writing`` only.
@@ -231,15 +231,16 @@ class TrytonClient:
         params: Sequence[object],
         context: Row,
         intent: Intent,
+        *,
         lane: Lane = Lane.BACKGROUND,
     ) -> Any:
         """Calls with a session; when the server has forgotten it, once more with a new one."""
         session = await self._logged_in()
         with contextlib.suppress(_SessionOverError):  # refused before anything was done
-            return await self._within(session, method, params, context, intent, lane)
+            return await self._within(session, method, params, context, intent, lane=lane)
         session = await self._logged_in(instead_of=session)
         try:
-            return await self._within(session, method, params, context, intent, lane)
+            return await self._within(session, method, params, context, intent, lane=lane)
         except _SessionOverError:
             raise refused(_FORGETFUL, "AUTH", self.code) from None
 
@@ -250,11 +251,12 @@ class TrytonClient:
         params: Sequence[object],
         context: Row,
         intent: Intent,
+        *,
         lane: Lane,
     ) -> Any:
         everything = [*params, {**session.context, **context}]
         authorization = session.authorization
-        return await self._ask(self._rpc, method, everything, authorization, intent, lane)
+        return await self._ask(self._rpc, method, everything, authorization, intent, lane=lane)
 
     async def _logged_in(self, instead_of: _Session | None = None) -> _Session:
         """The session, made by whoever comes first; the others wait for that one."""
@@ -303,6 +305,7 @@ class TrytonClient:
         params: Sequence[object],
         authorization: str | None,
         intent: Intent,
+        *,
         lane: Lane = Lane.BACKGROUND,
     ) -> Any:
         body = encoded(next(self._calls), method, params)

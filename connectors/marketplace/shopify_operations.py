@@ -214,6 +214,7 @@ CUSTOMER = Operation(
 )
 
 OPERATIONS = (
+    PRICES,
     SHOP,
     PRODUCTS,
     VARIANTS,

@@ -95,7 +95,7 @@ class VendureClient:
             BackendRefused: it said no, or there is no such channel for us.
             BackendUnavailable, BackendTimedOut: it could not be asked, or failed.
         """
-        return await self._asked(query, variables, channel, Intent.READ, lane)
+        return await self._asked(query, variables, channel, Intent.READ, lane=lane)
 
     async def listed(
         self,
@@ -142,17 +142,18 @@ class VendureClient:
         variables: Mapping[str, object],
         channel: str,
         intent: Intent,
+        *,
         lane: Lane = Lane.BACKGROUND,
     ) -> Row:
         session = await self.session()
         try:
-            return await self._sent(session, query, variables, channel, intent, lane)
+            return await self._sent(session, query, variables, channel, intent, lane=lane)
         except NotLetIn:
             if self._timer() - session.since < LOGIN_PAUSE_SECONDS:
                 raise  # it was let in just now: the right is missing
             if self._session is session:
                 self._session = None
-        return await self._sent(await self.session(), query, variables, channel, intent, lane)
+        return await self._sent(await self.session(), query, variables, channel, intent, lane=lane)
 
     async def _sent(
         self,
@@ -161,6 +162,7 @@ class VendureClient:
         variables: Mapping[str, object],
         channel: str,
         intent: Intent,
+        *,
         lane: Lane,
     ) -> Row:
         entry = session.channels.get(channel)
