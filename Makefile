@@ -94,8 +94,11 @@ resilience: install ## Write docs/resilience.md: every way to fail at three real
 	@$(BIN)/python -m tests.badlands.page .venv/bad-days.json > .venv/written
 	@mv .venv/written docs/resilience.md
 
-bench-live: install ## Measure a first reading of real systems against a bare client
+bench-live: install ## Measure on real systems: a first reading against a bare client, a page of products asked live
+	@$(BIN)/python -m tests.live.vendure.house install
+	@$(BIN)/python -m tests.live_crm.house install
 	$(BIN)/python -m bench.sync_throughput
+	$(BIN)/python -m bench.products_page
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from connectors.webhooks import SCHEMES, Endpoint, dedupe_key, kept_headers, verified
-from resolvers.backend_ports import RawMessage
 from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import RawMessage
 
 Hints = Callable[[Message], Sequence[Hint]]
 """What a vendor's message says has changed; raises NotUnderstood if it makes no sense."""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from resolvers.backend_ports import Acknowledgement, RawMessage
 from resolvers.domain.inbox import DEDUPE_CHARS_MAX
+from resolvers.event_ports import Acknowledgement, RawMessage
 
 SECRETS_MAX = 2
 """Secrets that are live at the same time: the old one signs for a while after it was renewed."""

@@ -42,10 +42,17 @@ SHARE_OF_ALL = 4
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """An answer, and the SKUs whose stock was read for it."""
+    """An answer, the SKUs whose stock was read for it, and how long it is good, if less long than
+    the fields that it is made of.
+    """
 
     answer: Answer
     skus: frozenset[str]
+    good_seconds: float | None = None
+
+    def kept_by(self, policy: Policy) -> Policy:
+        """What may be done with it by the policy of its fields."""
+        return policy if self.good_seconds is None else policy.at_most(self.good_seconds)
 
 
 Run = Callable[[], Awaitable[Ran]]
@@ -146,7 +153,8 @@ class Answers:
         # what rests on nothing never waits: nobody can come while it is made
         wanted = settings.answers_max_bytes or (settings.share_reads and policy.topics)
         if not (policy.public and wanted) or self._has_just_written(caller, policy):
-            return replace((await run()).answer, policy=policy)
+            ran = await run()
+            return replace(ran.answer, policy=ran.kept_by(policy))
         self._hear()
         key = _key(operation, caller)
         if settings.answers_max_bytes:
@@ -189,6 +197,7 @@ class Answers:
         try:
             async with asyncio.timeout(seconds):
                 ran = await run()
+            flight.policy = ran.kept_by(flight.policy)
             answer = replace(ran.answer, policy=flight.policy)
             if answer.refused or answer.body.keys() != {"data"}:
                 return answer

@@ -39,6 +39,7 @@ from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.event_ports import Delivered, EventPuller, OrderDeliveries, Pulled
+from resolvers.live_ports import LivePrices, LiveStock, Prices, Spot, StockLook
 from resolvers.loyalty_port import Loyalty, PointsBalance
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         puller=at.puller and _Puller(at.puller, calls),
         deliveries=at.deliveries and _Deliveries(at.deliveries, calls),
         loyalty=at.loyalty and _Loyalty(at.loyalty, calls),
+        live_stock=at.live_stock and _LiveStock(at.live_stock, calls),
+        live_prices=at.live_prices and _LivePrices(at.live_prices, calls),
     )
 
 
@@ -284,3 +287,23 @@ class _Loyalty:
     async def balances(self, external_ids: Sequence[str]) -> Mapping[str, PointsBalance]:
         with self.calls.one("balances"):
             return await self.inner.balances(external_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveStock:
+    inner: LiveStock
+    calls: _Calls
+
+    async def look(self, spots: Sequence[Spot]) -> StockLook:
+        with self.calls.one("live stock"):
+            return await self.inner.look(spots)
+
+
+@dataclass(frozen=True, slots=True)
+class _LivePrices:
+    inner: LivePrices
+    calls: _Calls
+
+    async def prices(self, listings: Sequence[str]) -> Mapping[str, Prices]:
+        with self.calls.one("live prices"):
+            return await self.inner.prices(listings)

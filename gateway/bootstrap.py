@@ -44,6 +44,7 @@ from resolvers.directory import Directory
 from resolvers.domain.locations import Channel, Location
 from resolvers.engine import StockEngine
 from resolvers.intake import Intake
+from resolvers.live import LiveDesk
 from resolvers.loaders import Loaders
 from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
@@ -73,6 +74,7 @@ class Runtime:
     new_id: IdMaker
     recorder: Recorder
     intake: Intake
+    live: LiveDesk
     tracing: Tracing = UNTRACED
 
     def context(self, principal: Principal) -> Context:
@@ -91,6 +93,7 @@ class Runtime:
             self.recorder,
             self.intake,
             self._logins,
+            live=self.live,
         )
 
     @property
@@ -117,6 +120,7 @@ class Runtime:
             await issuer.keys.close()
         for app in self.apps.values():
             await app.close()
+        await self.live.close()
         for backend in self.backends.values():
             await closed(backend)
         await self.intake.close()
@@ -369,5 +373,6 @@ def assemble(
         new_id,
         Recorder(store.callers, new_id()[-10:]),
         Intake(store.inbox),
+        LiveDesk(clock),
         tracing,
     )

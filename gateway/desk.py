@@ -171,7 +171,8 @@ class Desk:
         async def ran() -> Ran:
             context = self._context(caller, request_id)
             answer = await run(self.schema, operation, context)
-            return Ran(answer, frozenset(context.ctx.loaders.skus_read))
+            loaders = context.ctx.loaders
+            return Ran(answer, frozenset(loaders.skus_read), loaders.good_seconds)
 
         if kind is Kind.QUERY:
             policy = policy_of(self.schema, operation, self.bounds)

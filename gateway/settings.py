@@ -27,6 +27,7 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
+from gateway.settings_live import Live
 from gateway.settings_process import (
     Auth,
     InboxSettings,
@@ -78,6 +79,7 @@ __all__ = [
     "InboxSettings",
     "IssuerSettings",
     "Limits",
+    "Live",
     "LocationOverlay",
     "LowStock",
     "Orders",
@@ -118,6 +120,7 @@ class Settings:
     reservations: Reservations = field(default_factory=Reservations)
     orders: Orders = field(default_factory=Orders)
     sync: Sync = field(default_factory=Sync)
+    live: Live = field(default_factory=Live)
     inbox: InboxSettings = field(default_factory=InboxSettings)
     publication: PublicationSettings = field(default_factory=PublicationSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
@@ -152,6 +155,7 @@ class Settings:
             catalog=self.catalog.terms(),
             inbox=InboxTerms(self.inbox.retry_hours, self.inbox.kept_days),
             outbox=OutboxTerms(self.outbox.retry_hours),
+            live=self.live.terms({at.code: at.live_after_seconds for at in self.backends}),
         )
 
     def sales_channels(self) -> tuple[Channel, ...]:
@@ -210,6 +214,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         reservations=reader.single("reservations", Reservations),
         orders=reader.single("orders", Orders),
         sync=reader.single("sync", Sync),
+        live=reader.single("live", Live),
         inbox=reader.single("inbox", InboxSettings),
         outbox=reader.single("outbox", OutboxSettings),
         signals=reader.single("signals", Signals),

@@ -16,6 +16,7 @@ from gateway.settings_callers import IssuerSettings, WechatAppSettings
 from gateway.settings_catalog import Catalog
 from gateway.settings_documents import Documents
 from gateway.settings_file import about
+from gateway.settings_live import LIVE_AFTER_MAX, Live
 from gateway.settings_process import (
     FROM_FILE,
     FROM_VARIABLE,
@@ -338,6 +339,12 @@ class BackendSettings:
     timeout_seconds: float = field(
         default=10.0, metadata=about("Longest wait for one answer.", low=0.1, high=300)
     )
+    live_after_seconds: float | None = field(
+        default=None,
+        metadata=about(
+            "`after_seconds` of `[live]`, for this backend alone.", low=0, high=LIVE_AFTER_MAX
+        ),
+    )
     options: Mapping[str, str] = field(
         default_factory=dict, metadata=about("The vendor's own settings; never a secret.")
     )
@@ -357,6 +364,7 @@ SECTIONS: Mapping[str, type] = {
     "reservations": Reservations,
     "orders": Orders,
     "sync": Sync,
+    "live": Live,
     "inbox": InboxSettings,
     "publication": PublicationSettings,
     "outbox": OutboxSettings,

@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from gateway.bootstrap import Runtime
 from gateway.notes import note
 from gateway.telemetry import Metrics
-from resolvers.backend_ports import Acknowledgement, EventReceiver, RawMessage
 from resolvers.domain.errors import Unready
 from resolvers.domain.inbox import BODY_BYTES_MAX, Message, known_by
+from resolvers.event_ports import Acknowledgement, EventReceiver, RawMessage
 
 PATHS = ("/webhooks/{backend}", "/webhooks/{backend}/{token}")
 

@@ -6,13 +6,11 @@ Every role of a backend is optional; what a backend is able to do is declared as
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from resolvers.domain.breakers import BreakerState
 from resolvers.domain.catalog import Product
-from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Location
 from resolvers.domain.members import Member
@@ -20,7 +18,8 @@ from resolvers.domain.movements import Movement
 from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.domain.sources import StockSource, Watermark
-from resolvers.event_ports import EventPuller, OrderDeliveries
+from resolvers.event_ports import EventPuller, EventReceiver, OrderDeliveries
+from resolvers.live_ports import LivePrices, LiveStock
 from resolvers.loyalty_port import Loyalty, LoyaltyTerms
 
 T = TypeVar("T")
@@ -43,6 +42,8 @@ class Role(StrEnum):
     EVENT_RECEIVER = "EVENT_RECEIVER"
     EVENT_PULLER = "EVENT_PULLER"
     LOYALTY = "LOYALTY"
+    LIVE_STOCK = "LIVE_STOCK"
+    LIVE_PRICES = "LIVE_PRICES"
 
 
 class CompareAndSet(StrEnum):
@@ -87,7 +88,8 @@ class Capabilities:
     that it signs messages by, None if it sends none. ``scanned`` are the entities that it tells no
     changes of: they are read whole each time. ``deletions`` says whether it tells of the others
     what is gone. ``pulls_events`` says whether its messages are fetched; ``loyalty`` what its
-    points are, None if it keeps none.
+    points are, None if it keeps none. ``live_stock_per_call`` and ``live_prices_per_call`` are how
+    many SKUs of a place, or listings, one call of those roles may ask for.
     """
 
     roles: tuple[Role, ...]
@@ -110,6 +112,8 @@ class Capabilities:
     deletions: bool = False
     pulls_events: bool = False
     loyalty: LoyaltyTerms | None = None
+    live_stock_per_call: int = 50
+    live_prices_per_call: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,49 +265,6 @@ class PublicationSink(Protocol):
     async def published(self, listings: Sequence[str]) -> Mapping[str, int]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
-    """A message as it came in: nothing of it is believed yet. Header names are lower case."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """What a vendor wants to hear so that it does not send again."""
-
-    status: int = 200
-    content_type: str = "application/json"
-    body: bytes = b"{}"
-
-
-class EventReceiver(Protocol):
-    """Knows a backend's messages: whether they are its own, which are the same, what they say."""
-
-    acknowledgement: Acknowledgement
-
-    def verify(self, raw: RawMessage) -> bool:
-        """Says whether the backend has sent it, and not too long ago; on the raw bytes."""
-
-    def dedupe_key(self, raw: RawMessage) -> str:
-        """What is the same for the same message sent again, at most 255 characters."""
-
-    def kept_headers(self, raw: RawMessage) -> Mapping[str, str]:
-        """The headers that it is understood by; no secret."""
-
-    def hints(self, message: Message) -> Sequence[Hint]:
-        """What it says has changed.
-
-        Raises:
-            NotUnderstood: it makes no sense to us; a person has to look.
-        """
-
-
 class OrderSink(Protocol):
     """Takes sales; looked up by our reference before any second try."""
 
@@ -382,6 +343,8 @@ class Backend:
     puller: EventPuller | None = None
     deliveries: OrderDeliveries | None = None
     loyalty: Loyalty | None = None
+    live_stock: LiveStock | None = None
+    live_prices: LivePrices | None = None
     governor: Governed | None = None
     close: Callable[[], object] | None = field(default=None, compare=False)
 
@@ -394,6 +357,8 @@ class Backend:
         assert self.deliveries is None or self.order_source is not None, "they are of its orders"
         assert self.capabilities.returns == (self.return_sink is not None)
         assert self.capabilities.transfers == (self.transfer_sink is not None)
+        assert self.live_stock is None or self.stock is not None, "a look is laid over readings"
+        assert self.live_prices is None or self.listings is not None, "prices are of listings"
         if self.movements is not None:
             assert self.stock is not None, "movements start from a reading"
             assert declared is not None

@@ -9,6 +9,7 @@ from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
 from resolvers.engine import StockEngine
 from resolvers.intake import Intake
+from resolvers.live import LiveDesk
 from resolvers.loaders import Loaders
 from resolvers.login_port import CLOSED, Logins
 from resolvers.ports import Clock, IdMaker, Store
@@ -36,6 +37,8 @@ class Context:
     logins: Logins = CLOSED
     sent: Sent | None = None
     """The mutation that this goes on for; None for what no caller has sent."""
+    live: LiveDesk | None = None
+    """Where backends are asked while somebody waits; None if nobody may."""
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""

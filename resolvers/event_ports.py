@@ -1,15 +1,59 @@
-"""What the answers need from backends whose messages are fetched, and of deliveries of orders.
+"""What the answers need from backends that have something to tell: messages that they send us,
+messages that we fetch, and deliveries of orders.
 
-Pushed messages are ``backend_ports``' own. Who keeps pulled ones, and when they are acknowledged,
-stands in ``pulling``.
+Who keeps what was fetched, and when it is acknowledged, stands in ``pulling``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """A message as it came in: nothing of it is believed yet. Header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a vendor wants to hear so that it does not send again."""
+
+    status: int = 200
+    content_type: str = "application/json"
+    body: bytes = b"{}"
+
+
+class EventReceiver(Protocol):
+    """Knows a backend's messages: whether they are its own, which are the same, what they say."""
+
+    acknowledgement: Acknowledgement
+
+    def verify(self, raw: RawMessage) -> bool:
+        """Says whether the backend has sent it, and not too long ago; on the raw bytes."""
+
+    def dedupe_key(self, raw: RawMessage) -> str:
+        """What is the same for the same message sent again, at most 255 characters."""
+
+    def kept_headers(self, raw: RawMessage) -> Mapping[str, str]:
+        """The headers that it is understood by; no secret."""
+
+    def hints(self, message: Message) -> Sequence[Hint]:
+        """What it says has changed.
+
+        Raises:
+            NotUnderstood: it makes no sense to us; a person has to look.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,24 @@ A fact is as fresh as the last word of its system, also when that word was that 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from resolvers.context import Context
 from resolvers.domain.catalog import Provenance
 from resolvers.levels import HOUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed(Provenance):
+    """A fact whose system was asked anew for this answer, and did not say it again: ``why``."""
+
+    why: str = ""
+
+
+def unconfirmed(fact: Provenance, why: str) -> Unconfirmed:
+    """The fact, marked so."""
+    return Unconfirmed(fact.system, fact.external_id, fact.observed_at, why)
 
 
 def age_seconds(ctx: Context, fact: Provenance) -> float:
@@ -18,7 +30,9 @@ def age_seconds(ctx: Context, fact: Provenance) -> float:
 
 
 def stale(ctx: Context, fact: Provenance) -> bool:
-    """Says whether a fact is older than is allowed. What we own ourselves never is."""
+    """Says whether a fact is older than is allowed, or its system was asked for it anew in vain.
+    What we own ourselves never is.
+    """
     return eldest_stale(ctx, [fact]) is not None
 
 
@@ -39,5 +53,9 @@ async def confirmed(ctx: Context, facts: Iterable[Provenance], *entities: str) -
 def eldest_stale(ctx: Context, facts: Sequence[Provenance]) -> Provenance | None:
     """Of the facts that are stale the one that was heard the longest ago."""
     since = ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
-    old = [fact for fact in facts if fact.observed_at < since and fact.system != HOUSE]
+    old = [
+        fact
+        for fact in facts
+        if isinstance(fact, Unconfirmed) or (fact.observed_at < since and fact.system != HOUSE)
+    ]
     return min(old, key=lambda fact: fact.observed_at, default=None)

@@ -43,7 +43,8 @@ class Level:
     """One SKU's position at one location now, and where the number came from.
 
     ``safety_stock`` units are kept for people in the place, by a rule or by the place's own word;
-    from ``low_units`` down it is low.
+    from ``low_units`` down it is low. ``seen`` is what a look at the place's system has just found
+    to lie there, None if nobody looked: it is shown, and may leave less to promise, never more.
     """
 
     position: Position
@@ -52,11 +53,18 @@ class Level:
     safety_stock: int
     low_units: int
     at: datetime
+    seen: int | None = None
+
+    @property
+    def on_hand(self) -> int:
+        """What lies there, as far as is known."""
+        return self.position.on_hand if self.seen is None else self.seen
 
     @property
     def available(self) -> int:
         """What can be promised to a channel that is not in the place itself."""
-        return max(0, self.position.unpromised - self.safety_stock)
+        fewer = max(0, self.position.on_hand - self.on_hand)
+        return max(0, self.position.unpromised - fewer - self.safety_stock)
 
     @property
     def conditions(self) -> tuple[SignalKind, ...]:

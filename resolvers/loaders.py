@@ -4,9 +4,10 @@ store is asked for many. Made anew for every request, inside its coroutine.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -29,6 +30,54 @@ BATCH_MAX = 1000
 
 
 NO_BACKENDS: Mapping[str, Backend] = MappingProxyType({})
+QUIET_TURNS, GATHERED_TURNS_MAX = 5, 500
+"""After how many turns of the loop without a new key a read that leaves the house begins, and after
+how many it does whatever comes."""
+
+
+@dataclass(slots=True)
+class _Round(Generic[K, V]):
+    keys: dict[K, None]
+    answer: asyncio.Task[Mapping[K, V]] | None = None
+
+
+class Gathered(Generic[K, V]):
+    """A loader for reads that leave the house. Each is somebody's call, so that it waits while more
+    is being asked for: fields of one page may come a few turns of the loop apart.
+    """
+
+    def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
+        self._read = read
+        self._rounds: dict[K, _Round[K, V]] = {}
+        self._open: _Round[K, V] | None = None
+
+    async def load_many(self, keys: Sequence[K]) -> list[V]:
+        """What was read by each key, once for the request."""
+        for key in keys:
+            if key in self._rounds:
+                continue
+            if self._open is None:
+                self._open = _Round({})
+                self._open.answer = asyncio.ensure_future(self._gather(self._open))
+            self._open.keys[key] = None
+            self._rounds[key] = self._open
+        found = []
+        for key in keys:
+            answer = self._rounds[key].answer
+            assert answer is not None, "its round has begun"
+            found.append((await asyncio.shield(answer))[key])
+        return found
+
+    async def _gather(self, this: _Round[K, V]) -> Mapping[K, V]:
+        known, quiet = 0, 0
+        for _ in range(GATHERED_TURNS_MAX):
+            quiet = quiet + 1 if len(this.keys) == known else 0
+            known = len(this.keys)
+            if quiet == QUIET_TURNS:
+                break
+            await asyncio.sleep(0)
+        self._open = None
+        return await self._read(list(this.keys))
 
 
 class Loaders:
@@ -49,10 +98,34 @@ class Loaders:
         self.folded_at_by_sku: DataLoader[str, datetime | None] = _by_key(store.stock.folded_at)
         self.skus_read: set[str] = set()
         """SKUs whose stock was read: what was answered rests on them."""
+        self.good_seconds: float | None = None
+        """How long what was answered is good at most, if backends may be asked for it anew."""
         self._store = store
         self._clock = clock
+        self._gathered: dict[str, Gathered[Any, Any]] = {}
+        self._live_until: float | None = None
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
         self._rules: asyncio.Future[RuleBook] | None = None
+
+    def gathered(
+        self, name: str, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]
+    ) -> Gathered[K, V]:
+        """The request's loader of a name, made by whoever asks for it first."""
+        if name not in self._gathered:
+            self._gathered[name] = Gathered(read)
+        return self._gathered[name]
+
+    def live_until(self, seconds: float) -> float:
+        """Until when the request waits for backends, by its loop's time: so many seconds after it
+        first asked.
+        """
+        if self._live_until is None:
+            self._live_until = asyncio.get_running_loop().time() + seconds
+        return self._live_until
+
+    def good_for(self, seconds: float) -> None:
+        """Notes that something of the answer is good for so long and no longer."""
+        self.good_seconds = min(seconds, self.good_seconds or seconds)
 
     async def feeds(self) -> Mapping[FeedKey, Feed]:
         """Every feed, read once for the request."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from resolvers.domain.locations import Channel
 from resolvers.domain.signals import Threshold
@@ -44,6 +45,34 @@ class InboxTerms:
     kept_days: float = 7.0
 
 
+class LiveField(StrEnum):
+    """What a backend may be asked while somebody waits."""
+
+    STOCK = "stock"
+    PRICE = "price"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTerms:
+    """When a backend is asked anew while somebody waits: once what is known of it is older than
+    ``after_seconds`` (by its code in ``of_backend`` where that says otherwise); 0: never. A request
+    waits ``deadline_seconds`` in all.
+    """
+
+    after_seconds: float = 0.0
+    deadline_seconds: float = 0.3
+    fields: frozenset[LiveField] = frozenset(LiveField)
+    of_backend: Mapping[str, float] = field(default_factory=dict)
+
+    def after(self, backend: str, field: LiveField) -> float:
+        """How old what is known of a backend's field may be until it is asked; 0: any age."""
+        return self.of_backend.get(backend, self.after_seconds) if field in self.fields else 0.0
+
+    def asks(self, field: LiveField) -> bool:
+        """Says whether any backend may be asked for a field."""
+        return field in self.fields and any((self.after_seconds, *self.of_backend.values()))
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxTerms:
     """How long a write is tried before it is a dead letter, in hours from its first try."""
@@ -75,6 +104,7 @@ class Terms:
     catalog: CatalogTerms = field(default_factory=CatalogTerms)
     inbox: InboxTerms = field(default_factory=InboxTerms)
     outbox: OutboxTerms = field(default_factory=OutboxTerms)
+    live: LiveTerms = field(default_factory=LiveTerms)
 
     def within(self, channel: Channel) -> "Terms":
         """The same with a channel's own times of holds; a shorter time is cut to fit a longer."""

@@ -3,13 +3,13 @@
 What is asked about them stands in ``catalog_queries``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, levels
+from resolvers import catalog, freshness, levels, looks
 from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
 from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
@@ -17,15 +17,24 @@ from resolvers.house import CATALOG, LISTINGS
 from resolvers.levels import Level
 from resolvers.paging import Page, slice_of
 from resolvers.stock import Promise
+from resolvers.terms import LiveField
 from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
 from schema.fields import After, First, Locale, instances_of, plain
 from schema.ids import NodeType, identity
 from schema.info import Info
 from schema.paging import ConnectionType, Listed, after_of, listed
-from schema.stock import LocationCodes, StockLevelType, noted, variant_of
+from schema.stock import LocationCodes, StockLevelType, looked, variant_of
 from schema.values import MoneyType, ProvenanceType
 
 PRODUCTS, VARIANTS, LEVELS = "products", "variants", "stockLevelsOfVariant"
+
+
+async def _price(info: Info, variant: Variant, channel: str) -> Money | None:
+    """A price, with a warning if it should have been asked for anew and could not be."""
+    shown = await looks.price_of(info.context.ctx, variant, channel)
+    if shown.fallen_back is not None:
+        info.context.warn_unconfirmed(shown.fallen_back.system, "price", shown.fallen_back.why)
+    return shown.price
 
 
 async def provenance_of(info: Info, facts: Sequence[Provenance]) -> list[Provenance]:
@@ -133,10 +142,13 @@ class VariantType(NodeType):
     @staticmethod
     def price(
         variant: strawberry.Parent[Variant],
+        info: Info,
         channel: Annotated[str, strawberry.argument(description="Code of the channel.")],
-    ) -> Money | None:
-        """The channel's price."""
-        return variant.prices.get(channel)
+    ) -> Money | Awaitable[Money | None] | None:
+        """The channel's price; nothing waits where no backend may be asked."""
+        if not looks.may_ask(info.context.ctx, LiveField.PRICE):
+            return variant.prices.get(channel)
+        return _price(info, variant, channel)
 
     @strawberry.field(
         graphql_type=AvailabilityType, description="What a channel may promise of it now, and why."
@@ -171,8 +183,7 @@ class VariantType(NodeType):
         start = after_of(after, LEVELS)
         ctx, places = info.context.ctx, location_codes or ()
         page = await levels.levels_of(ctx, variant.sku, places, first, start)
-        noted(info, page.nodes)
-        return listed(page, LEVELS)
+        return listed(await looked(info, page), LEVELS)
 
     @strawberry.field(
         graphql_type=list[ProvenanceType], description="Which systems say so, and when."

@@ -58,6 +58,10 @@ class Policy:
             self.every_sku or other.every_sku,
         )
 
+    def at_most(self, seconds: float) -> "Policy":
+        """The same, good for so long at most."""
+        return replace(self, seconds=min(self.seconds, int(seconds)))
+
 
 NO_STORE: Final = Policy()
 PRIVATE: Final = Policy(kept=True)

@@ -40,7 +40,16 @@ class RequestContext:
     ) -> None:
         """Says that the answer, for a SKU or at a path, rests on facts that are out of date."""
         about = {"sku": sku} if sku is not None else {"path": list(path)}
-        warning = {"code": "STALE", "message": message, **about}
+        self._warn({"code": "STALE", "message": message, **about})
+
+    def warn_unconfirmed(self, backend: str, field: str, why: str) -> None:
+        """Says that a backend was asked for a field of this answer and has not said it: what is
+        shown of it is what was known before. Once for each reason, however many things it is of.
+        """
+        message = f"{backend} was asked for {field}: {why}; shown is what it said before"
+        self._warn({"code": "STALE", "message": message, "backend": backend, "field": field})
+
+    def _warn(self, warning: dict[str, Any]) -> None:
         if len(self.warnings) < WARNINGS_MAX and warning not in self.warnings:
             self.warnings.append(warning)
 

@@ -5,18 +5,21 @@ What a channel may promise of it stands in ``availability``.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, ledger, levels, stock
+from resolvers import catalog, freshness, ledger, levels, looks, stock
 from resolvers.domain.catalog import Variant
 from resolvers.domain.errors import NotFound
 from resolvers.domain.stock import StockEntry
 from resolvers.filters import LevelFilter
+from resolvers.freshness import Unconfirmed
 from resolvers.levels import Level, Shortage
+from resolvers.paging import Page
 from resolvers.stock import AdjustStock
 from schema.availability import Skus, warn_of
 from schema.enums import StockReason
@@ -51,7 +54,7 @@ class StockLevelType(NodeType):
     id: strawberry.ID = identity("StockLevel", "position.sku", "position.location")
     location: LocationType = strawberry.field(description="Where it lies.")
     on_hand: int = plain(
-        "position.on_hand",
+        "on_hand",
         "Units that are physically there; below zero when more was sold than was counted.",
     )
     soft_reserved: int = plain("position.soft", "Of these, units held for buyers for a while.")
@@ -199,10 +202,21 @@ class AdjustStockPayload:
     user_errors: list[UserErrorType] = user_errors_field()
 
 
+async def looked(info: Info, page: Page[Level]) -> Page[Level]:
+    """The page as it is shown: what is too old asked anew, with a warning for what stays old."""
+    shown = await looks.looked(info.context.ctx, page.nodes)
+    noted(info, shown)
+    cursors = (cursor for cursor, _ in page.edges)
+    return replace(page, edges=tuple(zip(cursors, shown, strict=True)))
+
+
 def noted(info: Info, levels: Sequence[Level]) -> None:
     """Warns of levels that rest on facts which are out of date."""
     for level in levels:
-        if freshness.stale(info.context.ctx, level.origin):
+        if isinstance(level.origin, Unconfirmed):
+            told = level.origin
+            info.context.warn_unconfirmed(told.system, "stock", told.why)
+        elif freshness.stale(info.context.ctx, level.origin):
             warn_of(info, level.position.sku, level.origin)
 
 
@@ -235,8 +249,7 @@ class StockQuery:
         asked, short = (filter.asked(), filter.shortage()) if filter else (LevelFilter(), None)
         start = after_of(after, LIST)
         page = await levels.browse_levels(info.context.ctx, asked, first, start, short)
-        noted(info, page.nodes)
-        return listed(page, LIST)
+        return listed(await looked(info, page), LIST)
 
 
 @strawberry.type

@@ -66,8 +66,9 @@ class ProvenanceType:
         return freshness.age_seconds(info.context.ctx, fact)
 
     @strawberry.field(
-        description="Whether that is longer ago than the configuration allows: the system may say "
-        "something else by now. Never so for what this house owns."
+        description="Whether that is longer ago than the configuration allows, or the system was "
+        "asked again just now and did not answer: it may say something else by now. Never so for "
+        "what this house owns."
     )
     @staticmethod
     def stale(fact: strawberry.Parent[Provenance], info: Info) -> bool:

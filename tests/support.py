@@ -30,6 +30,7 @@ from resolvers.domain.values import utc
 from resolvers.engine import Command, StockEngine
 from resolvers.ground import easing
 from resolvers.intake import Intake
+from resolvers.live import LiveDesk
 from resolvers.loaders import Loaders
 from resolvers.ports import Clock as TellsTime
 from resolvers.ports import StockStore, Store
@@ -85,6 +86,7 @@ class Shop:
         self.watch = Watch(self.store.house)
         self.recorder = Recorder(self.store.callers, "record")
         self.intake = Intake(self.store.inbox)
+        self.live = LiveDesk(self.clock)
         self._numbers = count(1)
         self._watermarks = count(1)
 
@@ -107,6 +109,7 @@ class Shop:
             self.new_id,
             self.recorder,
             self.intake,
+            live=self.live,
         )
 
     async def furnish(
@@ -144,6 +147,7 @@ class Shop:
 
     async def close(self) -> None:
         """Shuts the store's door, when all records are in it."""
+        await self.live.close()
         await self.recorder.close()
         await self.store.close()
 

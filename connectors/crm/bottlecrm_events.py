@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from connectors.crm.bottlecrm_translate import is_id
 from connectors.webhooks import SCHEMES, Endpoint, kept_headers, verified
 from connectors.webhooks import dedupe_key as digest_key
-from resolvers.backend_ports import RawMessage
 from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import RawMessage
 from resolvers.house import MEMBERS
 
 SCHEME = "bottlecrm"

@@ -13,9 +13,10 @@ from connectors.erp.tryton_adjustments import Adjustments
 from connectors.erp.tryton_catalog import Catalog
 from connectors.erp.tryton_company import CompanyBooks
 from connectors.erp.tryton_health import TrytonHealth
+from connectors.erp.tryton_looks import PER_CALL, Looks
 from connectors.erp.tryton_orders import Orders
 from connectors.erp.tryton_returns import Returns
-from connectors.erp.tryton_rpc import READERS_MAX, TrytonClient
+from connectors.erp.tryton_rpc import LOOKERS_MAX, READERS_MAX, TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_sales import Sales
 from connectors.erp.tryton_stock import Stock
@@ -43,8 +44,8 @@ CREATE_SECONDS = 40.0
 write to SQLite, and the work itself. The steps after it may be pressed twice without harm."""
 
 
-CALLS_AT_ONCE = READERS_MAX + 2
-"""Its readers, its writer, and somebody who asks whether it is well."""
+CALLS_AT_ONCE = READERS_MAX + 2 + LOOKERS_MAX
+"""Its readers, its writer, somebody who asks whether it is well, and people who wait."""
 
 CALLS_PER_SECOND = 100.0
 
@@ -111,6 +112,7 @@ def backend(
         order_sink=Sales(writer, terms),
         return_sink=Returns(writer, terms),
         transfer_sink=Transfers(writer, books, clock),
+        live_stock=Looks(client, books),
         governor=governor,
         close=client.close,
     )
@@ -120,7 +122,7 @@ def _asked(turn_seconds: float) -> GovernorTerms:
     """What one database may be asked."""
     return GovernorTerms(
         calls_at_once=CALLS_AT_ONCE,
-        live_reserved=0,
+        live_reserved=LOOKERS_MAX,
         calls_per_second=CALLS_PER_SECOND,
         turn_seconds=turn_seconds,
     )
@@ -138,6 +140,7 @@ def _declared(write_seconds_max: float) -> Capabilities:
             Role.ORDER_SINK,
             Role.RETURN_SINK,
             Role.TRANSFER_SINK,
+            Role.LIVE_STOCK,
         ),
         idempotency=Idempotency.EXTERNAL_REFERENCE,
         stock=StockSource(watermark=Watermark.NONE),
@@ -149,4 +152,5 @@ def _declared(write_seconds_max: float) -> Capabilities:
         write_seconds_max=write_seconds_max,
         calls_per_second=CALLS_PER_SECOND,
         calls_at_once=CALLS_AT_ONCE,
+        live_stock_per_call=PER_CALL,
     )

@@ -28,7 +28,7 @@ from connectors.erp.tryton_wire import (
     unknown_outcome,
     unpacked,
 )
-from connectors.governor import Governor
+from connectors.governor import Governor, Lane
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError
 
 PAGE = 200
@@ -40,6 +40,9 @@ READERS_MAX = 4
 AUTH_PAUSE = timedelta(seconds=90)
 """Pause after a login that was refused: Tryton locks one at more than 5 of them in 5 minutes, and
 counts those that it does not even look at."""
+
+LOOKERS_MAX = 2
+"""Reads at once, beside those, of people who wait for the answer."""
 
 LOGOUT_SECONDS = 2.0
 
@@ -94,16 +97,24 @@ class TrytonClient:
         self._login = asyncio.Lock()
         self._pause: tuple[datetime, Callable[[], CommerceError]] | None = None
         self._readers = asyncio.Semaphore(READERS_MAX)
+        self._lookers = asyncio.Semaphore(LOOKERS_MAX)
         self._writer = asyncio.Lock()
 
-    async def read(self, method: str, *params: object, context: Row = NOTHING) -> Any:
+    async def read(
+        self,
+        method: str,
+        *params: object,
+        context: Row = NOTHING,
+        lane: Lane = Lane.BACKGROUND,
+    ) -> Any:
         """Asks; the session's context, with what ``context`` adds, is the last parameter.
 
         Raises:
             BackendUnavailable, BackendTimedOut, BackendRefused: as their names say.
         """
-        async with self._turn(self._readers, Intent.READ):
-            return await self._call(method, params, context, Intent.READ)
+        gate = self._lookers if lane is Lane.LIVE else self._readers
+        async with self._turn(gate, Intent.READ):
+            return await self._call(method, params, context, Intent.READ, lane=lane)
 
     async def write(self, method: str, *params: object, context: Row = NOTHING) -> Any:
         """Tells. To be called within ``writing`` only.
@@ -132,10 +143,18 @@ class TrytonClient:
         order: Sequence[object] = BY_ID,
         limit: int = PAGE,
         context: Row = NOTHING,
+        lane: Lane = Lane.BACKGROUND,
     ) -> list[Row]:
         """At most ``limit`` matching records; by default those with the lowest ids."""
         found: list[Row] = await self.read(
-            f"model.{model}.search_read", domain, 0, limit, order, fields, context=context
+            f"model.{model}.search_read",
+            domain,
+            0,
+            limit,
+            order,
+            fields,
+            context=context,
+            lane=lane,
         )
         return found
 
@@ -207,15 +226,21 @@ class TrytonClient:
             gate.release()
 
     async def _call(
-        self, method: str, params: Sequence[object], context: Row, intent: Intent
+        self,
+        method: str,
+        params: Sequence[object],
+        context: Row,
+        intent: Intent,
+        *,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Any:
         """Calls with a session; when the server has forgotten it, once more with a new one."""
         session = await self._logged_in()
         with contextlib.suppress(_SessionOverError):  # refused before anything was done
-            return await self._within(session, method, params, context, intent)
+            return await self._within(session, method, params, context, intent, lane=lane)
         session = await self._logged_in(instead_of=session)
         try:
-            return await self._within(session, method, params, context, intent)
+            return await self._within(session, method, params, context, intent, lane=lane)
         except _SessionOverError:
             raise refused(_FORGETFUL, "AUTH", self.code) from None
 
@@ -226,9 +251,12 @@ class TrytonClient:
         params: Sequence[object],
         context: Row,
         intent: Intent,
+        *,
+        lane: Lane,
     ) -> Any:
         everything = [*params, {**session.context, **context}]
-        return await self._ask(self._rpc, method, everything, session.authorization, intent)
+        authorization = session.authorization
+        return await self._ask(self._rpc, method, everything, authorization, intent, lane=lane)
 
     async def _logged_in(self, instead_of: _Session | None = None) -> _Session:
         """The session, made by whoever comes first; the others wait for that one."""
@@ -277,9 +305,11 @@ class TrytonClient:
         params: Sequence[object],
         authorization: str | None,
         intent: Intent,
+        *,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Any:
         body = encoded(next(self._calls), method, params)
-        turn = contextlib.nullcontext() if self._governor is None else self._governor.turn()
+        turn = contextlib.nullcontext() if self._governor is None else self._governor.turn(lane)
         async with turn:  # the governor learns of every answer that is none, too
             status, answer = await self._post(path, method, body, authorization, intent)
             if status == 200:

@@ -19,6 +19,7 @@ from connectors.marketplace.shopify_client import ShopifyClient
 from connectors.marketplace.shopify_events import SCHEME, Events
 from connectors.marketplace.shopify_feeds import Listings, Members, Orders
 from connectors.marketplace.shopify_health import ShopifyHealth
+from connectors.marketplace.shopify_looks import PER_CALL, Looks
 from connectors.marketplace.shopify_options import REFRESH_TOKEN_FILE, Options
 from connectors.marketplace.shopify_publication import AT_ONCE, BUSY_MAX, BUSY_SECONDS, Publications
 from connectors.marketplace.shopify_tokens import (
@@ -121,6 +122,7 @@ def backend(
         listings=Listings(client, read.location, read.terms, clock),
         publication=Publications(client, read.location, sleep),
         members=Members(client, read.terms, clock),
+        live_prices=Looks(client, read.terms),
         events=events,
         governor=governor,
         close=client.close,
@@ -137,6 +139,7 @@ def _capabilities(timeout_seconds: float, *, signed: bool) -> Capabilities:
             Role.PUBLICATION_SINK,
             Role.ORDER_SOURCE,
             Role.MEMBER_SOURCE,
+            Role.LIVE_PRICES,
             *((Role.EVENT_RECEIVER,) if signed else ()),
         ),
         idempotency=Idempotency.NATIVE_KEY,
@@ -150,6 +153,7 @@ def _capabilities(timeout_seconds: float, *, signed: bool) -> Capabilities:
         calls_at_once=CALLS_AT_ONCE,
         webhooks=SCHEME if signed else None,
         deletions=False,
+        live_prices_per_call=PER_CALL,
     )
 
 

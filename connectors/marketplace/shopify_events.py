@@ -9,9 +9,9 @@ import msgspec
 from connectors import webhooks
 from connectors.marketplace.shopify_translate import gid
 from connectors.webhooks import Endpoint
-from resolvers.backend_ports import Acknowledgement, RawMessage
 from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import Acknowledgement, RawMessage
 from resolvers.house import LISTINGS, MEMBERS, ORDERS
 
 SCHEME = "shopify"

@@ -118,6 +118,15 @@ LISTING = Operation(
     20,
 )
 
+PRICES = Operation(
+    "Prices",
+    """query Prices($ids: [ID!]!) {
+  shop { currencyCode }
+  nodes(ids: $ids) { ... on ProductVariant { id price } }
+}""",
+    50,
+)
+
 LEVELS = Operation(
     "Levels",
     """query Levels($ids: [ID!]!, $location: ID!) {
@@ -205,6 +214,7 @@ CUSTOMER = Operation(
 )
 
 OPERATIONS = (
+    PRICES,
     SHOP,
     PRODUCTS,
     VARIANTS,

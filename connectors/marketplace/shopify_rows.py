@@ -252,6 +252,20 @@ class ListingAnswer(Struct, rename="camel", frozen=True):
     node: Found | None = None
 
 
+class Priced(Struct, rename="camel", frozen=True):
+    """What a variant costs; nothing, if it is of another kind."""
+
+    id: str = ""
+    price: str = ""
+
+
+class PricesAnswer(Struct, rename="camel", frozen=True):
+    """Prices in the order they were asked for; None where nothing is."""
+
+    shop: Currency
+    nodes: list[Priced | None]
+
+
 class LevelsAnswer(Struct, rename="camel", frozen=True):
     """Numbers in the order they were asked for; None where nothing is."""
 

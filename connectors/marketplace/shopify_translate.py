@@ -83,8 +83,6 @@ def listing_of(
     variant: Variant, product: Product, currency: str, observed_at: datetime, terms: Terms
 ) -> listings.Listing:
     """A variant as a listing. Its number is that of our location; prices are the shop's own."""
-    channel = terms.channel
-    priced = channel is not None and channel.currency == currency
     code = (variant.sku or "").strip()
     barcode = (variant.barcode or "").strip()
     return listings.Listing(
@@ -95,15 +93,21 @@ def listing_of(
         updated_at=max(variant.updated_at, product.updated_at),
         seller_code=code or None,
         barcodes=(barcode,) if barcode else (),
-        prices=((channel.code, _money(variant.price, currency, terms.system)),)
-        if priced and channel is not None
-        else (),
+        prices=prices_of(variant.price, currency, terms),
         description=product.description or None,
         media=tuple(_media([*variant.media.nodes, product.featured_media])),
         product_title=product.title,
         published=variant.inventory_item.available,
         active=product.status in _OFFERED,
     )
+
+
+def prices_of(price: str, currency: str, terms: Terms) -> tuple[tuple[str, Money], ...]:
+    """What a variant costs in our channel; nothing where the shop has another currency."""
+    channel = terms.channel
+    if channel is None or channel.currency != currency:
+        return ()
+    return ((channel.code, _money(price, currency, terms.system)),)
 
 
 def listings_of(

@@ -15,6 +15,8 @@ from connectors.marketplace.vendure_client import VendureClient
 from connectors.marketplace.vendure_events import SCHEME, Events
 from connectors.marketplace.vendure_health import VendureHealth
 from connectors.marketplace.vendure_listings import Listings
+from connectors.marketplace.vendure_looks import PER_CALL as PRICES_PER_CALL
+from connectors.marketplace.vendure_looks import Looks
 from connectors.marketplace.vendure_members import Members
 from connectors.marketplace.vendure_orders import Orders
 from connectors.marketplace.vendure_publication import PER_CALL, Publisher
@@ -93,6 +95,7 @@ def backend(
         listings=Listings(shop, clock),
         publication=Publisher(shop),
         members=Members(shop, clock),
+        live_prices=Looks(shop),
         events=None if webhooks is None else Events(webhooks),
         governor=governor,
         close=client.close,
@@ -108,6 +111,7 @@ def _declared(terms: ShopTerms, timeout_seconds: float, webhooks: str | None) ->
             Role.ORDER_SOURCE,
             Role.PUBLICATION_SINK,
             Role.MEMBER_SOURCE,
+            Role.LIVE_PRICES,
             *((Role.ORDER_SINK,) if terms.takes_orders else ()),
             *((Role.EVENT_RECEIVER,) if webhooks is not None else ()),
         ),
@@ -122,4 +126,5 @@ def _declared(terms: ShopTerms, timeout_seconds: float, webhooks: str | None) ->
         calls_at_once=CALLS_AT_ONCE,
         webhooks=webhooks,
         deletions=False,
+        live_prices_per_call=PRICES_PER_CALL,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from connectors.governor import Lane
 from connectors.marketplace.vendure_wire import (
     NotLetIn,
     Row,
@@ -93,7 +94,12 @@ class VendureClient:
         self._door = asyncio.Lock()
 
     async def read(
-        self, query: str, variables: Mapping[str, object] = _NOTHING, *, channel: str = HOME
+        self,
+        query: str,
+        variables: Mapping[str, object] = _NOTHING,
+        *,
+        channel: str = HOME,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Row:
         """Asks something, seen from a channel.
 
@@ -101,13 +107,18 @@ class VendureClient:
             BackendRefused: it said no, or there is no such channel for us.
             BackendUnavailable, BackendTimedOut: it could not be asked, or failed.
         """
-        return await self._asked(query, variables, channel, Intent.READ)
+        return await self._asked(query, variables, channel, Intent.READ, lane=lane)
 
     async def listed(
-        self, query: str, options: Mapping[str, object], *, channel: str = HOME
+        self,
+        query: str,
+        options: Mapping[str, object],
+        *,
+        channel: str = HOME,
+        lane: Lane = Lane.BACKGROUND,
     ) -> tuple[Sequence[Row], int]:
         """Some rows of a list that the query names ``rows``, and how many there are in all."""
-        told = await self.read(query, {"options": options}, channel=channel)
+        told = await self.read(query, {"options": options}, channel=channel, lane=lane)
         with legible("a list", self.code):
             return list(told["rows"]["items"]), int(told["rows"]["totalItems"])
 
@@ -151,19 +162,21 @@ class VendureClient:
         channel: str,
         intent: Intent,
         headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        lane: Lane = Lane.BACKGROUND,
     ) -> Row:
         asked = _Asked(query, variables, channel, intent, headers)
         session = await self.session()
         try:
-            return await self._sent(session, asked)
+            return await self._sent(session, asked, lane)
         except NotLetIn:
             if self._timer() - session.since < LOGIN_PAUSE_SECONDS:
                 raise  # it was let in just now: the right is missing
             if self._session is session:
                 self._session = None
-        return await self._sent(await self.session(), asked)
+        return await self._sent(await self.session(), asked, lane)
 
-    async def _sent(self, session: Session, asked: "_Asked") -> Row:
+    async def _sent(self, session: Session, asked: "_Asked", lane: Lane) -> Row:
         entry = session.channels.get(asked.channel)
         if entry is None:
             raise refused(f"its user has no channel {asked.channel!r}", "AUTH", self.code)
@@ -175,15 +188,15 @@ class VendureClient:
         }
         content = encoded(asked.query, asked.variables)
         call = Call("POST", PATH, asked.intent, headers, content=content)
-        return await self._answer(call)
+        return await self._answer(call, lane)
 
-    async def _answer(self, call: Call) -> Row:
+    async def _answer(self, call: Call, lane: Lane) -> Row:
         told: list[Row] = []
 
         def judge(reply: Reply) -> None:
             told.append(data(reply, call.intent, self.code))
 
-        await self._wire.send(call, judge=judge)
+        await self._wire.send(call, lane, judge)
         return told[0]
 
     async def _log_in(self) -> Session:

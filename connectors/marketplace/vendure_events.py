@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 
 from connectors.webhooks import SCHEMES, Endpoint, dedupe_key, kept_headers, verified
-from resolvers.backend_ports import RawMessage
 from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import RawMessage
 from resolvers.house import LISTINGS, MEMBERS, ORDERS
 
 SCHEME = "vendure"

@@ -25,7 +25,7 @@ _PRODUCTS = """query($options: ProductListOptions) {
 STOCK_FIELDS = """id trackInventory outOfStockThreshold useGlobalOutOfStockThreshold
   stockLevels { stockLocationId stockOnHand stockAllocated }"""
 
-_PRICE_FIELDS = "id priceWithTax currencyCode"
+PRICE_FIELDS = "id priceWithTax currencyCode"
 """Of a variant as the channel sees it that is asked."""
 
 _PRODUCT_FIELDS = "id name description enabled updatedAt assets { name source }"
@@ -46,7 +46,7 @@ class Listings:
         field = shop.terms.barcode_field
         barcode = f"customFields {{ barcode: {field} }}" if field else ""
         more = "sku name enabled updatedAt productId"
-        self._fields = f"{STOCK_FIELDS} {_PRICE_FIELDS} {more} {barcode}"
+        self._fields = f"{STOCK_FIELDS} {PRICE_FIELDS} {more} {barcode}"
         stamps = "id updatedAt"
         self._feed = Feed(
             shop.client,
@@ -84,7 +84,7 @@ class Listings:
         others = [code for code in channels if code != HOME]
         rows, *seen = await asyncio.gather(
             self._rows(variants(self._fields), ids),
-            *(self._rows(variants(_PRICE_FIELDS), ids, channel=code) for code in others),
+            *(self._rows(variants(PRICE_FIELDS), ids, channel=code) for code in others),
         )
         with legible("a variant", self._client.code):
             by_code = {HOME: by_id(rows)} | dict(zip(others, map(by_id, seen), strict=True))

@@ -57,16 +57,23 @@ def translate_listing(
         updated_at=max(instant(variant["updatedAt"]), instant(product["updatedAt"])),
         seller_code=variant["sku"] or None,
         barcodes=(barcode,) if barcode else (),
-        prices=tuple(
-            (channel.code, Money(row["priceWithTax"], row["currencyCode"]))
-            for channel, row in prices
-            if row["currencyCode"] == channel.currency
-        ),
+        prices=translate_prices(prices),
         description=description,
         media=tuple(Media(asset["source"], asset["name"]) for asset in product["assets"]),
         product_title=product["name"],
         published=for_sale(variant, place),
         active=variant["enabled"] and product["enabled"],
+    )
+
+
+def translate_prices(seen: Sequence[tuple[Channel, Row]]) -> tuple[tuple[str, Money], ...]:
+    """What a variant costs, by our channel, as each of them sees it; a channel of another currency
+    than ours is left out.
+    """
+    return tuple(
+        (channel.code, Money(row["priceWithTax"], row["currencyCode"]))
+        for channel, row in seen
+        if row["currencyCode"] == channel.currency
     )
 
 

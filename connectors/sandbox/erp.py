@@ -17,6 +17,7 @@ from connectors.sandbox.ledger import BookedSale
 from connectors.sandbox.ledger import Movement as Posted
 from connectors.sandbox.movements import moved
 from connectors.sandbox.parcels import BookedReturn, BookedTransfer
+from connectors.sandbox.spots import look
 from connectors.sandbox.systems import PAGE, System, following, horizon, sequence, wall_clock
 from resolvers.backend_ports import Probe, StockReading, WriteResult
 from resolvers.domain.catalog import Product
@@ -25,6 +26,7 @@ from resolvers.domain.locations import Location
 from resolvers.domain.movements import Movement
 from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer
 from resolvers.domain.values import Money
+from resolvers.live_ports import Spot, StockLook
 
 CODE = "erp"
 SALES_PER_CALL = 20
@@ -74,6 +76,10 @@ class SandboxErp:
         if all(at.code != location for at in LOCATIONS):
             raise BackendRefused(f"no location {location}", backend=CODE, kind="NOT_FOUND")
         return await self._system.asked(lambda db: ledger.reading(db, location))
+
+    async def look(self, spots: Sequence[Spot]) -> StockLook:
+        """What lies at some spots this moment, also while its feeds are silent."""
+        return await self._system.asked(lambda db: look(db, spots))
 
     async def movements(self, location: str, after: int) -> AsyncIterator[Sequence[Movement]]:
         """What moved at one location after a place in the sequence, in pages of 100."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from resolvers.domain.errors import (
     BackendRefused,
+    BackendThrottled,
     BackendTimedOut,
     BackendUnavailable,
     CommerceError,
@@ -20,6 +21,7 @@ class Fault(StrEnum):
     """How a system fails every call.
 
     ``ANSWER_LOST`` does what it was told, then loses the answer; it harms writes only.
+    ``THROTTLE`` says that it is asked too much.
     """
 
     NONE = "none"
@@ -27,6 +29,7 @@ class Fault(StrEnum):
     TIMEOUT = "timeout"
     REFUSE = "refuse"
     ANSWER_LOST = "answer-lost"
+    THROTTLE = "throttle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def read_failure(system: str, fault: Fault) -> CommerceError | None:
             return BackendTimedOut(f"{system} did not answer in time", backend=system)
         case Fault.REFUSE:
             return BackendRefused(f"{system} lets nobody in", backend=system, kind="AUTH")
+        case Fault.THROTTLE:
+            return BackendThrottled(f"{system} is asked too much", backend=system)
         case Fault.NONE | Fault.ANSWER_LOST:
             return None
 
@@ -60,6 +65,8 @@ def write_failure(system: str, fault: Fault) -> CommerceError | None:
             return answer_lost(system)
         case Fault.REFUSE:
             return BackendRefused(f"{system} takes no writes", backend=system, kind="PERMANENT")
+        case Fault.THROTTLE:
+            return BackendThrottled(f"{system} is asked too much", backend=system)
         case Fault.NONE | Fault.ANSWER_LOST:
             return None
 

@@ -27,6 +27,7 @@ from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
 from resolvers.domain.values import Money
+from resolvers.live_ports import Prices
 
 Name = Literal["a", "b"]
 
@@ -163,6 +164,13 @@ class SandboxMarketplace:
         marks = ",".join("?" * len(listings))
         sql = f"SELECT id, stock FROM listing WHERE NOT gone AND id IN ({marks})"
         return await self._system.asked(lambda db: dict(db.execute(sql, listings)))
+
+    async def prices(self, listings: Sequence[str]) -> Mapping[str, Prices]:
+        """What some listings cost this moment, also while the feeds are silent."""
+        marks = ", ".join("?" * len(listings))
+        sql = f"SELECT id, minor FROM listing WHERE id IN ({marks}) AND NOT gone"
+        rows = await self._system.asked(lambda db: db.execute(sql, tuple(listings)).fetchall())
+        return {id: ((self.code, Money(minor, CURRENCY)),) for id, minor in rows}
 
     # ---- what people do; the knobs are not in their way ---------------------------------------
 

@@ -27,7 +27,7 @@ _FEED_ONLY = Capabilities(
 
 
 _MARKETPLACE = Capabilities(
-    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK),
+    roles=(Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK, Role.LIVE_PRICES),
     idempotency=Idempotency.NONE,
     delta="change sequence",
     write_seconds_max=1.0,
@@ -53,6 +53,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
                     Role.ORDER_SINK,
                     Role.RETURN_SINK,
                     Role.TRANSFER_SINK,
+                    Role.LIVE_STOCK,
                 ),
                 idempotency=Idempotency.NATIVE_KEY,
                 stock=BY_SEQUENCE,
@@ -73,6 +74,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
             order_sink=erp,
             return_sink=erp,
             transfer_sink=erp,
+            live_stock=erp,
             close=erp.close,
         ),
         Backend(
@@ -139,5 +141,6 @@ def _marketplace(data: Path, name: Name) -> Backend:
         order_source=door,
         listings=door,
         publication=door,
+        live_prices=door,
         close=door.close,
     )

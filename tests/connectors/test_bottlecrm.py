@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from resolvers.backend_ports import Backend, Changes, Probe, RawMessage
+from resolvers.backend_ports import Backend, Changes, Probe
 from resolvers.domain.errors import (
     BackendRefused,
     BackendThrottled,
@@ -17,6 +17,7 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.members import Member
+from resolvers.event_ports import RawMessage
 from tests.connectors.bottlecrm_scripted import (
     GOLD,
     TAGS,

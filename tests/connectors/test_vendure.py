@@ -10,11 +10,12 @@ import pytest
 
 from connectors.options import BadOption
 from connectors.webhooks import Endpoint
-from resolvers.backend_ports import Backend, Changes, RawMessage, Role
+from resolvers.backend_ports import Backend, Changes, Role
 from resolvers.domain.breakers import BreakerState
 from resolvers.domain.errors import BackendRefused, BackendUnavailable, NotUnderstood
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.members import IdentityKind
+from resolvers.event_ports import RawMessage
 from resolvers.house import LISTINGS, MEMBERS, ORDERS
 from tests.connectors.vendure_scripted import NOW, Shop, answer, recorded
 

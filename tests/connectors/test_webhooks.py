@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.webhooks import SCHEMES, Endpoint, dedupe_key, kept_headers, verified
-from resolvers.backend_ports import RawMessage
+from resolvers.event_ports import RawMessage
 
 SECRET = b"s3cr3t"
 BODY = '{"id":1,"名":"丝绒"}'.encode()

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from resolvers.backend_ports import Backend, Publication, RawMessage
+from resolvers.backend_ports import Backend, Publication
 from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import RawMessage
 from resolvers.house import LISTINGS, ORDERS
 from tests.live.vendure import seed
 from tests.live.vendure.connected import (

@@ -14,6 +14,7 @@ from connectors.sandbox.marketplaces import SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
 from gateway.bootstrap import Runtime, bootstrap_demo
 from gateway.settings import Settings, Storage
+from gateway.settings_live import Live
 from gateway.tokens import principal_of
 from resolvers import levels, stock
 from resolvers.access import Principal, Role
@@ -99,10 +100,10 @@ MANAGER = principal_of(Role.MANAGER, locations=("ST-01",))
 
 
 @asynccontextmanager
-async def opened(data: Path) -> AsyncIterator[House]:
+async def opened(data: Path, live: Live | None = None) -> AsyncIterator[House]:
     """The house before it has read anything."""
     clock = Clock(utc(2026, 3, 2, 12))
-    settings = replace(Settings(), store=Storage(engine="memory"))
+    settings = replace(Settings(), store=Storage(engine="memory"), live=live or Live())
     runtime = bootstrap_demo(settings, data, clock)
     house = House(runtime, data, clock)
     yield house

@@ -79,7 +79,7 @@ async def ask_of(
 ) -> Answered:
     """Runs an operation on a schema of its own."""
     context = RequestContext(shop.context(caller), [], "r-1")
-    return _read((await run(schema, Operation(document, variables), context)).body)
+    return read((await run(schema, Operation(document, variables), context)).body)
 
 
 async def states(
@@ -90,10 +90,11 @@ async def states(
     answers = watch(schema_of(), Operation(document, variables), context)
     async with aclosing(answers) as following:
         async for answer in following:
-            yield _read(answer.body)
+            yield read(answer.body)
 
 
-def _read(body: Mapping[str, Any]) -> Answered:
+def read(body: Mapping[str, Any]) -> Answered:
+    """An answer's body as a client reads it."""
     told = msgspec.json.decode(msgspec.json.encode(body))
     warnings = told.get("extensions", {}).get("warnings", [])
     return Answered(told.get("data"), told.get("errors", []), warnings)

@@ -55,7 +55,14 @@ async def test_a_backend_says_how_it_stands_and_what_it_is_able_to_do(shop: Shop
     assert answer.data["backends"][1] == {
         "code": "erp",
         "vendor": "sandbox",
-        "roles": ["CATALOG_SOURCE", "LOCATION_SOURCE", "STOCK_FEED", "STOCK_SINK", "ORDER_SINK"],
+        "roles": [
+            "CATALOG_SOURCE",
+            "LOCATION_SOURCE",
+            "STOCK_FEED",
+            "STOCK_SINK",
+            "ORDER_SINK",
+            "LIVE_STOCK",
+        ],
         "status": "UP",
         "breaker": "CLOSED",
         "lag": [
@@ -69,6 +76,7 @@ async def test_a_backend_says_how_it_stands_and_what_it_is_able_to_do(shop: Shop
                 "STOCK_FEED",
                 "STOCK_SINK",
                 "ORDER_SINK",
+                "LIVE_STOCK",
             ],
             "idempotency": "NATIVE_KEY",
             "stock": {
@@ -92,6 +100,8 @@ async def test_a_backend_says_how_it_stands_and_what_it_is_able_to_do(shop: Shop
             "deletions": False,
             "pullsEvents": False,
             "loyalty": None,
+            "liveStockPerCall": 50,
+            "livePricesPerCall": 50,
         },
         "pendingOut": 1,
         "parkedIn": 0,

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.marketplace.shopify_operations import API_VERSION, PATH
-from resolvers.backend_ports import RawMessage
+from resolvers.event_ports import RawMessage
 from tests.shopify.published import cut_schema
 from tests.shopify.standin_cost import WRITE, cost_of, is_write, spent_on
 from tests.shopify.standin_data import Row, connection, matching

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from resolvers.backend_ports import Backend, EventReceiver, RawMessage
+from resolvers.backend_ports import Backend
 from resolvers.domain.errors import NotUnderstood
 from resolvers.domain.inbox import Hint, Message
+from resolvers.event_ports import EventReceiver, RawMessage
 from tests.shopify.conftest import Connect
 from tests.shopify.standin import ShopifyStandin
 from tests.support import NOON

@@ -168,3 +168,14 @@ async def test_a_price_that_its_currency_does_not_have_makes_no_sense(
     shop.offer("Tea", {"sku": "A", "price": "1.005"})
     with pytest.raises(BackendUnavailable, match="CNY has 2 decimal digits"):
         await listed(backend)
+
+
+async def test_prices_of_variants_are_asked_for_in_one_question(
+    shop: ShopifyStandin, backend: Backend
+) -> None:
+    [id] = shop.offer("Jasmine", {"sku": "BT-1", "price": "128.50", "title": "30 g"})
+    assert backend.live_prices is not None
+
+    prices = await backend.live_prices.prices([id, "gid://shopify/ProductVariant/999999"])
+
+    assert prices == {id: (("web", Money(12850, "CNY")),)}

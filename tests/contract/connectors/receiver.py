@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from resolvers.backend_ports import RawMessage
+from resolvers.event_ports import RawMessage
 
 SECONDS = 90
 """Longest wait for a message: a system may take its time before it sends again."""

@@ -13,8 +13,9 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from resolvers.backend_ports import Backend, RawMessage, Role
+from resolvers.backend_ports import Backend, Role
 from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.reading import FEEDS
 
 SECRET = b"the-secret-that-is-agreed"

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from resolvers.backend_ports import RawMessage, Role
+from resolvers.backend_ports import Role
 from resolvers.domain.inbox import DEDUPE_CHARS_MAX, Message
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.cases import shows
 from tests.contract.connectors.rig import Rig
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.crm.bottlecrm import backend
-from resolvers.backend_ports import Backend, RawMessage, Role
+from resolvers.backend_ports import Backend, Role
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.receiver import Receiver
 from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig

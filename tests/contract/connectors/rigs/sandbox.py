@@ -16,10 +16,11 @@ from connectors.sandbox.ledger import SaleStatus
 from connectors.sandbox.marketplaces import SandboxMarketplace
 from connectors.sandbox.tills import SandboxTills
 from connectors.webhooks import Endpoint
-from resolvers.backend_ports import Backend, RawMessage, Role
+from resolvers.backend_ports import Backend, Role
 from resolvers.domain.errors import NotFound
 from resolvers.domain.outbox import Adjustment, Sale, SaleLine
 from resolvers.domain.values import Money
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.reading import read
 from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Rig, Things
 

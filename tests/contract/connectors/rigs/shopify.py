@@ -10,7 +10,8 @@ import httpx2
 
 from connectors.marketplace import shopify
 from connectors.marketplace.shopify_operations import SET_QUANTITIES
-from resolvers.backend_ports import Backend, RawMessage, Role
+from resolvers.backend_ports import Backend, Role
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.shopify.conftest import OPTIONS, TILLS, WEB

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from connectors.marketplace import vendure
 from connectors.webhooks import Endpoint
-from resolvers.backend_ports import Backend, RawMessage, Role
+from resolvers.backend_ports import Backend, Role
+from resolvers.event_ports import RawMessage
 from tests.contract.connectors.receiver import Receiver
 from tests.contract.connectors.rig import SECRET, WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
