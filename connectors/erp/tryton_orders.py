@@ -13,6 +13,7 @@ from connectors.erp.tryton_changes import STAMP, Changes, Kind, Watched
 from connectors.erp.tryton_orders_translate import (
     OrderTerms,
     by_sale,
+    takes_back,
     translate_sale,
     translate_ticket,
 )
@@ -50,6 +51,14 @@ _SALE_LINE = (
     "moves.state",
     "moves.internal_quantity",
     "moves.to_location.type",
+    f"moves.{STAMP}",
+)
+_RETURN_LINE = (
+    "sale.origin",
+    "product.code",
+    "moves.state",
+    "moves.internal_quantity",
+    "moves.from_location.type",
     f"moves.{STAMP}",
 )
 _TICKET = (
@@ -139,6 +148,10 @@ class Orders:
 
     async def _sales(self, ids: Sequence[int]) -> list[Order]:
         rows = await self._client.every("sale.sale", [["id", "in", ids], *_PLACED], _SALE)
+        older = sorted({id for row in rows if (id := takes_back(row)) is not None} - set(ids))
+        if older:  # what came back changes the sale that it was of
+            of_old = [["id", "in", older], *_PLACED]
+            rows += await self._client.every("sale.sale", of_old, _SALE)
         of_them = ["sale", "in", [row["id"] for row in rows]]
         lines = by_sale(
             await self._client.every("sale.line", [of_them, ["product", "!=", None]], _SALE_LINE)
@@ -146,10 +159,28 @@ class Orders:
             else []
         )
         theirs = [row for row in rows if not is_ours(row)]
-        told = [translate_sale(row, lines.get(row["id"], ()), self._terms) for row in theirs]
+        back = await self._came_back([row["id"] for row in theirs])
+        told = [
+            translate_sale(
+                row, lines.get(row["id"], ()), self._terms, returned=back.get(row["id"], ())
+            )
+            for row in theirs
+        ]
         known = [self._own(row, lines.get(row["id"], ())) for row in rows if is_ours(row)]
         off = [it for it in known if it is not None and it.status is OrderStatus.CANCELED]
         return [order for order in told if order is not None] + await self._gone(off)
+
+    async def _came_back(self, ids: Sequence[int]) -> Mapping[int, Sequence[Row]]:
+        """Lines of the returns of some sales, by the sale that they take back."""
+        of: dict[int, list[Row]] = {}
+        if ids:
+            origins = ["sale.origin", "in", [f"sale.sale,{id}" for id in ids]]
+            domain = [origins, ["quantity", "<", 0], ["product", "!=", None]]
+            for line in await self._client.every("sale.line", domain, _RETURN_LINE):
+                id = takes_back(line["sale."])
+                if id is not None:
+                    of.setdefault(id, []).append(line)
+        return of
 
     def _own(self, row: Row, lines: Sequence[Row]) -> Order | None:
         """A sale of ours as an order, whatever channel it is of here: the house knows its own."""

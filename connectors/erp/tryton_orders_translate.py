@@ -4,7 +4,7 @@ Sales and tickets alike come with the rows of their lines; what is ours already 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,14 +29,17 @@ class OrderTerms:
     tills: Tills
 
 
-def translate_sale(row: Row, lines: Sequence[Row], terms: OrderTerms) -> Order | None:
-    """A sale as an order; None where it is none for the house.
+def translate_sale(
+    row: Row, lines: Sequence[Row], terms: OrderTerms, returned: Sequence[Row] = ()
+) -> Order | None:
+    """A sale as an order; None where it is none for the house. ``returned`` are the lines of its
+    returns.
 
-    That is: a return, one in another currency than its channel's, one without goods, and one that
+    None is: a return, one in another currency than its channel's, one without goods, and one that
     was called off before anybody quoted it.
     """
     channel, currency = terms.sales, row["currency."]["code"]
-    if channel is None or channel.currency != currency or _returns(row):
+    if channel is None or channel.currency != currency or takes_back(row) is not None:
         return None
     if row["state"] == "cancelled" and not row["number"]:
         return None
@@ -44,9 +47,10 @@ def translate_sale(row: Row, lines: Sequence[Row], terms: OrderTerms) -> Order |
     ordered = [_sale_line(line, row, currency) for line in sold if units(line["quantity"]) > 0]
     if not ordered:
         return None
+    ordered = _with_returns(ordered, returned)
     warehouse = row["warehouse."]
     stamps = [row["last_modified_at"]]
-    stamps += [move["last_modified_at"] for line in sold for move in line["moves."]]
+    stamps += [move["last_modified_at"] for line in (*sold, *returned) for move in line["moves."]]
     return _order(
         terms.system,
         channel,
@@ -140,9 +144,29 @@ def _order(
     )
 
 
-def _returns(row: Row) -> bool:
-    """Says whether a sale takes another one back."""
-    return str(row["origin"] or "").startswith("sale.sale,")
+def takes_back(row: Row) -> int | None:
+    """The id of the sale that a sale takes back; None if it is no return."""
+    model, _, id = str(row["origin"] or "").partition(",")
+    return int(id) if model == "sale.sale" and id.isdigit() else None
+
+
+def _with_returns(lines: Sequence[OrderLine], returned: Iterable[Row]) -> list[OrderLine]:
+    """The lines with what has come back of each: dealt over those of its SKU, as far as it left."""
+    back: dict[str, int] = {}
+    for line in returned:
+        came = sum(
+            move["internal_quantity"]
+            for move in line["moves."]
+            if move["state"] == "done" and move["from_location."]["type"] == "customer"
+        )
+        sku = line["product."]["code"]
+        back[sku] = back.get(sku, 0) + units(came)
+    dealt: list[OrderLine] = []
+    for sold in lines:
+        some = min(back.get(sold.sku, 0), sold.fulfilled)
+        back[sold.sku] = back.get(sold.sku, 0) - some
+        dealt.append(replace(sold, returned=some))
+    return dealt
 
 
 def _status(row: Row, lines: Sequence[Row], ordered: Sequence[OrderLine]) -> OrderStatus:
@@ -150,6 +174,8 @@ def _status(row: Row, lines: Sequence[Row], ordered: Sequence[OrderLine]) -> Ord
     called_off = moves and all(move["state"] == "cancelled" for move in moves)
     if row["state"] == "cancelled" or (called_off and row["shipment_state"] == "none"):
         return OrderStatus.CANCELED
+    if all(line.returned == line.quantity for line in ordered):
+        return OrderStatus.RETURNED
     if row["shipment_state"] == "sent":
         return OrderStatus.FULFILLED
     if any(line.fulfilled for line in ordered):

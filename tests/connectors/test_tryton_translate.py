@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from connectors.erp.tryton_orders_translate import (
     RETURNED_GOODS,
     OrderTerms,
@@ -231,6 +233,31 @@ def test_a_sale_whose_shipments_were_all_canceled_for_good_is_canceled():
 
     assert order is not None
     assert order.status is OrderStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("units", "state", "returned"),
+    [(1.0, "done", 1), (9.0, "done", 1), (1.0, "draft", 0)],
+    ids=["all", "more than left", "only announced"],
+)
+def test_what_came_back_of_a_sale_is_returned_as_far_as_it_had_left(units, state, returned):
+    row = next(row for row in rows("orders")["sales"] if row["id"] == 3)
+    lines = [line for line in rows("orders")["sale_lines"] if line["sale"] == 3]
+    came = utc(2026, 11, 26, 9)
+    move = {
+        "state": state,
+        "internal_quantity": units,
+        "from_location.": {"type": "customer"},
+        "last_modified_at": came,
+    }
+    back = {"product.": {"code": lines[0]["product."]["code"]}, "moves.": [move]}
+
+    order = translate_sale(row, lines, OrderTerms("erp", WEB, TILLS), [back])
+
+    assert order is not None
+    assert [line.returned for line in order.lines] == [returned]
+    assert order.status is (OrderStatus.RETURNED if returned else OrderStatus.FULFILLED)
+    assert order.updated_at == came
 
 
 def test_what_is_no_order_for_the_house_is_left_out():

@@ -1,4 +1,6 @@
-"""Sales called off at a real Tryton: ours by its people, theirs, and what is too late for us."""
+"""Sales called off or taken back at a real Tryton: ours by its people, theirs, and what is too late
+for us.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -7,7 +9,7 @@ import pytest
 
 from resolvers.backend_ports import Level
 from resolvers.domain.orders import OrderStatus
-from tests.live.tryton.door import Erp, confirm, sale, sell
+from tests.live.tryton.door import Erp, confirm, sale, sell, ship
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness
 
@@ -132,3 +134,25 @@ async def test_a_sale_that_has_left_in_part_is_too_late_and_its_rest_still_goes(
     assert [at["state"] for at in shipments] == ["done", "waiting"]
     assert result.error == f"it is too late: shipment {shipments[0]['number']} is done"
     assert await erp.level("SH01", "LG0210-01") == Level(4)
+
+
+async def test_what_comes_back_of_a_sale_of_the_staff_is_returned_once_it_is_received(erp, witness):
+    id = sell(witness, "LG0302-01", 2, "CW01", "UC3-BACK")
+    confirm(witness, id)
+    ship(witness, id, zoned=True)
+    _, cursor = await erp.orders()
+
+    session, *_ = witness.ask("wizard.sale.return_sale.create", witness.context)
+    context = {**witness.context, "active_id": id, "active_ids": [id], "active_model": "sale.sale"}
+    witness.ask("wizard.sale.return_sale.execute", session, {"start": {}}, "return_", context)
+    back = witness.only("sale.sale", [["origin", "=", f"sale.sale,{id}"]])["id"]
+    confirm(witness, back)
+    announced, cursor = await erp.orders(cursor)
+    parcels = witness.only("sale.sale", [["id", "=", back]], "shipment_returns")
+    witness.call("stock.shipment.out.return", "receive", parcels["shipment_returns"])
+    received, _ = await erp.orders(cursor)
+
+    assert announced["UC3-BACK"].status is OrderStatus.FULFILLED
+    assert received["UC3-BACK"].status is OrderStatus.RETURNED
+    assert [(line.fulfilled, line.returned) for line in received["UC3-BACK"].lines] == [(2, 2)]
+    assert {order.id for order in received.values()} & {f"erp-sale-{back}"} == set()
