@@ -5,8 +5,9 @@ those systems take by themselves.
 
 A Tryton and a Vendure are started (and installed on the first run), a gateway is configured on both
 so that it asks them for every page, and the page is asked for over HTTP. Between two pages a bare
-client asks each system the one question that the gateway asks it. The page may take 1.2 times the
-slower of the two. Exit status: 0 if it does.
+client asks each system the one question that the gateway asks it, and a second gateway that asks
+nobody is asked for the same page. The page may take 1.2 times the slower call. Exit status: 0 if it
+does.
 """
 
 import argparse
@@ -49,7 +50,7 @@ poll_seconds = 1
 quiet_seconds = 3600
 scan_seconds = 3600
 [live]
-after_seconds = 0.001
+after_seconds = {after}
 deadline_ms = 5000
 [[channels]]
 code = "web"
@@ -88,6 +89,8 @@ class Measured:
 
     page: float
     page_p90: float
+    mirror: float
+    mirror_p90: float
     stock: float
     stock_p90: float
     prices: float
@@ -169,25 +172,34 @@ class Bare:
 
 async def measure(rounds: int, erp: RunningTryton, shop: RunningVendure, data: Path) -> Measured:
     """Rounds of the page and of both bare calls, one after another."""
-    config = data / "gateway.toml"
-    config.write_text(CONFIG.format(erp=erp, shop=shop), encoding="utf-8")
+    configs = {}
+    for name, after in (("live", 0.001), ("mirror", 0)):
+        (data / name).mkdir()
+        configs[name] = data / f"{name}.toml"
+        configs[name].write_text(CONFIG.format(erp=erp, shop=shop, after=after), encoding="utf-8")
     secrets = {
         "BENCH_ERP_PASSWORD": erp.house.password("gateway"),
         "BENCH_SHOP_PASSWORD": shop.password,
     }
     bare = Bare(erp, shop)
     await bare.log_in()
-    (data / "state").mkdir()
-    async with configured(data / "state", config, secrets) as (_, host, port):
-        _, asker = await asyncio.get_running_loop().create_connection(Asker, host, port)
+    async with (
+        configured(data / "live", configs["live"], secrets) as (_, host, port),
+        configured(data / "mirror", configs["mirror"], secrets) as (_, _, other_port),
+    ):
+        connect = asyncio.get_running_loop().create_connection
+        _, asker = await connect(Asker, host, port)
+        _, other = await connect(Asker, host, other_port)
         content = json.dumps({"query": PAGE}).encode()
         head = f"POST /graphql HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         request = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+        await settled(other, request)
         nodes = nodes_of(await settled(asker, request))
         skus = [node["sku"] for node in nodes]
         at, ids = await bare.warehouse("CW01"), await bare.ids(skus)
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "page": lambda: asker.ask(request),
+            "mirror": lambda: other.ask(request),
             "stock": lambda: bare.stock(skus, at),
             "prices": lambda: bare.prices(ids),
         }
@@ -206,6 +218,8 @@ async def measure(rounds: int, erp: RunningTryton, shop: RunningVendure, data: P
     return Measured(
         half["page"],
         tenth["page"],
+        half["mirror"],
+        tenth["mirror"],
         half["stock"],
         tenth["stock"],
         half["prices"],
@@ -244,6 +258,7 @@ def table(found: Measured) -> str:
     """The figures for people."""
     rows = (
         ("page of 50 over HTTP", found.page, found.page_p90),
+        ("the same from the mirror, nobody asked", found.mirror, found.mirror_p90),
         ("bare call: stock of 50 SKUs, Tryton", found.stock, found.stock_p90),
         ("bare call: prices of the same, Vendure", found.prices, found.prices_p90),
     )

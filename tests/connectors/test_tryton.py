@@ -85,6 +85,7 @@ async def test_a_backend_is_made_without_network_and_declares_what_it_can():
         Role.ORDER_SINK,
         Role.RETURN_SINK,
         Role.TRANSFER_SINK,
+        Role.LIVE_STOCK,
     }
     assert made.governor is not None
     assert made.governor.standing().calls_per_second == made.capabilities.calls_per_second

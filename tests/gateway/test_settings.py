@@ -197,11 +197,10 @@ def test_a_store_in_mongodb_has_an_address_and_its_password_from_elsewhere(tmp_p
         (
             "\n[orderz]\n",
             "shop.toml:2: orderz: expected one of [server], [sockets], [store], [auth], [limits], "
-            "[documents], [cache], [retailer], [reservations], [orders], [sync], [inbox], "
-            "[publication], [outbox], [signals], [telemetry], [catalog], [[channels]], "
-            "[[locations]], "
-            "[[backends]], [[presets]], [[stock_rules]], [[low_stock]], [[issuers]], "
-            "[[wechat_apps]], "
+            "[documents], [cache], [retailer], [reservations], [orders], [sync], [live], "
+            "[inbox], [publication], [outbox], [signals], [telemetry], [catalog], [[channels]], "
+            "[[locations]], [[backends]], [[presets]], [[stock_rules]], [[low_stock]], "
+            "[[issuers]], [[wechat_apps]], "
             "found an unknown section",
         ),
         ("sync = 2\n", "shop.toml:1: sync: expected a section [sync], found 2"),

@@ -27,6 +27,7 @@ def test_the_example_is_one_that_works(tmp_path: Path) -> None:
         Role.ORDER_SOURCE,
         Role.PUBLICATION_SINK,
         Role.MEMBER_SOURCE,
+        Role.LIVE_PRICES,
     )
     assert "two" not in repr(settings)
 
