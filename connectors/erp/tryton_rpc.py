@@ -22,6 +22,7 @@ from connectors.erp.tryton_wire import (
     decoded,
     encoded,
     locked_out,
+    misfit,
     refused,
     result,
     status_error,
@@ -145,9 +146,14 @@ class TrytonClient:
         context: Row = NOTHING,
         lane: Lane = Lane.BACKGROUND,
     ) -> list[Row]:
-        """At most ``limit`` matching records; by default those with the lowest ids."""
+        """At most ``limit`` matching records; by default those with the lowest ids.
+
+        Raises:
+            BackendUnavailable: also if an answer makes no sense: no rows, or without a field.
+        """
+        method = f"model.{model}.search_read"
         found: list[Row] = await self.read(
-            f"model.{model}.search_read",
+            method,
             domain,
             0,
             limit,
@@ -156,6 +162,8 @@ class TrytonClient:
             context=context,
             lane=lane,
         )
+        if (wrong := misfit(found, fields)) is not None:
+            self._broken(method, f"its answer makes no sense: {wrong}", Intent.READ)
         return found
 
     async def pages(

@@ -106,6 +106,45 @@ def result(answer: Any, method: str, intent: Intent, backend: str) -> Any:
     return answer["result"]
 
 
+def misfit(answer: Any, fields: Sequence[str]) -> str | None:
+    """What is wrong with an answer that should be rows with these fields; None if nothing is.
+
+    What a field says is not looked at, but that it is there, also in records of records: a field
+    that a module has taken away must not look like a bug of ours.
+    """
+    if not isinstance(answer, list):
+        return "it is no list of rows"
+    wanted = _tree(("id", *fields))
+    if all(_fits(row, wanted) for row in answer):
+        return None
+    lacking = next(
+        (name for name in ("id", *fields) if not all(_fits(it, _tree((name,))) for it in answer)),
+        "its fields",
+    )
+    return f"a row lacks {lacking}"
+
+
+def _tree(fields: Sequence[str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for field in fields:
+        name, dot, rest = field.partition(".")
+        below = tree.setdefault(name + dot, [])
+        below += [rest] if dot else []
+    return {name: _tree(below) for name, below in tree.items()}
+
+
+def _fits(row: Any, wanted: Mapping[str, Any]) -> bool:
+    """Says whether a row has all that is wanted; a record that there is not lacks nothing."""
+    if not isinstance(row, dict) or not row.keys() >= wanted.keys():
+        return False
+    for name, below in wanted.items():
+        if below and row[name] is not None:
+            many = row[name] if isinstance(row[name], list) else [row[name]]
+            if not all(_fits(it, below) for it in many):
+                return False
+    return True
+
+
 def status_error(status: int, method: str, intent: Intent, backend: str) -> CommerceError:
     """An HTTP status other than 200 and 401 (which the client mends) as one of our errors."""
     if status in _UNDONE:

@@ -12,6 +12,7 @@ from connectors.erp.tryton_wire import (
     NoDatabase,
     decoded,
     encoded,
+    misfit,
     result,
     status_error,
     unpacked,
@@ -175,3 +176,22 @@ def test_a_message_names_no_phone_and_no_mail_address(message):
 def test_what_is_neither_result_nor_error_is_no_answer(answer):
     with pytest.raises(ValueError, match="no answer"):
         result(answer, "m", Intent.READ, "erp")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ([{"id": 1, "sale.": {"id": 2, "number": "S"}, "lines.": [{"id": 3, "sku": "A"}]}], None),
+        ([{"id": 1, "sale.": None, "lines.": []}], None),
+        ([], None),
+        ({}, "it is no list of rows"),
+        (["one"], "a row lacks id"),
+        ([{"id": 1, "sale.": {"id": 2}, "lines.": []}], "a row lacks sale.number"),
+        ([{"id": 1, "sale.": "sale.sale,2", "lines.": []}], "a row lacks sale.number"),
+        ([{"id": 1, "sale.": None, "lines.": [{"id": 3}]}], "a row lacks lines.sku"),
+        ([{"id": 1, "sale.": None}], "a row lacks lines.sku"),
+    ],
+)
+def test_rows_that_lack_what_was_asked_for_are_no_answer(answer, told):
+    """G4: a field that is gone there is their fault, and said so."""
+    assert misfit(answer, ("sale.number", "lines.sku")) == told

@@ -80,6 +80,7 @@ class Desk:
                 "number": None if state == "draft" else str(100 + id),
                 "shipment_state": "waiting" if state == "processing" else "none",
                 "shipments": [5] if state == "processing" else [],
+                "shipment_returns": [],
                 "moves.": [{"id": 7, "state": "draft"}] if state == "processing" else [],
                 "total_amount": decimal(total),
                 "warehouse.": {"id": 10, "code": location},
