@@ -47,14 +47,14 @@ conformance: install ## Run the one suite over every connector, real systems too
 test: install ## Prove everything, the real ERP included
 	$(BIN)/pytest
 
-test-live: install ## Prove what `make test` leaves out: the page in Chromium, a real Vendure, a real CRM
+test-live: install ## Prove what `make test` leaves out: the page in Chromium, a real Vendure, a real CRM, what is long on a real Tryton
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.live.vendure.house install
 	@$(BIN)/python -m tests.live_crm.house install
-	$(BIN)/pytest -m "browser or live_vendure or live_crm" tests/browser tests/live tests/live_crm tests/contract/connectors tests/badlands
+	$(BIN)/pytest -m "browser or live_vendure or live_crm or live_long" tests/browser tests/live tests/live_crm tests/contract/connectors tests/badlands
 
 test-quick: install ## Prove everything but the live backends and what others publish or compose
-	$(BIN)/pytest -m "not live and not live_vendure and not live_crm and not composition and not published and not browser"
+	$(BIN)/pytest -m "not live and not live_long and not live_vendure and not live_crm and not composition and not published and not browser"
 
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos

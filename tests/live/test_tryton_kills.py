@@ -14,7 +14,7 @@ from tests.live.tryton.door import CHANNELS, sale
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.live_long, pytest.mark.timeout(1800)]
 
 CRASHES = (
     (Step.BEFORE_NOTING, 1),

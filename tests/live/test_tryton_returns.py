@@ -15,7 +15,7 @@ from tests.live.tryton.door import Erp, sale, ship
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first run installs Tryton
+pytestmark = [pytest.mark.live_long, pytest.mark.timeout(900)]  # the first run installs Tryton
 
 REQUESTED, SHIPPED = TransferStep.REQUESTED, TransferStep.SHIPPED
 RECEIVED, CANCELED = TransferStep.RECEIVED, TransferStep.CANCELED

@@ -14,7 +14,7 @@ from tests.live.tryton.door import Erp
 from tests.live.tryton.house import RunningTryton
 from tests.live.tryton.rpc import Witness, today
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first run installs Tryton
+pytestmark = [pytest.mark.live_long, pytest.mark.timeout(900)]  # the first run installs Tryton
 
 CHANNELS = (
     Channel("web", "Web", ChannelKind.ONLINE, "CNY"),

@@ -129,7 +129,7 @@ class Orders(Things):
 
 class TrytonRig(HttpRig):
     name = "Tryton"
-    mark = "live"
+    mark = "live_long"
     roles = (
         Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK,
         Role.ORDER_SOURCE, Role.ORDER_SINK,
