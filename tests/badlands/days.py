@@ -19,11 +19,16 @@ from tests.badlands.town import (
 )
 from tests.live.retailer import CRM, SHOP
 
-WINDOW_MIN_SECONDS, WINDOW_MAX_SECONDS = 2.0, 12.0
+WINDOW_MIN_SECONDS, WINDOW_MAX_SECONDS = 2.0, 20.0
 """How long a fault lasts: until it was named and the others' changes were seen, within these."""
 
-CAUGHT_UP_MAX_SECONDS = 30.0
+CAUGHT_UP_MAX_SECONDS = 60.0
 LOOK_SECONDS = 0.2
+
+SLOW = ("no answer", "no turn")
+"""What is said of a backend that is well and answers too late: a machine that has too much to do
+besides. That, and a change that is seen late, is told apart from what is wrong.
+"""
 
 RESERVE = """
 mutation Reserve($key: String!, $sku: String!) {
@@ -72,6 +77,7 @@ class Day:
     by_hand: str = ""
     drifts: int = 0
     differences: int = 0
+    late: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     ended: float = 0.0
 
@@ -191,7 +197,7 @@ async def _during(people: People, trade: Trade, fault: Fault, day: Day, began: f
     await _bought(trade, day)
     if fault not in SILENT:
         day.wrong += [f"{code} was not named" for code, at in day.named.items() if at is None]
-    day.wrong += [
+    day.late += [
         f"a change at {code} was not seen" for code, at in day.followed.items() if at is None
     ]
 
@@ -226,7 +232,9 @@ async def _looked(trade: Trade, fault: Fault, day: Day, began: float) -> None:
             blamed = row["lastError"] is not None
             if code not in day.at:
                 if blamed:
-                    day.wrong.append(f"{code} was blamed: {row['lastError']}")
+                    slow = any(word in row["lastError"] for word in SLOW)
+                    where = day.late if slow else day.wrong
+                    where.append(f"{code} was blamed: {row['lastError']}")
                 continue
             silent = row["pressure"] is not None and row["pressure"]["silentSeconds"] > 0
             if (blamed or silent) and day.named[code] is None:
@@ -279,10 +287,15 @@ async def _after(built: Town, people: People, trade: Trade, fault: Fault, day: D
 
 
 async def _lacking(people: People, looker: Asker) -> list[str]:
-    """What is not as it is yet. Publications are to be asked after here, once there are some."""
+    """What is not as it is yet."""
     rows = await looker.backends()
     lacking = [f"{code}: {row['lastError']}" for code, row in rows.items() if row["lastError"]]
     lacking += [f"{code} is {row['status']}" for code, row in rows.items() if row["status"] != "UP"]
+    lacking += [
+        f"{code} does not have {count} numbers yet"
+        for code, row in rows.items()
+        if (count := row["pendingPublications"] + row["failedPublications"])
+    ]
     seen = await looker.seen()
     return lacking + [
         f"{code} says {seen[code]}, it is {people.expected[code]}"

@@ -24,6 +24,12 @@ COLUMNS = (
 )
 
 
+LATE = (
+    "A backend that was well, but could not answer in time or was not followed in time, on a "
+    "machine with all of it and other work on its cores:"
+)
+
+
 def page(came: Mapping[str, Any]) -> str:
     """The page."""
     days: Sequence[Mapping[str, Any]] = came["days"]
@@ -42,10 +48,18 @@ def page(came: Mapping[str, Any]) -> str:
         if rows:
             lines += [f"### {title}", "", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
             lines += [_row(_told(day)) for day in rows] + [""]
+    late = list(dict.fromkeys(f"{_day(day)}: {it}" for day in days for it in day["late"]))
+    if late:
+        lines += ["## What was late", "", LATE, ""]
+        lines += [f"- {_plain(text)}" for text in late] + [""]
     lines += ["## What went wrong", ""]
     wrong = list(dict.fromkeys(came["wrong"]))
     lines += [f"- {_plain(text)}" for text in wrong] or ["Nothing."]
     return "\n".join(lines) + "\n"
+
+
+def _day(day: Mapping[str, Any]) -> str:
+    return f"{day['fault']} at {', '.join(day['at'])}"
 
 
 def _told(day: Mapping[str, Any]) -> Sequence[str]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.badlands.days import Day, Trade, spend
 from tests.badlands.faults import GRAVEST, Fault
-from tests.badlands.town import BACKENDS, Asker, People, Town, town
+from tests.badlands.town import BACKENDS, PLACES, Asker, People, Town, town
 from tests.live.retailer import CRM, ERP, SHOP
 
 PAIRS = tuple(itertools.combinations(BACKENDS, 2))
@@ -128,6 +128,14 @@ async def _ended(built: Town, people: People, looker: Asker, days: Sequence[Day]
         for number in numbers
         if sales.get(number) != [FIRM]
     ]
+    for place in PLACES:
+        theirs = await asyncio.to_thread(people.on_hand, place)
+        ours = await looker.on_hand(place)
+        wrong += [
+            f"{sku} at {place}: {ours.get(sku, 0)} here, {theirs.get(sku, 0)} in the ERP"
+            for sku in sorted(theirs.keys() | ours.keys())
+            if theirs.get(sku, 0) != ours.get(sku, 0)
+        ]
     rows = await looker.backends()
     wrong += [
         f"{code} waits for {row['pendingOut']} writes"

@@ -58,6 +58,9 @@ poll_seconds = 0.4
 quiet_seconds = 0.4
 scan_seconds = 1.5
 
+[publication]
+whole_seconds = 2.0
+
 [[channels]]
 code = "web"
 name = "Web"
@@ -89,6 +92,7 @@ url = "{{shop}}"
 user = "{{shop_user}}"
 password_env = "BAD_DAYS_SHOP"
 timeout_seconds = 3.0
+publish = true
 
 [backends.options]
 channels = "__default_channel__=web, mini=mini-program"
@@ -104,9 +108,18 @@ timeout_seconds = 5.0
 """
 
 BACKENDS_QUERY = """
-{ backends { code status breaker pendingOut parkedIn lastError
+{ backends { code status breaker pendingOut parkedIn lastError pendingPublications
+  failedPublications
   pressure { silentSeconds callsPerSecond } } }
 """
+LEVELS = """
+query Levels($at: String!, $after: String) {
+  stockLevels(first: 100, after: $after, filter: { locationCode: [$at] }) {
+    nodes { onHand variant { sku } } pageInfo { hasNextPage endCursor } } }
+"""
+LEVEL_PAGES_MAX = 50
+PLACES = ("CW01", "SH01", "SH02", "BJ01", "GZ01")
+
 FIELDS: Mapping[str, str] = {
     "catalogue": '{ variant(by: { sku: "BT0103-01" }) { title price(channel: "mini-program")'
     " { amount } } }",
@@ -266,6 +279,10 @@ class People:
             person = self._staff.ask("GET", f"contacts/{self._regular}/")["contact_obj"]
             self.expected[CRM] = person["last_name"] + person["first_name"]
 
+    def on_hand(self, place: str) -> Mapping[str, int]:
+        """What lies at a place, as the ERP's people count it; what there is none of is left out."""
+        return {sku: units for sku, units in self._keeper.on_hand(place).items() if units}
+
     def sales(self, numbers: set[str]) -> dict[str, list[str]]:
         """States of the ERP's sales by order number."""
         found: dict[str, list[str]] = {}
@@ -333,6 +350,18 @@ class Asker:
             SHOP: gifts[0][0]["price"]["amount"] if gifts and gifts[0] else None,
             CRM: member.get("displayName"),
         }
+
+    async def on_hand(self, place: str) -> Mapping[str, int]:
+        """The same as the gateway says it."""
+        found: dict[str, int] = {}
+        after = None
+        for _ in range(LEVEL_PAGES_MAX):
+            page = (await self.ask(LEVELS, at=place, after=after))["stockLevels"]
+            found |= {it["variant"]["sku"]: it["onHand"] for it in page["nodes"] if it["onHand"]}
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return found
+        raise Failed("a list that never ends")
 
     async def backends(self) -> dict[str, dict[str, Any]]:
         rows = (await self.ask(BACKENDS_QUERY))["backends"]
