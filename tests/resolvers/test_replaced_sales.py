@@ -1,4 +1,4 @@
-"""A sale that takes the place of an earlier one is told once that one is off, not beside it (O1, O6).
+"""A sale that replaces an earlier one is told once that one is off, not beside it (O1, O6).
 
 Else the goods' system would hand both over: the first had left before its cancellation came.
 """
