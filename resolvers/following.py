@@ -15,7 +15,7 @@ from resolvers.domain.books import Scope
 from resolvers.domain.errors import ReadingRefused
 from resolvers.domain.feeds import Feed
 from resolvers.domain.movements import Moved, Movement, move
-from resolvers.domain.orders import Order, OrderStatus
+from resolvers.domain.orders import HOUSE, Order, OrderStatus
 from resolvers.domain.outbox import WriteAction
 from resolvers.domain.sales import number_of
 from resolvers.domain.sources import StockSource, Watermark
@@ -201,9 +201,18 @@ async def _departures(ctx: Context, backend: Backend, reading: StockReading) -> 
         for gone in reading.departed
         if (order := orders.get(number_of(gone.reference))) is not None
         and (gone.reference, gone.sku) in sold
-        and order.status is not OrderStatus.FULFILLED
+        and not _is_known(order, gone)
     ]
     await asyncio.gather(*(ctx.engine.run(command) for command in commands))
+
+
+def _is_known(order: Order, gone: Departed) -> bool:
+    """Says whether a departure is booked already. That an order is fulfilled says so of ours only:
+    a marketplace may call its own fulfilled before its goods' system tells that they have left.
+    """
+    counted = {(reference, sku): units for reference, sku, units in order.left}
+    known = counted.get((gone.reference, gone.sku), 0) >= gone.total
+    return known or (order.system == HOUSE and order.status is OrderStatus.FULFILLED)
 
 
 def _departure(order: Order, gone: Departed, sold: int, location: str, system: str) -> Command:

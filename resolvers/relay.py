@@ -23,6 +23,7 @@ from resolvers.domain.errors import (
     BackendRefused,
     BackendTimedOut,
     BackendUnavailable,
+    HalfDone,
     UnknownOutcome,
 )
 from resolvers.domain.feeds import FeedKey
@@ -276,6 +277,8 @@ async def _failed(this: _Round, lease: Lease, write: Write, error: Exception, wa
         told = "internal error; see the log"
     now = this.ctx.now
     undone = isinstance(error, BackendRefused | BackendUnavailable)
+    if isinstance(error, HalfDone):
+        was = replace(was, in_doubt=True)
     again = outbox.put_off(write, told, now + pause(write), undone=undone, was=was)
     asked = again.may_be_there and not this.can_be_asked
     since = write.tried_since or now

@@ -45,7 +45,8 @@ class Schedule:
         self._lines = {
             entity: _Line(_pace(backend, entity, terms), now) for entity in entities(backend)
         }
-        self._away = False
+        self._away: set[str] = set()
+        """Entities that nobody was there for."""
 
     def due(self, now: datetime) -> list[str]:
         """Entities to be read now, in the order of a first reading."""
@@ -75,9 +76,11 @@ class Schedule:
             line.beat = line.beat.found(read.changed) if read.good else line.beat.failed()
         line.under_way = False
         if not read.there:
-            self._away = True
-        elif read.good and self._away:  # all were called failing: each is to say that it is back
-            self._away = False
+            self._away.add(entity)
+        elif read.good and entity in self._away:
+            # All were called failing: each is to say that it is back. One that fails alone brings
+            # nobody else's turn forward, or all would be read without a pause.
+            self._away.clear()
             for other in self._lines.values():
                 other.at = min(other.at, now)
         seconds = 0.0 if line.again else pause(line.pace, line.beat)

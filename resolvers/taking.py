@@ -69,7 +69,7 @@ async def _called_off(ctx: Context, backend: Backend, order: Order, told: Order)
         frozenset([order.reservation_id or ""]),
         frozenset([order.id]),
     )
-    off = CalledOff(order.id, location, backend.code)
+    off = CalledOff(order.id, location, backend.code, await sinks(ctx))
     await ctx.engine.run(Command(None, "", scope, lambda books: (called_off(books, off), order.id)))
 
 

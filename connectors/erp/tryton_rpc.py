@@ -100,6 +100,8 @@ class TrytonClient:
         self._readers = asyncio.Semaphore(READERS_MAX)
         self._lookers = asyncio.Semaphore(LOOKERS_MAX)
         self._writer = asyncio.Lock()
+        self.written = 0
+        """Writes that were answered: who finds more than before has changed something."""
 
     async def read(
         self,
@@ -125,7 +127,9 @@ class TrytonClient:
             UnknownOutcome: it was sent, and no answer came.
         """
         assert self._writer.locked(), "one writer at a time: its caller takes the turn"
-        return await self._call(method, params, context, Intent.WRITE)
+        answer = await self._call(method, params, context, Intent.WRITE)
+        self.written += 1
+        return answer
 
     def writing(self) -> contextlib.AbstractAsyncContextManager[None]:
         """The turn of the one writer: more gain nothing, and what it looked up stays true.

@@ -94,6 +94,7 @@ class Stock:
             return await self._read(at, known)
 
     async def _read(self, at: Warehouse, known: _Known) -> StockReading:
+        began = self._clock()
         departed, open_moves, tickets, set_aside, coming = await asyncio.gather(
             self._departed(at, known),
             self._open_moves(at),
@@ -103,7 +104,8 @@ class Stock:
         )
         moved = await self._moved(at)
         known.on_hand = await self._on_hand(at, known, moved)
-        known.since = max(moved.newest, known.since or _EPOCH)
+        # A stamp from our future is of a clock set too far ahead: departures are stamped below it.
+        known.since = max(min(moved.newest, began), known.since or _EPOCH)
         elsewhere: dict[str, int] = {}
         for row in open_moves:
             if not is_ours(row["sale."]):

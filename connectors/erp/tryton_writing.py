@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_wire import unknown_outcome
 from resolvers.backend_ports import WriteResult
-from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable
+from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable, HalfDone
 
 _OF_THIS_RECORD = ("INVALID", "CONFLICT")
 """Kinds of refusal that concern this one write, not the login or the server."""
@@ -35,12 +35,13 @@ class Writer:
 
         Raises:
             BackendRefused: the login or the server is not as it has to be.
-            BackendUnavailable: nothing of it is under way.
+            BackendUnavailable: nothing of it is under way, or was done.
+            HalfDone: nothing of it is under way; some steps of it were done.
             UnknownOutcome: a step of it may have been done.
         """
         try:
             async with self.client.writing(), asyncio.timeout(self._seconds):
-                return await work()
+                return await self._through(work)
         except TimeoutError:
             why = f"not through after {self._seconds:g} s"
             raise unknown_outcome(reference, why, self.client.code) from None
@@ -52,6 +53,20 @@ class Writer:
             if error.kind not in _OF_THIS_RECORD:
                 raise
             return WriteResult(reference, error=error.message)
+
+    async def _through(self, work: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
+        """Does the work in its turn; what ends it after a step was done says so."""
+        before = self.client.written
+        try:
+            return await work()
+        except (BackendUnavailable, BackendTimedOut) as error:
+            if self.client.written == before:
+                raise
+            raise HalfDone(error.message, backend=self.client.code) from error
+        except BackendRefused as error:
+            if self.client.written == before or error.kind in _OF_THIS_RECORD:
+                raise
+            raise HalfDone(error.message, backend=self.client.code) from error
 
     async def press(self, model: str, button: str, id: int, before: Sequence[str]) -> None:
         """Presses a button that leads out of some states; does nothing if another try was faster.

@@ -92,6 +92,8 @@ class VendureClient:
         self._session: Session | None = None
         self._turned_away_at: float | None = None
         self._door = asyncio.Lock()
+        self.written = 0
+        """Writes that were answered: who finds more than before may have changed something."""
 
     async def read(
         self,
@@ -137,7 +139,9 @@ class VendureClient:
             UnknownOutcome: it may have been done.
             BackendUnavailable: nothing was sent.
         """
-        return await self._asked(query, variables, channel, Intent.WRITE, headers)
+        answer = await self._asked(query, variables, channel, Intent.WRITE, headers)
+        self.written += 1
+        return answer
 
     async def session(self) -> Session:
         """The session, made if there is none.

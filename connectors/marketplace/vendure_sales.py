@@ -7,7 +7,7 @@ ended between two steps, or lost an answer, goes on where the shop says it is.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from connectors.marketplace.vendure_client import VendureClient
 from connectors.marketplace.vendure_sale_steps import (
@@ -25,7 +25,7 @@ from connectors.marketplace.vendure_sale_steps import (
 from connectors.marketplace.vendure_shop import Shop
 from connectors.marketplace.vendure_wire import Row, legible, refusal, refused
 from resolvers.backend_ports import WriteResult
-from resolvers.domain.errors import BackendRefused, UnknownOutcome
+from resolvers.domain.errors import BackendRefused, BackendUnavailable, HalfDone, UnknownOutcome
 from resolvers.domain.outbox import Sale
 
 STEPS_MAX = 2 * 100 + 20
@@ -116,7 +116,7 @@ class Sales:
             raise refused(f"1 sale a call, not {len(sales)}", "INVALID", self._client.code)
         [sale] = sales
         try:
-            return [await self._placed(sale)]
+            return [await self._through(sale, self._placed)]
         except CannotEnter as error:
             return [WriteResult(sale.reference, error=str(error))]
 
@@ -129,9 +129,21 @@ class Sales:
             BackendRefused, BackendUnavailable, BackendTimedOut, UnknownOutcome: as ``place``.
         """
         try:
-            return await self._canceled(sale)
+            return await self._through(sale, self._canceled)
         except CannotEnter as error:
             return WriteResult(sale.reference, error=str(error))
+
+    async def _through(
+        self, sale: Sale, work: Callable[[Sale], Awaitable[WriteResult]]
+    ) -> WriteResult:
+        """Does the work; a shop that is lost after a step was made may have the sale."""
+        before = self._client.written
+        try:
+            return await work(sale)
+        except BackendUnavailable as error:
+            if self._client.written == before:
+                raise
+            raise HalfDone(error.message, backend=self._client.code) from error
 
     async def _canceled(self, sale: Sale) -> WriteResult:
         until = self._timer() + SECONDS_MAX

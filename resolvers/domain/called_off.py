@@ -5,11 +5,14 @@ that comes from several places nothing is moved: a person or routing decides; it
 Pure: the time is the books'.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from resolvers.domain.books import Books, Change
 from resolvers.domain.orders import OrderEvent, OrderStatus, cancel
+from resolvers.domain.outbox import WriteAction
 from resolvers.domain.reservation import Status, release_entries
+from resolvers.domain.sales import writes_of
 
 SALE_CALLED_OFF = "SALE_CALLED_OFF"
 """Event of an order that is left as it is, though a part of it will not be handed over."""
@@ -17,11 +20,14 @@ SALE_CALLED_OFF = "SALE_CALLED_OFF"
 
 @dataclass(frozen=True, slots=True)
 class CalledOff:
-    """The sale of one order at one location, called off in one system."""
+    """The sale of one order at one location, called off in one system. ``sinks`` as in
+    ``writes_of``: who else was told of the order is told that it is off.
+    """
 
     order_id: str
     location: str
     system: str
+    sinks: Mapping[str, str]
 
 
 def called_off(books: Books, told: CalledOff) -> Change:
@@ -38,7 +44,15 @@ def called_off(books: Books, told: CalledOff) -> Change:
         entries, freed = release_entries(pins, books.now)
         released = replace(reservation, status=Status.RELEASED, version=reservation.version + 1)
         after = cancel(order, told.system, books.now, f"its sale at {told.location} was called off")
-        return Change(tuple(entries), tuple(freed), reservations=(released,), orders=(after,))
+        writes = writes_of(order, pins, told.sinks, WriteAction.CANCEL_SALE, books.now)
+        others = [write for write in writes if write.backend != told.system]
+        return Change(
+            tuple(entries),
+            tuple(freed),
+            reservations=(released,),
+            orders=(after,),
+            writes=tuple(others),
+        )
     if any(
         event.kind == SALE_CALLED_OFF and event.note == told.location for event in order.history
     ):

@@ -218,6 +218,10 @@ class BackendUnavailable(Unready):
     code = "BACKEND_UNAVAILABLE"
 
 
+class HalfDone(BackendUnavailable):
+    """A backend was lost between two steps of one write: none is under way, and some were done."""
+
+
 class BackendTimedOut(Unready):
     """A backend did not answer a read in time."""
 

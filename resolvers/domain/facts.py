@@ -13,7 +13,7 @@ from resolvers.domain.errors import InvalidInput, StockMoved
 from resolvers.domain.feeds import Feed
 from resolvers.domain.orders import Order, OrderStatus, shipped
 from resolvers.domain.outbox import Adjustment, Write, WriteAction
-from resolvers.domain.reservation import Status, fulfill_entries
+from resolvers.domain.reservation import Line, Status, fulfill_entries, needed
 from resolvers.domain.sources import BY_SEQUENCE, Seen, StockSource, Watermark
 from resolvers.domain.stock import EntryKind, StockEntry, Stream, Unseen, counted
 
@@ -143,9 +143,16 @@ def depart(books: Books, told: Left) -> Change:
     gone = (told.reference, told.sku, gone_before + fresh)
     others = [it for it in order.left if it[:2] != gone[:2]]
     after = replace(after, left=tuple(sorted([*others, gone])))
-    if after.status is OrderStatus.FULFILLED:
+    if after.status is OrderStatus.FULFILLED and _all_gone(after):
         reservation = replace(reservation, status=Status.FULFILLED, version=reservation.version + 1)
     return Change(tuple(entries), tuple(pins), reservations=(reservation,), orders=(after,))
+
+
+def _all_gone(order: Order) -> bool:
+    """Says whether every unit has left: a marketplace may call an order fulfilled before that."""
+    departed = dict(order.departed)
+    units = needed([Line(line.sku, line.quantity, line.components) for line in order.lines])
+    return all(departed.get(sku, 0) >= many for sku, many in units.items())
 
 
 def _gone_before(order: Order, told: Left, lie_here: int) -> int:

@@ -302,14 +302,15 @@ def next_step(write: Write, of_order: Sequence[Write], *, can_be_found: bool) ->
 
     A sale that surely is not there and is canceled already is never sent, and neither is its
     cancellation. A cancellation waits while nobody can say whether its sale is there
-    (``can_be_found`` is False where the backend cannot be asked).
+    (``can_be_found`` is False where the backend cannot be asked). A sale that takes the place of an
+    earlier one waits until that one is off, or a person has said that it stands: then it is let go.
     """
     others = [other for other in of_order if _same_sale(write, other)]
     if write.action is WriteAction.PLACE_SALE:
         cancels = [other for other in others if other.action is WriteAction.CANCEL_SALE]
         called_off = any(of.status is WriteStatus.DONE and not of.let_go for of in cancels)
-        surely_not_there = bool(cancels) and not write.may_be_there
-        return Step.LET_GO if called_off or surely_not_there else Step.SEND
+        surely_not_there = bool(cancels) and _is_not_there(write)
+        return Step.LET_GO if called_off or surely_not_there else _replacing(write, of_order)
     placed = [other for other in others if other.action is WriteAction.PLACE_SALE]
     if not placed or write.may_be_there:
         return Step.SEND
@@ -318,9 +319,37 @@ def next_step(write: Write, of_order: Sequence[Write], *, can_be_found: bool) ->
         return Step.LET_GO
     if sale.status is WriteStatus.DONE:
         return Step.SEND
-    if not sale.may_be_there:
+    if _is_not_there(sale):
         return Step.LET_GO
     return Step.SEND if can_be_found else Step.WAIT
+
+
+def _is_not_there(write: Write) -> bool:
+    """Says whether the backend surely has not got a sale: a refusal that names one is of a sale
+    that stands there, and that people have to look at.
+    """
+    return not write.may_be_there and write.external_id is None
+
+
+def _replacing(write: Write, of_order: Sequence[Write]) -> Step:
+    """What to do about a sale as the earlier ones of its order leave it, at its location: of two
+    that stand the goods would be handed over twice.
+    """
+    assert write.sale is not None
+    for off in of_order:
+        cancels = off.action is WriteAction.CANCEL_SALE and off.sale is not None
+        if not cancels or off.backend != write.backend or off.sequence > write.sequence:
+            continue
+        assert off.sale is not None
+        if off.sale.location != write.sale.location or off.sale.reference == write.sale.reference:
+            continue
+        if off.status is WriteStatus.FAILED:
+            return Step.WAIT
+        placed = [other for other in of_order if _same_sale(off, other)]
+        stands = [other for other in placed if other.action is WriteAction.PLACE_SALE]
+        if off.let_go and any(it.status is WriteStatus.DONE and not it.let_go for it in stands):
+            return Step.LET_GO
+    return Step.SEND
 
 
 def needless(done: Write, of_order: Sequence[Write]) -> Write | None:

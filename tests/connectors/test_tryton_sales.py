@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from resolvers.domain.errors import BackendRefused, BackendUnavailable, UnknownOutcome
+from resolvers.domain.errors import BackendRefused, BackendUnavailable, HalfDone, UnknownOutcome
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money, utc
 from tests.connectors.tryton_desk import (
@@ -107,7 +107,7 @@ async def test_a_sale_without_its_shipment_is_not_taken_for_placed():
     desk = Desk()
     desk.server.answers[CONFIRM] = desk.moves_on("quotation", "confirmed")
 
-    with pytest.raises(BackendUnavailable, match="sale 101 has no shipment yet"):
+    with pytest.raises(HalfDone, match="sale 101 has no shipment yet"):
         await place(desk)
 
     assert desk.states() == ["confirmed"]
@@ -306,6 +306,21 @@ async def test_where_nothing_can_be_under_way_the_write_may_be_sent_again_at_onc
         await place(desk)
 
     assert desk.sales == []
+
+
+@pytest.mark.parametrize("failure", [httpx2.ConnectError("down"), Status(503)])
+async def test_a_server_that_is_lost_between_two_steps_may_have_the_sale(failure):
+    """O6: whoever calls it off then has to call it off there."""
+    desk = Desk()
+
+    def failing(_):
+        raise failure
+
+    desk.server.answers[QUOTE] = failing
+    with pytest.raises(HalfDone):
+        await place(desk)
+
+    assert desk.states() == ["draft"]
 
 
 async def test_an_answer_that_was_lost_is_found_by_the_second_try():

@@ -229,6 +229,22 @@ async def test_departures_are_asked_for_since_the_last_reading_and_once_whole_fo
     assert whole == [[1]]
 
 
+async def test_a_stamp_from_the_future_does_not_hide_what_leaves_after_it():
+    """O6: once that clock is set right, movements are stamped below it."""
+    warehouse = Warehouse("stock_warehouse")
+    ahead = {"__class__": "datetime", "year": 2031, "month": 1, "day": 1}
+    ahead |= {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
+    warehouse.told["newest"] = [{"id": 9, "last_modified_at": ahead}]
+    await warehouse.stock.read("CW01")
+    before = len(warehouse.server.asked(MOVES))
+
+    await warehouse.stock.read("CW01")
+
+    domains = [params[0] for params in warehouse.server.asked(MOVES)[before:]]
+    [since] = [at[2] for domain in domains for at in domain if at[0] == "last_modified_at"]
+    assert decoded(_text(since)) == warehouse.clock.now - OVERLAP
+
+
 async def test_a_part_of_a_unit_that_was_sold_takes_the_whole():
     shop = Warehouse("stock_shop")
     shop.told["tickets"][0]["quantity"] = 1.5

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resolvers.backend_ports import Backend, WriteResult
-from resolvers.domain.errors import BackendRefused, UnknownOutcome
+from resolvers.domain.errors import BackendRefused, BackendUnavailable, HalfDone, UnknownOutcome
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
 from tests.connectors.vendure_desk import Desk
@@ -209,3 +209,22 @@ def test_a_shop_that_takes_no_orders_says_so(desk: Desk) -> None:
 
     assert backend.order_sink is None
     assert not backend.capabilities.cancels
+
+
+async def test_a_shop_that_is_lost_between_two_steps_may_have_the_sale(desk: Desk) -> None:
+    """O6: whoever calls it off then has to call it off there."""
+    desk.lose = {PLACING: "down"}.get
+
+    with pytest.raises(HalfDone):
+        await placed(taker(desk))
+
+    assert [order["state"] for order in desk.orders] == ["ArrangingPayment"]
+
+
+async def test_a_shop_that_is_lost_before_the_first_step_has_nothing_of_it(desk: Desk) -> None:
+    desk.lose = {1: "down"}.get
+
+    with pytest.raises(BackendUnavailable) as raised:
+        await placed(taker(desk))
+
+    assert (type(raised.value), desk.orders) == (BackendUnavailable, [])

@@ -18,7 +18,7 @@ WAYS = [{"id": "3", "code": "elsewhere"}, {"id": "1", "code": "express"}]
 
 class Desk(Shop):
     """``lose`` says of each write, by its number, whether it is lost on the way there ("before"),
-    or its answer on the way back ("after").
+    or its answer on the way back ("after"), or finds nobody to connect to ("down").
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,8 @@ class Desk(Shop):
         lost = self.lose(self.writes)
         if lost == "before":
             raise httpx2.ReadTimeout("lost")
+        if lost == "down":
+            raise httpx2.ConnectError("down")
         done = self._do(query, variables, request.headers)
         if lost == "after":
             raise httpx2.ReadTimeout("lost")

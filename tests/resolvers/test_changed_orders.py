@@ -208,3 +208,19 @@ def test_a_line_is_never_below_what_the_system_itself_says_has_left():
     assert isinstance(line, OrderLine)
     assert (line.quantity, line.fulfilled) == (2, 2)
     assert world.hard("A") == 2
+
+
+def test_what_its_own_system_calls_fulfilled_is_promised_until_all_of_it_has_left():
+    """O6: a shop says so when a parcel is packed; the goods' system is told of it later."""
+    world = stocked(A=5, B=5)
+    world.hears(Word(1, (("A", 2), ("B", 1))))
+    said = order(Word(2, (("A", 2), ("B", 1))))
+    lines = tuple(replace(line, fulfilled=line.quantity) for line in said.lines)
+    world.takes(replace(said, status=OrderStatus.FULFILLED, lines=lines))
+
+    leave(world, "UC-X1", "B", 1, sold=1)
+    assert (world.hard("A"), hold_of(world)) == (2, Status.COMMITTED)
+    leave(world, "UC-X1", "A", 2, sold=2)
+
+    assert (world.hard("A"), world.hard("B"), hold_of(world)) == (0, 0, Status.FULFILLED)
+    assert kept(world).status is OrderStatus.FULFILLED

@@ -1,15 +1,17 @@
 """When a write is given up, what that means for others, and what people's words do (O6, G4, S5)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from connectors.sandbox.knobs import Fault, Knobs
 from resolvers import orders
-from resolvers.backend_ports import Idempotency
+from resolvers.backend_ports import Idempotency, OrderSink, WriteResult
 from resolvers.dead_letters import replay_outbox, rule_on
+from resolvers.domain.errors import HalfDone
 from resolvers.domain.orders import Order
-from resolvers.domain.outbox import DeathKind, Verdict, Write, WriteStatus
+from resolvers.domain.outbox import DeathKind, Sale, Verdict, Write, WriteStatus
 from tests.resolvers.asking import paid_order
 from tests.resolvers.conftest import ADMIN, PARTNER, House
 
@@ -143,3 +145,44 @@ async def test_a_dead_write_of_one_order_holds_up_no_other(mute: House) -> None:
 
     assert [it.status for it in await writes(mute, other)] == [WriteStatus.DONE]
     assert [it.status for it in await writes(mute, lost)] == [WriteStatus.FAILED]
+
+
+class Halfway:
+    """Takes sales as the inner one does, and the first time is lost before it can say so."""
+
+    def __init__(self, inner: OrderSink) -> None:
+        self.inner = inner
+
+    async def place(self, sales: Sequence[Sale], *, second_try: bool) -> Sequence[WriteResult]:
+        results = await self.inner.place(sales, second_try=second_try)
+        if second_try:
+            return results
+        raise HalfDone("erp: it was lost between two steps", backend="erp")
+
+    async def cancel(self, sale: Sale) -> WriteResult:
+        return await self.inner.cancel(sale)
+
+
+async def test_a_sale_that_is_half_done_is_called_off_there(house: House) -> None:
+    """O6: it used to be let go like one that was never sent, and was handed over."""
+    erp = house.runtime.backends["erp"]
+    assert erp.order_sink is not None
+    half = replace(erp, order_sink=Halfway(erp.order_sink))
+    backends = {**house.runtime.backends, "erp": half}
+    house.runtime = replace(house.runtime, backends=backends)
+    order = await paid_order(house, "one")
+    await house.push()
+    [waits] = await writes(house, order)
+
+    await cancel(house, order)
+    for _ in range(3):
+        house.clock.turn(minutes=5)
+        await house.push()
+
+    assert (waits.status, waits.may_be_there, waits.settle_until) == (
+        WriteStatus.WAITING,
+        True,
+        None,
+    )
+    assert [status for _, status in await sold(house)] == ["CANCELED"]
+    assert {write.status for write in await writes(house, order)} == {WriteStatus.DONE}

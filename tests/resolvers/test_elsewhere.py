@@ -1,6 +1,7 @@
 """Orders from elsewhere, and corrections of what lies there: once, in doubt less (O1, S2)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money
 from resolvers.placing import AskedPayment
 from resolvers.stock import AdjustStock
+from resolvers.taking import take_orders
 from tests.resolvers.asking import SKU, paid_order
 from tests.resolvers.conftest import ADMIN, MANAGER, SHOPPER, House, opened
 
@@ -54,6 +56,33 @@ async def test_a_call_off_counts_by_the_stamps_of_its_own_system(house: House) -
     seen = await orders.order_by_external(house(ADMIN), "marketplace-a", number)
     assert seen is not None
     assert seen.status is OrderStatus.CANCELED
+
+
+async def test_what_leaves_after_its_marketplace_has_called_it_fulfilled_is_promised_no_more(
+    house: House,
+) -> None:
+    """O6: else its units would be promised to it for ever."""
+    before = await house.promised(SKU)
+    number = await listed(house, 2)
+    await house.sync()
+    await house.push()
+    order = await orders.order_by_external(house(ADMIN), "marketplace-a", number)
+    assert order is not None
+    [heard, *_] = order.external
+    told = replace(
+        order,
+        status=OrderStatus.FULFILLED,
+        lines=tuple(replace(line, fulfilled=line.quantity) for line in order.lines),
+        external=(replace(heard, observed_at=heard.observed_at + timedelta(seconds=1)),),
+    )
+    marketplace = house.runtime.backends["marketplace-a"]
+    await take_orders(house(ADMIN), marketplace, [replace(told, number=number)])
+
+    await house.erp.ship(order.number, {SKU: 2})
+    await house.sync("erp")
+    await house.sync("erp")
+
+    assert await house.promised(SKU) == before - 2
 
 
 async def test_an_order_from_elsewhere_is_changed_where_it_was_placed(house: House) -> None:

@@ -87,6 +87,21 @@ def test_once_a_backend_is_back_all_of_it_is_looked_at_at_once() -> None:
     assert schedule.due(NOW + seconds(4)) == [LOCATIONS]
 
 
+def test_one_that_fails_alone_brings_nobody_elses_turn_forward() -> None:
+    """G4: its own pause grows, and the others keep theirs, or all would be read without one."""
+    schedule = Schedule(shop(locations=Source()), TERMS, NOW)
+    for entity in (LOCATIONS, CATALOG):
+        schedule.begin(entity, [], NOW)
+        schedule.end(entity, NOTHING_NEW, NOW)
+    schedule.begin(CATALOG, [], NOW + seconds(2))
+    schedule.end(CATALOG, Read(good=False, changed=0, there=False), NOW + seconds(2))
+
+    schedule.begin(LOCATIONS, [], NOW + seconds(2))
+    schedule.end(LOCATIONS, NOTHING_NEW, NOW + seconds(2))
+
+    assert schedule.due(NOW + seconds(2)) == []
+
+
 def test_what_waits_for_something_else_counts_neither_as_failed_nor_as_quiet() -> None:
     schedule = Schedule(shop(), TERMS, NOW)
     for _ in range(20):

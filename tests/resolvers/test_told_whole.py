@@ -6,10 +6,13 @@ from datetime import timedelta
 
 from connectors.sandbox import chain
 from resolvers import orders
+from resolvers.domain.books import Change
+from resolvers.domain.called_off import CalledOff, called_off
 from resolvers.domain.catalog import Component, Provenance
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderLine, OrderStatus
 from resolvers.domain.outbox import Sale, SaleLine, WriteAction, WriteStatus
+from resolvers.domain.reservation import Reservation, Status, commit_entries, hold_entries
 from resolvers.domain.sales import number_of, of_channel, reference_anew, writes_of
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import Money, utc
@@ -19,6 +22,7 @@ from resolvers.relay import push_due
 from resolvers.taking import take_orders
 from tests.connectors.vendure_desk import Desk
 from tests.connectors.vendure_scripted import OPTIONS
+from tests.property.test_changed_orders import World
 from tests.support import CHANNEL, OPERATOR, PARTNER, SKU, open_shop
 
 NOON = utc(2026, 3, 2, 12)
@@ -96,6 +100,40 @@ def test_a_sale_that_is_told_anew_is_found_by_the_orders_number():
 
     assert reference == "UC-1/WH/3"
     assert number_of(reference) == "UC-1"
+
+
+def test_the_channels_backend_hears_of_a_sale_that_its_place_has_called_off():
+    """O6: the shop would else keep the buyer's money for goods that nobody hands over."""
+    sinks = {"WH": "erp", of_channel("mini-program"): "shop"}
+    world = World()
+    world.known = replace(
+        world.known,
+        orders={"x1": replace(order(), id="x1", reservation_id="hold")},
+        reservations={
+            "hold": Reservation(
+                "hold",
+                Status.COMMITTED,
+                "mini-program",
+                (),
+                "member:M-1",
+                NOON,
+                None,
+                order_id="x1",
+                units=(("A", 2), ("B", 4)),
+            )
+        },
+    )
+    for pin in PINS:
+        world.stocked(pin.sku, "WH", 9)
+        entries, _ = commit_entries([pin], NOON)
+        change = Change((*hold_entries([pin], NOON), *entries), (pin,))
+        world.run(lambda _, change=change: change)
+
+    for _ in range(2):
+        world.run(lambda books: called_off(books, CalledOff("x1", "WH", "erp", sinks)))
+
+    assert [write.id for write in world.writes] == ["x1/CANCEL_SALE/@shop"]
+    assert (world.hard("A"), world.hard("B")) == (0, 0)
 
 
 async def test_an_order_that_is_placed_here_stands_in_the_shop_and_comes_back_as_ours():
