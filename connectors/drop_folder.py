@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from resolvers.domain.errors import BackendUnavailable, NotUnderstood
+from resolvers.domain.errors import BackendUnavailable, NotUnderstood, UnknownOutcome
 
 HERE = ""
 """The folder itself, among its folders."""
@@ -151,6 +151,9 @@ class DropFolder:
 
         What is written waits there, then a note that it is to be put down is made, then it is moved
         to where it belongs: a note without a file that waits says that it was.
+
+        Raises:
+            UnknownOutcome: it may lie there, but perhaps not for good.
         """
         note, waiting = f"{name}.put", f"{name}.waiting"
         with self._made(folder) as target, self._made(own) as ours:
@@ -161,7 +164,11 @@ class DropFolder:
                 os.replace(waiting, name, src_dir_fd=ours, dst_dir_fd=target)
             except FileNotFoundError:
                 return
-            os.fsync(target)
+            try:
+                os.fsync(target)
+            except OSError as error:
+                told = f"{name}: {error.strerror or type(error).__name__}"
+                raise UnknownOutcome(told, backend=self.code) from error
 
     def clock_ahead(self, folder: str) -> float:
         """Writes a file of no content and takes it away again; by how many seconds its stamp is

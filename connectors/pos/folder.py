@@ -120,10 +120,19 @@ class Counter:
         """Puts sales down.
 
         Raises:
-            UnknownOutcome: it took too long; some of them may lie there.
+            BackendUnavailable: the folder cannot be used; none of them lies there.
+            UnknownOutcome: it took too long, or failed on the way; some of them may lie there.
         """
         del second_try  # a note beside each file says at every try whether it was put down
-        return [await self._put(sale, "PLACE") for sale in sales]
+        results: list[WriteResult] = []
+        for sale in sales:
+            try:
+                results.append(await self._put(sale, "PLACE"))
+            except BackendUnavailable as error:
+                if not results:
+                    raise
+                raise UnknownOutcome(str(error), backend=self._desk.terms.code) from error
+        return results
 
     async def cancel(self, sale: Sale) -> WriteResult:
         """Puts down that a sale is off. Raises as ``place``."""

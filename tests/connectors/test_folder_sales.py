@@ -1,9 +1,11 @@
 """What the gateway puts into a folder, what it never opens, and whether it is well (G2, G4, G6)."""
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,12 @@ import pytest
 from connectors.options import BadOption
 from connectors.pos import folder
 from resolvers.backend_ports import Role
-from resolvers.domain.errors import BackendUnavailable, NotUnderstood, ReadingRefused
+from resolvers.domain.errors import (
+    BackendUnavailable,
+    NotUnderstood,
+    ReadingRefused,
+    UnknownOutcome,
+)
 from resolvers.domain.inbox import Message
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
@@ -135,6 +142,33 @@ async def test_a_sale_whose_writer_died_is_put_down_once(shop, done):
 
     assert shop.names("orders-out") == [name]
     assert (own.parent / name).read_bytes().decode("utf-8-sig") == SALE_ROWS
+
+
+async def test_of_sales_that_failed_halfway_nobody_says_that_none_is_there(shop):
+    """What is not there for sure is never called off: then the till would hand the first out."""
+    second = replace(SALE, reference="UC260302-2/SH01")
+    own = shop.root / "orders-out" / ".gateway"
+    (own / "UC260302-2@SH01.csv.waiting").mkdir(parents=True)
+
+    with pytest.raises(UnknownOutcome):
+        await shop.backend.order_sink.place([SALE, second], second_try=False)
+
+    assert shop.names("orders-out") == ["UC260302-1@SH01.csv"]
+
+
+async def test_a_sale_that_lies_there_but_perhaps_not_for_good_is_in_doubt(shop, monkeypatch):
+    syncs, there = os.fsync, shop.root / "orders-out" / "UC260302-1@SH01.csv"
+
+    def syncing(handle: int) -> None:
+        if there.exists():
+            raise OSError(errno.EIO, "Input/output error")
+        syncs(handle)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+
+    with pytest.raises(UnknownOutcome, match="Input/output error"):
+        await shop.backend.order_sink.place([SALE], second_try=False)
+    assert there.exists()
 
 
 async def test_a_sale_that_is_off_is_a_file_beside_it(shop):
