@@ -26,6 +26,9 @@ LOOK_SECONDS = 0.5
 
 _GROUND = (LOCATIONS, CATALOG, STOCK)
 
+_SKUS, _LISTINGS_DUE, _WALK = range(3)
+"""Kinds of what is due, in their turns."""
+
 _Place = tuple[str, str]
 
 
@@ -66,6 +69,7 @@ class Publisher:
         self._whole_every = whole_every
         self._due = _Due(walk=(self._code, ""))
         self._ready = False
+        self._looked_at = _WALK
 
     async def step(self, ctx: Context, renewed: Renewed) -> bool:
         """Looks at what is due, about a hundred listings; says whether more is due now.
@@ -129,10 +133,18 @@ class Publisher:
             due.skus.update((variant.sku, None) for variant in product.variants)
 
     async def _step(self, ctx: Context, renewed: Renewed) -> bool:
-        due = self._due
-        if due.skus:
+        """Looks at one kind of what is due, each in its turn: where something changes during every
+        look, the others would never be looked at.
+        """
+        due, ready = self._due, self._listings_due(ctx.now)
+        kinds = (bool(due.skus), bool(ready), due.walk is not None)
+        turns = ((self._looked_at + by) % len(kinds) for by in range(1, len(kinds) + 1))
+        self._looked_at = next((kind for kind in turns if kinds[kind]), self._looked_at)
+        if not any(kinds):
+            return False
+        if self._looked_at == _SKUS:
             await self._look_at_skus(ctx, list(islice(due.skus, AT_ONCE)), renewed)
-        elif ready := self._listings_due(ctx.now):
+        elif self._looked_at == _LISTINGS_DUE:
             await self._look_at_listings(ctx, ready, renewed)
         elif due.walk is not None:
             await self._walk(ctx, due.walk, renewed)

@@ -161,6 +161,21 @@ async def test_what_a_till_sells_lowers_the_listing_and_what_comes_back_is_no_ne
     assert (len(telling.sink.sent), telling.sink.looks) == (sent + 1, looks)
 
 
+async def test_a_shop_that_never_rests_keeps_no_other_listing_waiting(telling):
+    """S5: something changes during every look; the walk over all listings goes on all the same."""
+    other = max((await telling.house.marketplace.stands_for()).values())
+    promised, listing = await telling.number(other), await telling.listing(other)
+    await telling.sink.publish([Publication("typed in", listing, promised + 7, None)])
+    telling.anew()
+    lease = await telling.lease()
+
+    for _ in range(40):
+        telling.changed.note(("stock", SKU))
+        await telling.publisher.step(telling.house(ADMIN), lambda: lease)
+
+    assert await telling.number(other) == promised
+
+
 async def test_ten_changes_are_told_as_one(telling):
     before, sent = await telling.number(), len(telling.sink.sent)
 
