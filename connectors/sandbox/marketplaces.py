@@ -22,7 +22,13 @@ from connectors.sandbox.placed import Placed, Terms
 from connectors.sandbox.systems import System, following, horizon, start_at, wall_clock
 from resolvers.backend_ports import Changes, Probe, Publication, WriteResult
 from resolvers.domain.catalog import Provenance
-from resolvers.domain.errors import InsufficientStock, InvalidInput, NotFound, OrderNotOpen
+from resolvers.domain.errors import (
+    BackendRefused,
+    InsufficientStock,
+    InvalidInput,
+    NotFound,
+    OrderNotOpen,
+)
 from resolvers.domain.listings import Listing
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import Delivery, Order, OrderStatus
@@ -148,13 +154,16 @@ class SandboxMarketplace:
         return found if isinstance(found, Listing) else None
 
     async def publish(self, publications: Sequence[Publication]) -> Sequence[WriteResult]:
-        """Takes quantities that listings may sell; one whose number has moved is refused.
+        """Takes quantities that listings may sell; one whose number has moved, unless to what it is
+        told, is refused.
 
         Raises:
             BackendUnavailable, BackendRefused: nothing was done.
             UnknownOutcome: nothing was done, or all of it.
         """
-        assert len(publications) <= PER_CALL, "more than it says it takes"
+        if len(publications) > PER_CALL:
+            why = f"{PER_CALL} quantities a call, not {len(publications)}"
+            raise BackendRefused(why, backend=self.code, kind="INVALID")
         return await self._system.told(
             lambda db: [self._published(db, publication) for publication in publications]
         )
@@ -311,11 +320,12 @@ class SandboxMarketplace:
         ).fetchone()
         if row is None:
             return WriteResult(wanted.reference, error=f"there is no listing {wanted.listing}")
+        if row[0] == wanted.quantity:
+            return WriteResult(wanted.reference, wanted.listing)
         if wanted.seen is not None and row[0] != wanted.seen:
             why = f"it is {row[0]} now, not {wanted.seen}"
             return WriteResult(wanted.reference, error=why)
-        if row[0] != wanted.quantity:
-            self._count(db, wanted.listing, wanted.quantity)
+        self._count(db, wanted.listing, wanted.quantity)
         return WriteResult(wanted.reference, wanted.listing)
 
     def _count(self, db: sqlite3.Connection, listing: str, units: int) -> None:

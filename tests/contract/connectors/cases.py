@@ -20,7 +20,8 @@ from tests.contract.connectors.rigs.every import RIGS
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"
 
 MODULES = (
-    "test_declared", "test_feeds", "test_stock", "test_sales", "test_publication", "test_messages",
+    "test_declared", "test_feeds", "test_stock", "test_sales", "test_returns", "test_transfers",
+    "test_publication", "test_looks", "test_loyalty", "test_messages", "test_pulled",
     "test_bad_days",
 )  # fmt: skip
 
@@ -29,9 +30,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 HEAD = """# What was shown for which connector
 
 Made by `make conformance`; do not edit it here. One suite per role, in `tests/contract/connectors`,
-run over every connector by a rig of its own: the sandbox and Shopify's stand-in in each run of the
-tests, a real Tryton (marker `live`), a real Vendure (`live_vendure`) and a real CRM (`live_crm`)
-where they are installed. [A new connector](connectors.md#prove-it) says how to add a rig.
+run over every connector by a rig of its own: the sandbox, a folder of files and Shopify's stand-in
+in each run of the tests, a real Tryton (marker `live`), a real Vendure (`live_vendure`) and a real
+CRM (`live_crm`) where they are installed. [A new connector](connectors.md#prove-it)
+says how to add a rig.
 
 ✓ shown · – its system cannot do what this needs, for the reason given below · empty: not its role
 """

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from resolvers.backend_ports import Backend, Role
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import Adjustment, GiveBack, Sale, Transfer, TransferStep
 from resolvers.event_ports import RawMessage
+from resolvers.live_ports import Spot
 from tests.contract.connectors.reading import FEEDS
 
 SECRET = b"the-secret-that-is-agreed"
@@ -171,6 +172,10 @@ class Rig:
 
     # ---- stock --------------------------------------------------------------------------------
 
+    async def shelf(self) -> Spot:
+        """A SKU and a place where units may come and go."""
+        raise NotImplementedError
+
     async def adjustment(self, reference: str, delta: int) -> Adjustment:
         """A change of stock that the system takes."""
         raise NotImplementedError
@@ -189,8 +194,34 @@ class Rig:
         """A sale that the system takes, unless it is of a ``sku`` that it does not know."""
         raise NotImplementedError
 
+    async def bad_sale(self, reference: str) -> Sale:
+        """A sale that the system does not take."""
+        raise NotImplementedError
+
+    async def unknown_sale(self, reference: str) -> Sale:
+        """A sale that the system was never told, and says so of."""
+        raise NotImplementedError
+
     async def booked(self, reference: str) -> int:
         """How many sales that stand the system has of a reference."""
+        raise NotImplementedError
+
+    # ---- what came back, and what goes from place to place ------------------------------------
+
+    async def give_back(self, reference: str) -> GiveBack:
+        """Units of one SKU that came back, which the system takes."""
+        raise NotImplementedError
+
+    async def returned(self, reference: str) -> int:
+        """How many returns that stand the system has of a reference."""
+        raise NotImplementedError
+
+    async def transfer(self, reference: str, step: TransferStep, units: int = 2) -> Transfer:
+        """A step of a transfer of one SKU that the system takes; at least 5 units may leave."""
+        raise NotImplementedError
+
+    async def transfers(self, reference: str) -> int:
+        """How many transfers that stand the system has of a reference."""
         raise NotImplementedError
 
     # ---- what may be sold ---------------------------------------------------------------------
@@ -205,6 +236,16 @@ class Rig:
 
     async def sell(self, listing: str) -> None:
         """A buyer takes one unit."""
+        raise NotImplementedError
+
+    async def reprice(self, listing: str) -> None:
+        """The seller has a listing cost something else from now on."""
+        raise NotImplementedError
+
+    # ---- points -------------------------------------------------------------------------------
+
+    async def count_points(self, member: str, points: int) -> None:
+        """The system's people set a member's points right."""
         raise NotImplementedError
 
     # ---- messages -----------------------------------------------------------------------------
@@ -223,6 +264,14 @@ class Rig:
         """A message that was signed an hour ago and comes only now."""
         raise NotImplementedError
 
+    async def lay_down(self, name: str) -> set[str]:
+        """The system has one more message to be fetched; the ids of what it is about."""
+        raise NotImplementedError
+
+    async def lay_anew(self, name: str) -> set[str]:
+        """The system changes a message that nobody has acknowledged; ids as before."""
+        raise NotImplementedError
+
 
 BAD_DAYS = (
     "stranger", "elsewhere", "expire", "logins", "throttle", "turned_away", "fall_silent", "mend",
@@ -230,9 +279,15 @@ BAD_DAYS = (
 LOST = ("lose_answer", "lose_question")
 ABILITIES: Mapping[Role | None, Sequence[str]] = {
     None: BAD_DAYS,
-    Role.STOCK_FEED: ("on_hand", "move"),
+    Role.STOCK_FEED: ("shelf", "on_hand", "move"),
     Role.STOCK_SINK: ("adjustment", "on_hand", *LOST),
-    Role.ORDER_SINK: ("sale", "booked", *LOST),
+    Role.ORDER_SINK: ("sale", "bad_sale", "unknown_sale", "booked", *LOST),
+    Role.RETURN_SINK: ("give_back", "returned", "on_hand", *LOST),
+    Role.TRANSFER_SINK: ("transfer", "transfers", "on_hand", *LOST),
+    Role.LIVE_STOCK: ("shelf", "on_hand", "move"),
+    Role.LIVE_PRICES: ("reprice",),
+    Role.LOYALTY: ("count_points",),
+    Role.EVENT_PULLER: ("lay_down", "lay_anew"),
     Role.PUBLICATION_SINK: ("offered", "for_sale", "sell", *LOST),
     Role.EVENT_RECEIVER: ("messages", "receiving", "stale"),
 }

@@ -9,7 +9,7 @@ from resolvers.backend_ports import Idempotency, Role
 from tests.contract.connectors import cases
 from tests.contract.connectors.cases import Case, shows
 from tests.contract.connectors.reading import FEEDS, Reading, read
-from tests.contract.connectors.rig import Rig, asked_of
+from tests.contract.connectors.rig import Rig, Things, asked_of
 from tests.contract.connectors.rigs.every import RIGS
 
 PARTS = {
@@ -19,11 +19,20 @@ PARTS = {
     Role.STOCK_SINK: "stock_sink",
     Role.ORDER_SOURCE: "order_source",
     Role.ORDER_SINK: "order_sink",
+    Role.RETURN_SINK: "return_sink",
+    Role.TRANSFER_SINK: "transfer_sink",
     Role.LISTING_SOURCE: "listings",
     Role.PUBLICATION_SINK: "publication",
     Role.MEMBER_SOURCE: "members",
     Role.EVENT_RECEIVER: "events",
+    Role.EVENT_PULLER: "puller",
+    Role.LOYALTY: "loyalty",
+    Role.LIVE_STOCK: "live_stock",
+    Role.LIVE_PRICES: "live_prices",
 }
+
+WRITES = frozenset({Role.STOCK_SINK, Role.ORDER_SINK, Role.RETURN_SINK, Role.TRANSFER_SINK})
+"""Roles whose writes do something anew each time, unless they are known again."""
 
 
 @shows("the roles that it declares are those that it has, and those of its rig")
@@ -41,19 +50,26 @@ async def test_what_is_declared_can_be_meant(case: Case, rig: Rig) -> None:
     told = rig.backend.capabilities
 
     assert told.sales_per_call >= 1 and told.publications_per_call >= 1
+    assert told.live_stock_per_call >= 1 and told.live_prices_per_call >= 1
     assert told.calls_at_once >= 1 and told.calls_per_second > 0
     assert told.write_seconds_max > 0
     assert set(told.scanned) <= {FEEDS[role] for role in rig.roles if role in FEEDS}
     assert (told.stock is not None) == (Role.STOCK_FEED in rig.roles)
     assert (told.webhooks is not None) == (Role.EVENT_RECEIVER in rig.roles)
     assert told.webhooks is None or told.webhooks in SCHEMES
-    if Role.ORDER_SINK in rig.roles or Role.STOCK_SINK in rig.roles:
+    assert told.returns == (Role.RETURN_SINK in rig.roles)
+    assert told.transfers == (Role.TRANSFER_SINK in rig.roles)
+    assert told.pulls_events == (Role.EVENT_PULLER in rig.roles)
+    assert (told.loyalty is not None) == (Role.LOYALTY in rig.roles)
+    if WRITES.intersection(rig.roles):
         assert told.idempotency is not Idempotency.NONE, "a write is found again by something"
 
 
-@shows("what it says is scanned goes on from the beginning; all else from its cursor", *FEEDS)
-async def test_scanned_is_what_has_no_cursor(case: Case, rig: Rig) -> None:
+@shows("what it says is scanned goes on from the beginning; all else from its cursor", *FEEDS,
+       of=["there"])  # fmt: skip
+async def test_scanned_is_what_has_no_cursor(case: Case, rig: Rig, things: Things) -> None:
     assert case.role is not None
+    await things.there()
     reading: Reading = await read(rig.backend, case.role)
 
     scanned = FEEDS[case.role] in rig.backend.capabilities.scanned

@@ -3,7 +3,7 @@
 import pytest
 
 from resolvers.backend_ports import Publication, PublicationSink, Role
-from resolvers.domain.errors import UnknownOutcome
+from resolvers.domain.errors import BackendRefused, UnknownOutcome
 from tests.contract.connectors.cases import shows
 from tests.contract.connectors.rig import Rig
 
@@ -15,17 +15,27 @@ def sink_of(rig: Rig) -> PublicationSink:
     return rig.backend.publication
 
 
-@shows("as many quantities as it declares go into one call, and one more is no harm", SINK,
+@shows("as many quantities as it declares go into one call; one more is taken, or all refused", SINK,
        needs=["offered", "for_sale"])  # fmt: skip
 async def test_as_many_quantities_as_it_declares(case, rig: Rig) -> None:
     most = rig.backend.capabilities.publications_per_call
     listings = await rig.offered(most + 1)
     wanted = {listing: 20 + at % 5 for at, listing in enumerate(listings)}
 
-    results = await sink_of(rig).publish(
-        [Publication(f"conf-many-{it}", it, units) for it, units in wanted.items()]
-    )
+    before = await sink_of(rig).published(listings)
+    told = [Publication(f"conf-many-{it}", it, units) for it, units in wanted.items()]
 
+    try:
+        results = await sink_of(rig).publish(told)
+    except BackendRefused as refused:
+        kind, untouched = refused.kind, await sink_of(rig).published(listings) == before
+        results = [
+            *await sink_of(rig).publish(told[:most]), *await sink_of(rig).publish(told[most:])
+        ]  # fmt: skip
+    else:
+        kind, untouched = "INVALID", True
+
+    assert (kind, untouched) == ("INVALID", True)
     assert [it.reference for it in results] == [f"conf-many-{it}" for it in wanted]
     assert {it.error for it in results} == {None}
     assert await sink_of(rig).published(listings) == wanted

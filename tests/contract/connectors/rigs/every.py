@@ -2,6 +2,7 @@
 
 from tests.contract.connectors.rig import Rig
 from tests.contract.connectors.rigs.bottlecrm import BottleCrmRig
+from tests.contract.connectors.rigs.folder import FolderRig
 from tests.contract.connectors.rigs.sandbox import (
     SandboxErpRig,
     SandboxMarketplaceRig,
@@ -17,6 +18,7 @@ RIGS: tuple[type[Rig], ...] = (
     SandboxTillsRig,
     SandboxMarketplaceRig,
     SandboxMembersRig,
+    FolderRig,
     ShopifyRig,
     TrytonRig,
     VendureRig,

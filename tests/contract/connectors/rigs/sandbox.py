@@ -18,9 +18,19 @@ from connectors.sandbox.tills import SandboxTills
 from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, Role
 from resolvers.domain.errors import NotFound
-from resolvers.domain.outbox import Adjustment, Sale, SaleLine
+from resolvers.domain.outbox import (
+    Adjustment,
+    GiveBack,
+    ReturnedLine,
+    Sale,
+    SaleLine,
+    Transfer,
+    TransferLine,
+    TransferStep,
+)
 from resolvers.domain.values import Money
 from resolvers.event_ports import RawMessage
+from resolvers.live_ports import Spot
 from tests.contract.connectors.reading import read
 from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Rig, Things
 
@@ -113,13 +123,16 @@ class SandboxErpRig(SandboxRig):
     code = "erp"
     roles = (
         Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK,
-        Role.ORDER_SINK,
+        Role.ORDER_SINK, Role.RETURN_SINK, Role.TRANSFER_SINK, Role.LIVE_STOCK,
     )  # fmt: skip
     feeds: ClassVar[Feeds] = {Role.CATALOG_SOURCE: Products}
 
     @cached_property
     def door(self) -> SandboxErp:
         return SandboxErp(self.folder)
+
+    async def shelf(self) -> Spot:
+        return SKU, PLACE
 
     async def adjustment(self, reference: str, delta: int) -> Adjustment:
         return Adjustment(reference, SKU, PLACE, delta, "found behind the shelf")
@@ -139,6 +152,25 @@ class SandboxErpRig(SandboxRig):
         except NotFound:
             return 0
         return int(found.status is not SaleStatus.CANCELED)
+
+    async def bad_sale(self, reference: str) -> Sale:
+        return await self.sale(reference, sku="NO-SUCH-SKU")
+
+    async def unknown_sale(self, reference: str) -> Sale:
+        return await self.sale(reference)
+
+    async def give_back(self, reference: str) -> GiveBack:
+        return GiveBack(reference, SHOPS[0], self.clock(), (ReturnedLine(SKU, 2, PRICE),))
+
+    async def returned(self, reference: str) -> int:
+        return sum(it.reference == reference for it in await self.door.returns())
+
+    async def transfer(self, reference: str, step: TransferStep, units: int = 2) -> Transfer:
+        return Transfer(reference, step, PLACE, SHOPS[0], (TransferLine(SKU, units),))
+
+    async def transfers(self, reference: str) -> int:
+        booked = [it for it in await self.door.transfers() if it.reference == reference]
+        return sum(it.step is not TransferStep.CANCELED for it in booked)
 
 
 # ---- the tills and a marketplace --------------------------------------------------------------
@@ -211,13 +243,30 @@ class Listings(Things):
 class SandboxMarketplaceRig(SandboxRig):
     name = "sandbox marketplace"
     code = "marketplace-a"
-    roles = (Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.EVENT_RECEIVER)
+    roles = (
+        Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK, Role.LIVE_PRICES,
+        Role.EVENT_RECEIVER,
+    )  # fmt: skip
     feeds: ClassVar[Feeds] = {Role.LISTING_SOURCE: Listings, Role.ORDER_SOURCE: Orders}
     cannot: ClassVar[Reasons] = {**NO_DOOR, "stale": "what it signs bears no time"}
 
     @cached_property
     def door(self) -> SandboxMarketplace:
         return SandboxMarketplace(self.folder, "a")
+
+    async def offered(self, count: int) -> Sequence[str]:
+        return list(await self.door.stands_for())[:count]
+
+    async def for_sale(self, listing: str) -> int:
+        found = await self.door.listing(listing)
+        assert found is not None and found.published is not None
+        return found.published
+
+    async def sell(self, listing: str) -> None:
+        await self.door.order({listing: 1})
+
+    async def reprice(self, listing: str) -> None:
+        await self.door.reprice(listing, 4_321)
 
     def receiving(self, *secrets: bytes) -> Backend:
         return self.connect(secrets=secrets)
@@ -271,9 +320,12 @@ class Members(Things):
 class SandboxMembersRig(SandboxRig):
     name = "sandbox CRM"
     code = "crm"
-    roles = (Role.MEMBER_SOURCE,)
+    roles = (Role.MEMBER_SOURCE, Role.LOYALTY)
     feeds: ClassVar[Feeds] = {Role.MEMBER_SOURCE: Members}
 
     @cached_property
     def door(self) -> SandboxCrm:
         return SandboxCrm(self.folder)
+
+    async def count_points(self, member: str, points: int) -> None:
+        await self.door.count_points(member, points)

@@ -112,7 +112,7 @@ class ShopifyRig(HttpRig):
     name = "Shopify (stand-in)"
     roles = (
         Role.LISTING_SOURCE, Role.PUBLICATION_SINK, Role.ORDER_SOURCE, Role.MEMBER_SOURCE,
-        Role.EVENT_RECEIVER,
+        Role.LIVE_PRICES, Role.EVENT_RECEIVER,
     )  # fmt: skip
     feeds: ClassVar[Feeds] = {
         Role.LISTING_SOURCE: Listings,
@@ -179,6 +179,10 @@ class ShopifyRig(HttpRig):
 
     async def sell(self, listing: str) -> None:
         self.shop.sell(listing)
+
+    async def reprice(self, listing: str) -> None:
+        self.shop.variants[listing]["price"] = f"{300 + next(self._numbers)}.00"
+        self.shop.touch(self.shop.variants[listing])
 
     def receiving(self, *secrets: bytes) -> Backend:
         return self.connect(user=None, password="shpat_static", webhook_secrets=secrets)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from itertools import count
@@ -10,7 +11,17 @@ from typing import Any, ClassVar
 
 from connectors.erp.tryton import backend
 from resolvers.backend_ports import Backend, Role
-from resolvers.domain.outbox import Adjustment, Sale
+from resolvers.domain.outbox import (
+    Adjustment,
+    GiveBack,
+    ReturnedLine,
+    Sale,
+    Transfer,
+    TransferLine,
+    TransferStep,
+)
+from resolvers.domain.values import Money
+from resolvers.live_ports import Spot
 from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.tryton.door import CHANNELS, sale
@@ -20,6 +31,7 @@ from tests.live.tryton.seed import TEMPLATES_PER_CALL
 
 SKU, PLACE = "BT0103-01", "CW01"
 FOUND_SKU, FOUND_AT = "LG0101-01", "SH02"
+MOVED_SKU, MOVED_FROM, MOVED_TO = "LG0201-01", "SH01", "CW01"
 PLACED = ("confirmed", "processing", "done", "cancelled")
 PRINTED = ("done", "posted", "cancelled")
 
@@ -132,14 +144,16 @@ class TrytonRig(HttpRig):
     mark = "live_long"
     roles = (
         Role.CATALOG_SOURCE, Role.LOCATION_SOURCE, Role.STOCK_FEED, Role.STOCK_SINK,
-        Role.ORDER_SOURCE, Role.ORDER_SINK,
+        Role.ORDER_SOURCE, Role.ORDER_SINK, Role.RETURN_SINK, Role.TRANSFER_SINK, Role.LIVE_STOCK,
     )  # fmt: skip
     feeds: ClassVar[Feeds] = {Role.CATALOG_SOURCE: Products, Role.ORDER_SOURCE: Orders}
     cannot: ClassVar[Reasons] = {
         "throttle": "it counts logins, not calls",
         "turned_away": "it counts logins, not calls",
     }
-    writes = (b"sale.sale.create", b"stock.shipment.internal.create")
+    writes = (
+        b"sale.sale.create", b"stock.shipment.internal.create", b"stock.shipment.internal.ship",
+    )  # fmt: skip
     login = b"common.db.login"
 
     @staticmethod
@@ -187,6 +201,9 @@ class TrytonRig(HttpRig):
         session._authorization = shown[-1]  # noqa: SLF001  # as if it were the connector
         session.ask("common.db.logout")
 
+    async def shelf(self) -> Spot:
+        return FOUND_SKU, FOUND_AT
+
     async def adjustment(self, reference: str, delta: int) -> Adjustment:
         return Adjustment(reference, FOUND_SKU, FOUND_AT, delta, "found behind the shelf")
 
@@ -199,6 +216,12 @@ class TrytonRig(HttpRig):
     async def sale(self, reference: str, sku: str | None = None) -> Sale:
         return sale(reference, (sku or SKU, 1, 15_900), at=PLACE)
 
+    async def bad_sale(self, reference: str) -> Sale:
+        return await self.sale(reference, sku="NO-SUCH-SKU")
+
+    async def unknown_sale(self, reference: str) -> Sale:
+        return await self.sale(reference)
+
     async def booked(self, reference: str) -> int:
         """A sale whose goods were called back stays, with nothing to hand over."""
         called_off = ("processing", "none")
@@ -208,3 +231,20 @@ class TrytonRig(HttpRig):
             and (row["state"], row["shipment_state"]) != called_off
             for row in self.witness.sales(reference)
         )
+
+    async def give_back(self, reference: str) -> GiveBack:
+        line = ReturnedLine(SKU, 2, Money(15_900, "CNY"))
+        return GiveBack(reference, FOUND_AT, datetime.now(UTC), (line,))
+
+    async def returned(self, reference: str) -> int:
+        rows = self.witness.sales(reference)
+        return sum(it["reference"] == reference and it["state"] != "cancelled" for it in rows)
+
+    async def transfer(self, reference: str, step: TransferStep, units: int = 2) -> Transfer:
+        if await self.on_hand(MOVED_FROM, MOVED_SKU) < units + 5:
+            self.witness.count_stock(MOVED_FROM, MOVED_SKU, units + 60)
+        return Transfer(reference, step, MOVED_FROM, MOVED_TO, (TransferLine(MOVED_SKU, units),))
+
+    async def transfers(self, reference: str) -> int:
+        stand = [["reference", "=", reference], ["state", "!=", "cancelled"]]
+        return len(self.witness.search_read("stock.shipment.internal", stand, ["state"]))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 from connectors.marketplace import vendure
 from connectors.webhooks import Endpoint
 from resolvers.backend_ports import Backend, Role
+from resolvers.domain.outbox import Sale, SaleLine
+from resolvers.domain.values import Money
 from resolvers.event_ports import RawMessage
 from tests.contract.connectors.receiver import Receiver
 from tests.contract.connectors.rig import SECRET, WRONG, Feeds, Reasons, Things
@@ -20,9 +22,12 @@ from tests.live.vendure import seed
 from tests.live.vendure.api import REFUSED, Api
 from tests.live.vendure.connected import CHANNELS, OPTIONS, level
 from tests.live.vendure.house import RunningVendure, VendureHouse
+from tests.live.vendure.killed import ENTERS
 
 LIST_MAX = 1000
 CALLER = "conformance{at}@example.com"
+SOLD, PRICE = "BT0103-01", Money(43_210, "CNY")
+STANDS = ("PaymentAuthorized", "PaymentSettled", "Shipped", "Delivered")
 
 _numbers = count(1)
 
@@ -145,8 +150,8 @@ class VendureRig(HttpRig):
     name = "Vendure"
     mark = "live_vendure"
     roles = (
-        Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.PUBLICATION_SINK, Role.MEMBER_SOURCE,
-        Role.EVENT_RECEIVER,
+        Role.LISTING_SOURCE, Role.ORDER_SOURCE, Role.ORDER_SINK, Role.PUBLICATION_SINK,
+        Role.MEMBER_SOURCE, Role.LIVE_PRICES, Role.EVENT_RECEIVER,
     )  # fmt: skip
     feeds: ClassVar[Feeds] = {
         Role.LISTING_SOURCE: Listings,
@@ -154,7 +159,8 @@ class VendureRig(HttpRig):
         Role.MEMBER_SOURCE: People,
     }
     cannot: ClassVar[Reasons] = {"stale": "what its plugin signs bears no time"}
-    writes = (b"updateProductVariants",)
+    writes = (b"updateProductVariants", b"addManualPaymentToOrder")
+    """Of an order the last step, by which it stands."""
     login = b"login(username"
 
     @staticmethod
@@ -192,7 +198,7 @@ class VendureRig(HttpRig):
             "channels": CHANNELS,
             "webhooks": Endpoint((SECRET,)),
             "timeout_seconds": 30.0,
-            "options": OPTIONS,
+            "options": {**OPTIONS, **ENTERS},
             "clock": self.clock,
             "timer": self.timer,
             "transport": self.tap,
@@ -236,6 +242,28 @@ class VendureRig(HttpRig):
         shopper.takes(listing, 1)
         shopper.says_who("Ruoxi", "Wu", CALLER.format(at=next(_numbers)), "136 0013 9995")
         shopper.pays("pickup")
+
+    async def reprice(self, listing: str) -> None:
+        change = {"id": listing, "price": 20_000 + next(_numbers)}
+        seed.change_variants(self.admin, [change])
+
+    async def sale(self, reference: str, sku: str | None = None) -> Sale:
+        line = SaleLine(sku or SOLD, 1, PRICE)
+        return Sale(reference, "", datetime.now(UTC), (line,), channel="web")
+
+    async def bad_sale(self, reference: str) -> Sale:
+        return await self.sale(reference, sku="NO-SUCH-SKU")
+
+    async def unknown_sale(self, reference: str) -> Sale:
+        return await self.sale(reference)
+
+    async def booked(self, reference: str) -> int:
+        rows = self.admin.ask(
+            "query($c: String!) {"
+            " orders(options: {filter: {code: {eq: $c}}}) { items { state } } }",
+            c=reference,
+        )["items"]
+        return sum(row["state"] in STANDS for row in rows)
 
     def receiving(self, *secrets: bytes) -> Backend:
         return self.connect(webhooks=Endpoint(secrets))
