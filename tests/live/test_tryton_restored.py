@@ -28,7 +28,16 @@ def copied(source: Path, target: Path) -> None:
 
 
 def reconciled(erp: RunningTryton, data: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    told = [command(), "reconcile", "erp", "--config", CONFIG, "--data", data, *options]
+    told: list[str | Path] = [
+        command(),
+        "reconcile",
+        "erp",
+        "--config",
+        CONFIG,
+        "--data",
+        data,
+        *options,
+    ]
     environment = {**os.environ, **variables(erp), "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
         told, env=environment, capture_output=True, text=True, check=False, timeout=180
