@@ -11,6 +11,7 @@ from resolvers.domain.facts import Count, count
 from resolvers.domain.orders import Order, OrderStatus
 from resolvers.domain.outbox import Write, is_expected
 from resolvers.domain.publication import PublicationRecord, PublicationState
+from resolvers.domain.sources import Seen
 
 FACETS = ("on_hand", "elsewhere", "incoming")
 """What two counts of a SKU can differ in."""
@@ -52,16 +53,37 @@ class ListingDifference:
 
 
 def stock_differences(known: Known, told: Count) -> list[StockDifference]:
-    """What a count would change, in order of SKU; none where the books hold a later word."""
+    """What a count would change, in order of SKU; none where the books hold a later word, and none
+    of a SKU of which nobody can say yet whether its system's numbers hold a movement of it.
+    """
     books = Books(known, Scope(skus=frozenset(told.levels), feeds=frozenset([told.feed.key])))
     found = []
     for entry in count(books, told).entries:
+        if _is_in_doubt(books, told, entry.sku):
+            continue
         position = books.stream(entry.sku).position(entry.location)
         for facet in FACETS:
             ours, more = getattr(position, facet), getattr(entry, facet)
             if more:
                 found.append(StockDifference(entry.location, entry.sku, facet, ours, ours + more))
     return sorted(found, key=lambda it: (it.location, it.sku, FACETS.index(it.facet)))
+
+
+def _is_in_doubt(books: Books, told: Count, sku: str) -> bool:
+    """Whether the last word on a SKU, or this one, may or may not hold a movement: then the books
+    promise less until a later one, which is no difference.
+    """
+    feed = books.feeds.get(told.feed.key)
+    marks = {told.feed.watermark, told.feed.watermark if feed is None else feed.watermark}
+    for movement in books.stream(sku).unseen.values():
+        if movement.location != told.feed.location:
+            continue
+        stamp = movement.acknowledged
+        if stamp is None and movement.sent:
+            return True
+        if stamp is not None and any(told.source.seen(stamp, at) is Seen.PERHAPS for at in marks):
+            return True
+    return False
 
 
 def expected_sales(order: Order, writes: Sequence[Write], backend: str) -> list[Write]:

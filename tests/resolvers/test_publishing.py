@@ -1,6 +1,6 @@
 """Each marketplace is told what it may sell, once, and never sells what somebody else has (S5)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +12,8 @@ from resolvers.backend_ports import Backend, Publication, WriteResult
 from resolvers.domain.errors import BackendRefused, BackendUnavailable, InsufficientStock
 from resolvers.domain.listings import ListingMapping
 from resolvers.domain.publication import PublicationRecord, PublicationState
-from resolvers.domain.reconciling import ListingDifference
 from resolvers.ports import Lease
 from resolvers.publishing import Publisher
-from resolvers.reconciling import Asked, Reconciled, reconcile
 from resolvers.stock import AdjustStock, adjust_stock
 from resolvers.watch import Follower
 from tests.resolvers.conftest import ADMIN, House, opened
@@ -378,28 +376,3 @@ async def test_a_marketplace_sells_no_more_than_it_was_told(telling):
         await telling.house.marketplace.order({await telling.listing(): number + 1})
 
     assert await telling.number() == number
-
-
-async def test_a_number_that_its_marketplace_has_otherwise_is_named_until_it_is_put_right(telling):
-    """G6: `gateway reconcile` looks at what is told, and at it again once orders were read."""
-    listing, told = await telling.listing(), await telling.number()
-    await telling.house.marketplace.publish([Publication("by hand", listing, told + 4, seen=told)])
-
-    async def nobody(_: str) -> None:
-        """No publisher comes by."""
-
-    async def publisher(_: str) -> None:
-        await telling.house.sync(CODE)
-        telling.anew()
-        await telling.tell()
-
-    async def compared(followed: Callable[[str], Awaitable[None]]) -> Reconciled:
-        return await reconcile(telling.house(ADMIN), telling.backend, Asked(), followed)
-
-    left_alone, put_right = await compared(nobody), await compared(publisher)
-
-    assert left_alone.listings == (ListingDifference(listing, told, told + 4),)
-    assert not left_alone.agrees
-    assert put_right.agrees
-    assert (left_alone.listings_compared or 0) > 900
-    assert await telling.number() == told

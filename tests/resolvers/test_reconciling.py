@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,19 @@ import pytest
 from connectors.sandbox.knobs import Fault, Knobs
 from resolvers import orders
 from resolvers.domain import facts
-from resolvers.domain.books import Scope
+from resolvers.domain.books import Known, Scope
 from resolvers.domain.errors import BackendUnavailable, Forbidden
+from resolvers.domain.feeds import Feed
 from resolvers.domain.outbox import WriteStatus
-from resolvers.domain.reconciling import StockDifference
+from resolvers.domain.reconciling import StockDifference, stock_differences
+from resolvers.domain.sources import StockSource, Watermark
+from resolvers.domain.stock import Position, Stream, Unseen
 from resolvers.engine import Command
 from resolvers.reconciling import Asked, Reconciled, reconcile
 from resolvers.stock import AdjustStock, adjust_stock
 from tests.resolvers.asking import SKU, paid_order
 from tests.resolvers.conftest import ADMIN, PARTNER, House
+from tests.support import NOON
 
 PLACE = "ST-01"
 AGAIN = Asked(tell_again=True)
@@ -168,6 +173,33 @@ async def test_who_may_not_operate_compares_nothing(erp, house):
 
     with pytest.raises(Forbidden):
         await reconcile(house(PARTNER), backend, Asked(), lambda _: house.sync("erp"))
+
+
+@pytest.mark.parametrize(
+    ("unseen", "number", "named"),
+    [
+        ((), 5, [(3, 5)]),
+        ((Unseen("a", SKU, PLACE, -2, acknowledged=5),), 5, []),
+        ((Unseen("a", SKU, PLACE, -2, acknowledged=4),), 5, []),
+        ((Unseen("a", SKU, PLACE, -2, acknowledged=3),), 5, [(3, 5)]),
+        ((Unseen("a", SKU, PLACE, -2, sent=True),), 9, []),
+        ((Unseen("a", SKU, PLACE, -2),), 5, []),
+        ((Unseen("a", SKU, PLACE, -2),), 6, [(3, 4)]),
+        ((Unseen("a", SKU, "WH-01", -2, sent=True),), 5, [(3, 5)]),
+    ],
+)
+def test_what_a_source_without_watermarks_may_hold_or_not_is_no_difference(unseen, number, named):
+    before = Feed("erp", "stock", PLACE, 4, NOON)
+    stream = Stream(
+        SKU, {PLACE: Position(SKU, PLACE, on_hand=3)}, unseen={it.id: it for it in unseen}
+    )
+    later = replace(before, watermark=5, observed_at=NOON + timedelta(seconds=2))
+    told = facts.Count(later, {SKU: (number, 0)}, StockSource(watermark=Watermark.NONE))
+    known = Known(NOON + timedelta(seconds=3), {SKU: stream}, feeds={before.key: before})
+
+    found = stock_differences(known, told)
+
+    assert [(it.ours, it.theirs) for it in found] == named
 
 
 # ---- sales ------------------------------------------------------------------------------------
