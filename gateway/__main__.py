@@ -23,6 +23,7 @@ from gateway import (
     inbox_commands,
     key_commands,
     outbox_commands,
+    reconcile_command,
     schema_text,
     serving,
     store_commands,
@@ -375,6 +376,7 @@ def _say(*lines: str) -> None:
 _DOOR = key_commands.Door(_place, _told)
 app.add_typer(key_commands.keys_app(_DOOR), name="keys")
 app.add_typer(outbox_commands.outbox_app(_DOOR, _DATA), name="outbox")
+reconcile_command.add_to(app, _told, _ready)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from resolvers.backend_ports import (
     Publication,
     PublicationSink,
     ReturnSink,
+    SaleLookup,
     StockFeed,
     StockMovements,
     StockReading,
@@ -61,6 +62,7 @@ def _watched(at: Backend, calls: "_Calls") -> Backend:
         stock_sink=at.stock_sink and _StockSink(at.stock_sink, calls),
         order_source=at.order_source and _Orders(at.order_source, calls),
         order_sink=at.order_sink and _OrderSink(at.order_sink, calls),
+        sale_lookup=at.sale_lookup and _SaleLookup(at.sale_lookup, calls),
         return_sink=at.return_sink and _ReturnSink(at.return_sink, calls),
         transfer_sink=at.transfer_sink and _TransferSink(at.transfer_sink, calls),
         listings=at.listings and _Listings(at.listings, calls),
@@ -190,6 +192,16 @@ class _OrderSink:
     async def cancel(self, sale: Sale) -> WriteResult:
         with self.calls.one("cancel"):
             return await self.inner.cancel(sale)
+
+
+@dataclass(frozen=True, slots=True)
+class _SaleLookup:
+    inner: SaleLookup
+    calls: _Calls
+
+    async def known(self, references: Sequence[str]) -> Mapping[str, str]:
+        with self.calls.one("known sales"):
+            return await self.inner.known(references)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from resolvers.reading import Memory, Progress, in_silence
 from resolvers.relay import push_due
 from resolvers.reservations import expire_due
 from resolvers.ruling import conform_rules
-from resolvers.sync import sync_backend
+from resolvers.sync import sync_backend, sync_entity
 from resolvers.upkeep import KEYS_KEPT, compact
 
 LEASE_SECONDS = 6.0
@@ -38,6 +38,9 @@ TAKE_AGAIN_SECONDS = 0.5
 ASK_AGAIN_SECONDS = 0.1
 SYNC_WAIT_SECONDS = 60.0
 """How long a person waits for those who read a backend: a pass over a large one takes a while."""
+
+FOLLOW_WAIT_SECONDS = 20.0
+"""How long those who read a backend have to read it once more, before it is compared as it is."""
 
 PUSH_PAUSE_SECONDS = 0.1
 SWEEP_PAUSE_SECONDS = 1.0
@@ -335,6 +338,29 @@ async def sync_once(
     ):
         backend = runtime.backends[code]
         return await sync_backend(_house(runtime), backend, Memory(), whole=True, told=told)
+
+
+async def followed_once(
+    runtime: Runtime, code: str, entity: str, *, wait_seconds: float = FOLLOW_WAIT_SECONDS
+) -> None:
+    """Returns when an entity of a backend was read once more from now: by whoever has that turn, or
+    by us if nobody has; or when that took too long.
+    """
+    began, until = runtime.clock(), time.monotonic() + wait_seconds
+    turn = _Turn(runtime, f"sync:{code}", runtime.new_id(), LEASE_SECONDS)
+    while time.monotonic() < until:
+        if await turn.renew():
+            turn.keep()
+            try:
+                await sync_entity(_house(runtime), runtime.backends[code], entity, Memory())
+            finally:
+                await turn.give_back()
+            return
+        feeds = await runtime.store.house.feeds()
+        heard = [it.observed_at for it in feeds if (it.backend, it.entity) == (code, entity)]
+        if all(at is not None and at > began for at in heard):
+            return
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 def _asking(code: str) -> str:

@@ -272,6 +272,13 @@ class OrderSink(Protocol):
     async def cancel(self, sale: Sale) -> WriteResult: ...
 
 
+class SaleLookup(Protocol):
+    """Says which of our sales it has, whatever has become of them; writes nothing."""
+
+    async def known(self, references: Sequence[str]) -> Mapping[str, str]:
+        """Its own ids by our references; sales that it does not have are left out."""
+
+
 class ReturnSink(Protocol):
     """Takes goods that came back; looked up by our reference before any second try.
 
@@ -333,6 +340,7 @@ class Backend:
     stock_sink: StockSink | None = None
     order_source: OrderSource | None = None
     order_sink: OrderSink | None = None
+    sale_lookup: SaleLookup | None = None
     return_sink: ReturnSink | None = None
     transfer_sink: TransferSink | None = None
     listings: ListingSource | None = None

@@ -92,7 +92,7 @@ async def follow(
     if last is None or last.departed != reading.departed:
         await _departures(ctx, backend, reading)
     unseen = {movement.sku for movement in await ctx.store.stock.unseen(reading.location)}
-    changed = unseen | await _differing(ctx, source, reading, last)
+    changed = unseen | await differing(ctx, source, reading, last)
     if last is not None:  # a count that held a departure before it was told is made again
         changed |= {gone.sku for gone in set(reading.departed) - set(last.departed)}
     skus = sorted(changed)
@@ -127,6 +127,15 @@ async def _counted(
 
 def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ease) -> Command:
     """The command that counts some SKUs of a reading."""
+    told = told_of(reading, skus, of)
+    scope = Scope(skus=frozenset(skus), feeds=frozenset([told.feed.key]))
+    return Command(
+        None, "", scope, lambda books: (ease(books, facts.count(books, told)), reading.location)
+    )
+
+
+def told_of(reading: StockReading, skus: Sequence[str], of: facts.Count) -> facts.Count:
+    """A count of some SKUs as a reading has them; ``of`` says whose it is and when it was taken."""
     none = Level(0)
     levels = {
         sku: (level.on_hand, level.elsewhere)
@@ -134,14 +143,10 @@ def _count(reading: StockReading, skus: Sequence[str], of: facts.Count, ease: Ea
         for level in (reading.levels.get(sku, none),)
     }
     incoming = {sku: reading.levels.get(sku, none).incoming for sku in skus}
-    told = replace(of, levels=levels, incoming=incoming if reading.tells_incoming else None)
-    scope = Scope(skus=frozenset(skus), feeds=frozenset([told.feed.key]))
-    return Command(
-        None, "", scope, lambda books: (ease(books, facts.count(books, told)), reading.location)
-    )
+    return replace(of, levels=levels, incoming=incoming if reading.tells_incoming else None)
 
 
-async def _differing(
+async def differing(
     ctx: Context, source: StockSource, reading: StockReading, last: StockReading | None
 ) -> set[str]:
     """SKUs whose position is not what was read; compared with the last reading where there is one,

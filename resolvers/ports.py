@@ -182,6 +182,11 @@ class OutboxStore(Protocol):
         more or has died anew since it was read.
         """
 
+    async def reopen_write(self, write: Write) -> bool:
+        """Has a write that was done wait again, as it is handed in; False, and nothing saved, if it
+        is not done, or was let go, or was told again since it was read.
+        """
+
 
 class CatalogStore(Protocol):
     """The mirror of products, variants and locations."""

@@ -97,6 +97,7 @@ def backend(
     steps_seconds = 2 * timeout_seconds  # of the eight or so steps that a write takes together
     write_seconds = timeout_seconds + steps_seconds  # the first is the wait for its turn
     writer = Writer(client, steps_seconds)
+    sales = Sales(writer, terms)
     return Backend(
         code,
         VENDOR,
@@ -109,7 +110,8 @@ def backend(
         stock=Stock(client, books, clock),
         stock_sink=Adjustments(writer, books, clock),
         order_source=Orders(client, clock, channels, options),
-        order_sink=Sales(writer, terms),
+        order_sink=sales,
+        sale_lookup=sales,
         return_sink=Returns(writer, terms),
         transfer_sink=Transfers(writer, books, clock),
         live_stock=Looks(client, books),

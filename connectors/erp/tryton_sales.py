@@ -4,7 +4,7 @@ How one is made and found again is in ``tryton_booking``; what it is made of, in
 ``tryton_sale_terms``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.erp.tryton_booking import OPEN, Booking, Wanted, name_of
 from connectors.erp.tryton_sale_terms import SaleTerms, wanted_total
@@ -47,6 +47,16 @@ class Sales:
             BackendRefused, BackendUnavailable, UnknownOutcome: as ``Writer.answered``.
         """
         return await self._writer.answered(sale.reference, lambda: self._cancel(sale))
+
+    async def known(self, references: Sequence[str]) -> Mapping[str, str]:
+        """Tryton's names of those of our sales that it has in any state, canceled ones too.
+
+        Raises:
+            BackendRefused, BackendUnavailable, BackendTimedOut: as any question.
+        """
+        named = [["reference", "in", list(references)]]
+        rows = await self._client.every("sale.sale", named, ["reference", "number"])
+        return {row["reference"]: name_of(row) for row in rows}
 
     async def _place(self, sale: Sale) -> WriteResult:
         wanted = Wanted(

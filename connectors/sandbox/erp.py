@@ -113,6 +113,12 @@ class SandboxErp:
         """Cancels a sale that has not begun to leave."""
         return await self._system.told(lambda db: ledger.cancel(db, sale.reference))
 
+    async def known(self, references: Sequence[str]) -> Mapping[str, str]:
+        """Its ids of those of our sales that it has, canceled ones too."""
+        return await self._system.asked(
+            lambda db: {it.reference: it.id for ours in references for it in ledger.sales(db, ours)}
+        )
+
     async def give_back(self, returned: GiveBack, *, second_try: bool) -> WriteResult:
         """Takes goods back once, however often their reference comes."""
         del second_try  # the reference is looked up at every try

@@ -72,6 +72,7 @@ def backends(data: Path) -> tuple[Backend, ...]:
             movements=erp,
             stock_sink=erp,
             order_sink=erp,
+            sale_lookup=erp,
             return_sink=erp,
             transfer_sink=erp,
             live_stock=erp,

@@ -270,6 +270,31 @@ def revived(write: Write) -> Write:
     return replace(write, status=WriteStatus.WAITING, death=None, not_before=None, tried_since=None)
 
 
+def reopened(write: Write) -> Write:
+    """A write that was done and is not at its backend any more: it waits again under its reference,
+    and is looked up before it is sent, as every second try is.
+    """
+    assert write.status is WriteStatus.DONE, "only what was done is undone by its backend"
+    return replace(
+        write,
+        status=WriteStatus.WAITING,
+        attempts=max(1, write.attempts),
+        external_id=None,
+        last_error=LOST,
+        tried_since=None,
+        verdict=None,
+    )
+
+
+LOST = "its backend had it, and has it no more"
+
+
+def can_be_reopened(write: Write, as_read: Write) -> bool:
+    """Whether a write stands as it was read when its backend was asked for it."""
+    done = write.status is WriteStatus.DONE and not write.let_go
+    return done and max(1, write.attempts) == as_read.attempts
+
+
 def can_be_replayed(write: Write) -> bool:
     """Whether it may be tried again without a person's word on what became of it."""
     return write.status is WriteStatus.FAILED and write.death is not DeathKind.UNKNOWN_OUTCOME
@@ -360,6 +385,22 @@ def needless(done: Write, of_order: Sequence[Write]) -> Write | None:
         if other.action is WriteAction.PLACE_SALE and _same_sale(done, other):
             return other if other.status is WriteStatus.FAILED else None
     return None
+
+
+def is_expected(sale: Write, of_order: Sequence[Write]) -> bool:
+    """Whether a sale that was told is to be found at its backend: nobody has asked to cancel it
+    since, or that was refused. ``of_order`` are all writes of its order.
+    """
+    if sale.action is not WriteAction.PLACE_SALE or sale.sale is None:
+        return False
+    if sale.status is not WriteStatus.DONE or sale.let_go:
+        return False
+    cancels = (
+        other
+        for other in of_order
+        if other.action is WriteAction.CANCEL_SALE and _same_sale(sale, other)
+    )
+    return all(cancel.status is WriteStatus.FAILED for cancel in cancels)
 
 
 def _same_sale(one: Write, other: Write) -> bool:

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from resolvers.domain.books import Change
-from resolvers.domain.outbox import DeathKind, Verdict, Write, WriteStatus, dead, ruled
+from resolvers.domain.outbox import (
+    DeathKind,
+    Verdict,
+    Write,
+    WriteStatus,
+    answered,
+    dead,
+    let_go,
+    reopened,
+    ruled,
+)
 from tests.contract.shop import NOON, write
 
 
@@ -95,3 +105,32 @@ async def test_who_watches_an_order_hears_that_its_write_moves_again(shop, store
     await store.outbox.replay_writes(None, ["A1", "C1"])
 
     assert (await shop.events())[len(before) :] == [("order", "1")]
+
+
+async def test_a_write_that_was_done_is_reopened_once_and_only_as_it_was_read(shop, store, graves):
+    """Its backend was restored to a time before it (G4)."""
+    lease = await store.house.lease("push", "one", 60, NOON)
+    told = answered(replace(await store.outbox.write("D1"), attempts=1), "SO-1", None)
+    assert await store.outbox.save_write(told, lease)
+    before = await shop.events()
+
+    again = reopened(told)
+    assert not await store.outbox.reopen_write(replace(again, attempts=2)), "it was told since"
+    assert not await store.outbox.reopen_write(replace(again, id="nobody"))
+    assert not await store.outbox.reopen_write(replace(again, id="A1")), "it is dead, not done"
+    assert (await store.outbox.write("D1"), await shop.events()) == (told, before)
+    assert await store.outbox.reopen_write(again)
+    assert not await store.outbox.reopen_write(again)
+
+    assert await store.outbox.write("D1") == again
+    assert await store.outbox.due_writes("erp", NOON, 9) == [again]
+    assert (again.status, again.external_id, again.attempts) == (WriteStatus.WAITING, None, 1)
+
+
+async def test_a_write_that_was_let_go_is_not_reopened(shop, store, graves):
+    lease = await store.house.lease("push", "one", 60, NOON)
+    over = let_go(replace(await store.outbox.write("D1"), attempts=1))
+    assert await store.outbox.save_write(over, lease)
+
+    assert not await store.outbox.reopen_write(reopened(over))
+    assert await store.outbox.write("D1") == over

@@ -9,7 +9,13 @@ from connectors.stores.indexing import ready_at
 from connectors.stores.memory.append import put_write
 from connectors.stores.memory.house import holds
 from connectors.stores.memory.state import State
-from resolvers.domain.outbox import Write, WriteStatus, can_be_replayed, revived
+from resolvers.domain.outbox import (
+    Write,
+    WriteStatus,
+    can_be_reopened,
+    can_be_replayed,
+    revived,
+)
 from resolvers.ports import Lease
 
 
@@ -79,6 +85,14 @@ class MemoryOutbox:
         if before is None or before.status is not WriteStatus.FAILED:
             return False
         if before.attempts != write.attempts:
+            return False
+        self._put(replace(write, sequence=before.sequence))
+        return True
+
+    async def reopen_write(self, write: Write) -> bool:
+        """Has a write that was done wait again."""
+        before = self._state.writes.get(write.id)
+        if before is None or not can_be_reopened(before, write):
             return False
         self._put(replace(write, sequence=before.sequence))
         return True

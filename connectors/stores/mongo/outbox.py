@@ -10,7 +10,13 @@ from connectors.stores.mongo.client import Database
 from connectors.stores.mongo.documents import write_doc, write_from
 from connectors.stores.mongo.house import emit, holds
 from connectors.stores.mongo.session import Document, Session
-from resolvers.domain.outbox import Write, WriteStatus, can_be_replayed, revived
+from resolvers.domain.outbox import (
+    Write,
+    WriteStatus,
+    can_be_reopened,
+    can_be_replayed,
+    revived,
+)
 from resolvers.ports import Clock, Lease
 
 _LOOKED_AT = 200
@@ -125,6 +131,19 @@ class MongoOutbox:
             if before is None or before.status is not WriteStatus.FAILED:
                 return False
             if before.attempts != write.attempts:
+                return False
+            await self._update(session, [replace(write, sequence=before.sequence)])
+            return True
+
+        return await self._database.write(work)
+
+    async def reopen_write(self, write: Write) -> bool:
+        """Has a write that was done wait again."""
+
+        async def work(session: Session) -> bool:
+            found = await session.one("writes", {"id": write.id})
+            before = None if found is None else write_from(found)
+            if before is None or not can_be_reopened(before, write):
                 return False
             await self._update(session, [replace(write, sequence=before.sequence)])
             return True

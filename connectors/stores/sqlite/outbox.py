@@ -11,7 +11,13 @@ from connectors.stores.indexing import ready_at
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import emit, holds
 from connectors.stores.sqlite.questions import Where, rows_for
-from resolvers.domain.outbox import Write, WriteStatus, can_be_replayed, revived
+from resolvers.domain.outbox import (
+    Write,
+    WriteStatus,
+    can_be_reopened,
+    can_be_replayed,
+    revived,
+)
 from resolvers.ports import Lease
 
 read_write = decoder(Write)
@@ -125,6 +131,18 @@ class SqliteOutbox:
             if before is None or before.status is not WriteStatus.FAILED:
                 return False
             if before.attempts != write.attempts:
+                return False
+            _update(connection, write)
+            return True
+
+        return await self._database.write(work)
+
+    async def reopen_write(self, write: Write) -> bool:
+        """Has a write that was done wait again."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            before = _write(connection, id=write.id)
+            if before is None or not can_be_reopened(before, write):
                 return False
             _update(connection, write)
             return True
