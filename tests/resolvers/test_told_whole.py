@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from connectors.sandbox import chain
 from resolvers import orders
@@ -127,7 +128,7 @@ def test_the_channels_backend_hears_of_a_sale_that_its_place_has_called_off():
         world.stocked(pin.sku, "WH", 9)
         entries, _ = commit_entries([pin], NOON)
         change = Change((*hold_entries([pin], NOON), *entries), (pin,))
-        world.run(lambda _, change=change: change)
+        world.run(partial(lambda change, _: change, change))
 
     for _ in range(2):
         world.run(lambda books: called_off(books, CalledOff("x1", "WH", "erp", sinks)))
