@@ -187,7 +187,7 @@ async def _try(this: _Round, lease: Lease, writes: Sequence[Write]) -> int:
             lost = UnknownOutcome("the backend did not say what became of it", backend=backend.code)
             await _failed(this, lease, write, lost, was)
         else:
-            await _settled(this, lease, write, result)
+            await _settled(this, lease, write, result, was)
     return len(begun)
 
 
@@ -221,8 +221,12 @@ async def _mark_sent(ctx: Context, adjustment: Adjustment) -> None:
     await _post(ctx, adjustment.sku, lambda books: facts.sent(books, adjustment))
 
 
-async def _settled(this: _Round, lease: Lease, write: Write, result: WriteResult) -> None:
-    """Notes the backend's own answer."""
+async def _settled(
+    this: _Round, lease: Lease, write: Write, result: WriteResult, was: Write
+) -> None:
+    """Notes the backend's own answer. Its no is of this try: what an earlier one did that had no
+    answer is as much in doubt as it was.
+    """
     adjustment = write.adjustment
     if adjustment is not None and result.error is None:
         await _acknowledge(this, adjustment, result)
@@ -230,6 +234,8 @@ async def _settled(this: _Round, lease: Lease, write: Write, result: WriteResult
         await _take_back(this, adjustment)
     error = result.error and result.error[:_ERROR_CHARS]
     after = outbox.answered(write, result.external_id, error)
+    if error is not None:
+        after = replace(after, in_doubt=was.may_be_there)
     if await this.save(after, lease):
         await _settle_sale(this, after, lease)
 
@@ -265,7 +271,7 @@ async def _failed(this: _Round, lease: Lease, write: Write, error: Exception, wa
     """Notes a try without an answer, or with one that repeating does not mend."""
     if isinstance(error, BackendRefused) and error.kind in _ANSWER_ENDS:
         result = WriteResult(reference_of(write), error=str(error))
-        await _settled(this, lease, write, result)
+        await _settled(this, lease, write, result, was)
         return
     told = str(error)[:_ERROR_CHARS]
     if isinstance(error, TimeoutError):

@@ -242,6 +242,13 @@ CANCELED_IN_DOUBT = [
     ("cancel", 0),
     ("push", Fate.NEVER_CAME),
 ]
+REFUSED_IN_DOUBT = [
+    ("place", 0),
+    ("push", Fate.ANSWER_LOST),
+    ("wait", 40),
+    ("push", Fate.REFUSED),
+    ("cancel", 0),
+]
 """Stories in which a rule left out shows at once."""
 
 
@@ -271,6 +278,7 @@ async def play(kind: Idempotency, steps: Sequence[tuple[str, Any]]) -> None:
 @example(steps=LATE_AND_SENT_AGAIN)
 @example(steps=FORGOTTEN)
 @example(steps=CANCELED_IN_DOUBT)
+@example(steps=REFUSED_IN_DOUBT)
 @given(steps=st.lists(STEPS, max_size=30))
 def test_each_is_there_once_whatever_happens_to_the_calls(
     kind: Idempotency, steps: list[tuple[str, Any]]
