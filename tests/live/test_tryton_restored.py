@@ -2,6 +2,7 @@
 (G4, G6).
 """
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -28,7 +29,7 @@ def copied(source: Path, target: Path) -> None:
 
 
 def reconciled(erp: RunningTryton, data: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    told: list[str | Path] = [
+    words: list[str | Path] = [
         command(),
         "reconcile",
         "erp",
@@ -40,8 +41,19 @@ def reconciled(erp: RunningTryton, data: Path, *options: str) -> subprocess.Comp
     ]
     environment = {**os.environ, **variables(erp), "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
-        told, env=environment, capture_output=True, text=True, check=False, timeout=180
+        words, env=environment, capture_output=True, text=True, check=False, timeout=180
     )
+
+
+async def told(url: str, bearer: str) -> None:
+    """Waits until the ERP has answered all that it was told, also what was cut off."""
+    async with Caller(url, bearer) as operator:
+        for _ in range(180):
+            answer = await operator.ask("{ backends { pendingOut } }")
+            if not any(backend["pendingOut"] for backend in answer["backends"]):
+                return
+            await asyncio.sleep(1)
+    raise AssertionError("the ERP is still to be told something")
 
 
 async def test_a_sale_that_a_restored_tryton_lost_is_named_told_again_and_there_once(
@@ -70,6 +82,7 @@ async def test_a_sale_that_a_restored_tryton_lost_is_named_told_again_and_there_
                 _, lost = await buy(shopper, partner, SKU, "lost", "CW01")
                 assert lost is not None
                 assert len(await eventually(erp, 1, {lost}, 90)) == 1
+            await told(gateway.url, token(gateway.data, "operator"))
             sound = reconciled(erp, gateway.data)
 
             erp.stop()
