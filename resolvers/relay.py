@@ -19,6 +19,7 @@ from resolvers.context import Context
 from resolvers.domain import facts, outbox
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.breakers import BreakerState
+from resolvers.domain.due_writes import Step, needless, next_step
 from resolvers.domain.errors import (
     BackendRefused,
     BackendTimedOut,
@@ -27,7 +28,7 @@ from resolvers.domain.errors import (
     UnknownOutcome,
 )
 from resolvers.domain.feeds import FeedKey
-from resolvers.domain.outbox import Adjustment, DeathKind, Step, Verdict, Write, WriteAction
+from resolvers.domain.outbox import Adjustment, DeathKind, Verdict, Write, WriteAction
 from resolvers.engine import Command
 from resolvers.house import STOCK
 from resolvers.ports import Lease
@@ -139,7 +140,7 @@ def _as_ruled(write: Write) -> Write | None:
 def _beside_others(this: _Round, write: Write) -> Write | None:
     """A sale's write as the others of its order leave it; None if it is to be sent."""
     beside = this.beside.get(write.order_id or "", ())
-    match outbox.next_step(write, beside, can_be_found=this.can_be_asked):
+    match next_step(write, beside, can_be_found=this.can_be_asked):
         case Step.LET_GO:
             return outbox.let_go(write)
         case Step.WAIT:
@@ -153,7 +154,7 @@ async def _settle_sale(this: _Round, done: Write, lease: Lease) -> None:
     if done.action is not WriteAction.CANCEL_SALE or done.order_id is None:
         return
     beside = await this.ctx.store.outbox.writes_of([done.order_id])
-    dead = outbox.needless(done, beside.get(done.order_id, ()))
+    dead = needless(done, beside.get(done.order_id, ()))
     if dead is not None:
         await this.save(outbox.let_go(dead), lease)
 

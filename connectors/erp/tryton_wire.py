@@ -52,6 +52,12 @@ class Questioned(BackendRefused):
         self.name = name
 
 
+class FailedInside(BackendRefused):
+    """An exception of the server itself: the question was rolled back, and asked again it may well
+    be answered. It is a refusal all the same: one model that always fails so is no outage.
+    """
+
+
 class LockedOut(BackendUnavailable):
     """Tryton takes no login for a while, not even a right one."""
 
@@ -211,6 +217,8 @@ def _refusal(error: Any, method: str, intent: Intent, backend: str) -> CommerceE
     if kind == "PERMANENT" and intent is Intent.WRITE:
         # Rolled back, so nothing was done; a server that is just starting fails so, too.
         return BackendUnavailable(f"{backend}: {said}", backend=backend)
+    if kind == "PERMANENT":
+        return FailedInside(f"{backend}: {said}", backend=backend, kind=kind)
     return refused(said, kind, backend)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.erp.tryton_rpc import TrytonClient
-from connectors.erp.tryton_wire import unknown_outcome
+from connectors.erp.tryton_wire import FailedInside, unknown_outcome
 from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable, HalfDone
 
@@ -63,6 +63,9 @@ class Writer:
             if self.client.written == before:
                 raise
             raise HalfDone(error.message, backend=self.client.code) from error
+        except FailedInside as error:  # of a question: the work is as good as before
+            lost = BackendUnavailable if self.client.written == before else HalfDone
+            raise lost(error.message, backend=self.client.code) from error
         except BackendRefused as error:
             if self.client.written == before or error.kind in _OF_THIS_RECORD:
                 raise

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.domain.books import Books, Known, Scope
+from resolvers.domain.due_writes import is_expected
 from resolvers.domain.facts import Count, count
 from resolvers.domain.orders import Order, OrderStatus
-from resolvers.domain.outbox import Write, is_expected
+from resolvers.domain.outbox import Write
 from resolvers.domain.publication import PublicationRecord, PublicationState
 from resolvers.domain.sources import Seen
 

@@ -1,8 +1,6 @@
 """A folder of CSV files as a backend, on real directories (G2, S2, O1)."""
 
 import json
-import os
-import threading
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -158,25 +156,6 @@ async def test_what_was_left_out_waits_for_a_person_until_its_file_is_another(sh
     assert await shop.backend.puller.pull(100) == []
 
     assert shop.backend.puller.hints(message(pulled)) == [Hint("catalog")]
-
-
-async def test_no_file_is_opened_beside_the_desk(shop, monkeypatch):
-    """What a message says is asked on the loop of all requests: a disk that hangs would stop it."""
-    shop.put("products.csv", PRODUCTS + "BAD\n")
-    [pulled] = await shop.backend.puller.pull(100)
-    elsewhere: list[str] = []
-    opens = os.open
-
-    def opening(path, *given, **more):
-        elsewhere.append(threading.current_thread().name)
-        return opens(path, *given, **more)
-
-    monkeypatch.setattr(os, "open", opening)
-    with pytest.raises(NotUnderstood):
-        shop.backend.puller.hints(message(pulled))
-
-    await shop.backend.puller.pull(100)
-    assert elsewhere and all(name.startswith("folder-") for name in elsewhere)
 
 
 @pytest.mark.parametrize(

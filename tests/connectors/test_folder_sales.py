@@ -1,7 +1,6 @@
 """What the gateway puts into a folder, what it never opens, and whether it is well (G2, G4, G6)."""
 
 import asyncio
-import errno
 import json
 import os
 from collections.abc import AsyncIterator
@@ -154,21 +153,6 @@ async def test_of_sales_that_failed_halfway_nobody_says_that_none_is_there(shop)
         await shop.backend.order_sink.place([SALE, second], second_try=False)
 
     assert shop.names("orders-out") == ["UC260302-1@SH01.csv"]
-
-
-async def test_a_sale_that_lies_there_but_perhaps_not_for_good_is_in_doubt(shop, monkeypatch):
-    syncs, there = os.fsync, shop.root / "orders-out" / "UC260302-1@SH01.csv"
-
-    def syncing(handle: int) -> None:
-        if there.exists():
-            raise OSError(errno.EIO, "Input/output error")
-        syncs(handle)
-
-    monkeypatch.setattr(os, "fsync", syncing)
-
-    with pytest.raises(UnknownOutcome, match="Input/output error"):
-        await shop.backend.order_sink.place([SALE], second_try=False)
-    assert there.exists()
 
 
 async def test_a_sale_that_is_off_is_a_file_beside_it(shop):

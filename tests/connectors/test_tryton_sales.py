@@ -308,21 +308,6 @@ async def test_where_nothing_can_be_under_way_the_write_may_be_sent_again_at_onc
     assert desk.sales == []
 
 
-@pytest.mark.parametrize("failure", [httpx2.ConnectError("down"), Status(503)])
-async def test_a_server_that_is_lost_between_two_steps_may_have_the_sale(failure):
-    """O6: whoever calls it off then has to call it off there."""
-    desk = Desk()
-
-    def failing(_):
-        raise failure
-
-    desk.server.answers[QUOTE] = failing
-    with pytest.raises(HalfDone):
-        await place(desk)
-
-    assert desk.states() == ["draft"]
-
-
 async def test_an_answer_that_was_lost_is_found_by_the_second_try():
     desk = Desk()
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from resolvers.domain import outbox
-from resolvers.domain.outbox import DeathKind, Sale, SaleLine, Step, Verdict, Write, WriteAction
+from resolvers.domain.due_writes import Step, next_step
+from resolvers.domain.outbox import DeathKind, Sale, SaleLine, Verdict, Write, WriteAction
 from resolvers.domain.values import Money, utc
 
 NOON = utc(2026, 3, 2, 12)
@@ -42,7 +43,7 @@ NEVER_TOLD = outbox.let_go(outbox.dead(write(WriteAction.PLACE_SALE, "UC-1", 1),
 def test_what_replaces_a_sale_goes_by_what_became_of_that(
     placed: Write, off: Write, step: Step
 ) -> None:
-    assert outbox.next_step(ANEW, [placed, off, ANEW], can_be_found=True) is step
+    assert next_step(ANEW, [placed, off, ANEW], can_be_found=True) is step
 
 
 @pytest.mark.parametrize(
@@ -53,17 +54,17 @@ def test_what_replaces_a_sale_goes_by_what_became_of_that(
 def test_what_became_of_another_places_sale_does_not_hold_it_up(other: Write) -> None:
     refused = outbox.answered(other, None, "too late")
 
-    assert outbox.next_step(ANEW, [PLACED, refused, ANEW], can_be_found=True) is Step.SEND
+    assert next_step(ANEW, [PLACED, refused, ANEW], can_be_found=True) is Step.SEND
 
 
 def test_a_sale_that_is_there_though_it_was_refused_is_called_off_there() -> None:
     """O6: such as one that comes to another total: it stands, with a word for people."""
     stands = outbox.answered(write(WriteAction.PLACE_SALE, "UC-1", 1), "7", "it comes to more")
 
-    assert outbox.next_step(OFF, [stands, OFF], can_be_found=True) is Step.SEND
+    assert next_step(OFF, [stands, OFF], can_be_found=True) is Step.SEND
 
 
 def test_a_sale_that_was_refused_and_is_nowhere_needs_no_calling_off() -> None:
     refused = outbox.answered(write(WriteAction.PLACE_SALE, "UC-1", 1), None, "no such product")
 
-    assert outbox.next_step(OFF, [refused, OFF], can_be_found=True) is Step.LET_GO
+    assert next_step(OFF, [refused, OFF], can_be_found=True) is Step.LET_GO
