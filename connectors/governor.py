@@ -36,10 +36,10 @@ PAUSE_MAX_SECONDS = 300.0
 
 THROTTLE_PAUSE_SECONDS = 1.0
 RECOVERY = 1.05
+"""By how much the rate grows with each second of good answers, until it is what was declared."""
+
 REGAINED_IN = 60.0
 """Good seconds after which all of the rate is back, however little of it was left."""
-
-"""By how much the rate grows with each second of good answers, until it is what was declared."""
 
 
 class Lane(StrEnum):

@@ -164,7 +164,8 @@ def _at(runtime: Runtime, backend: Backend, owner: str) -> list[asyncio.Task[Non
 
     turn = _Turn(runtime, f"sync:{code}", owner, LEASE_SECONDS, _asking(code))
     tasks = [asyncio.create_task(_in_turn(turn, follow, follower.rest), name=turn.name)]
-    if backend.order_sink is not None or backend.stock_sink is not None:
+    sinks = (backend.order_sink, backend.stock_sink, backend.return_sink, backend.transfer_sink)
+    if any(sink is not None for sink in sinks):
         seconds = max(LEASE_SECONDS, backend.timeout_seconds * 3)
         turn = _Turn(runtime, f"push:{code}", owner, seconds)
         tasks.append(asyncio.create_task(_in_turn(turn, _tell(runtime, backend)), name=turn.name))
