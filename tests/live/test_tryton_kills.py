@@ -44,6 +44,7 @@ def made(crossed: Crossed, url: str, database: str, password_file: str) -> Backe
         catalog=None,
         locations=None,
         stock=None,
+        live_stock=None,
         movements=None,
         order_source=None,
     )
