@@ -15,7 +15,7 @@ def sink_of(rig: Rig) -> PublicationSink:
     return rig.backend.publication
 
 
-@shows("as many quantities as it declares go into one call; one more is taken, or all refused", SINK,
+@shows("as many quantities as it declares go into one call; one more is taken or all refused", SINK,
        needs=["offered", "for_sale"])  # fmt: skip
 async def test_as_many_quantities_as_it_declares(case, rig: Rig) -> None:
     most = rig.backend.capabilities.publications_per_call
