@@ -194,7 +194,7 @@ def test_the_systems_say_what_they_can_do(tmp_path):
     assert systems["erp"].capabilities.cancels
     assert systems["erp"].capabilities.sales_per_call == 20
     assert systems["erp"].capabilities.write_seconds_max == 1.0
-    assert systems["crm"].capabilities.roles == (Role.MEMBER_SOURCE,)
+    assert systems["crm"].capabilities.roles == (Role.MEMBER_SOURCE, Role.LOYALTY)
     assert systems["crm"].capabilities.deletions
     assert systems["pos"].capabilities.roles == (Role.ORDER_SOURCE,)
     assert {backend.poll_seconds for backend in systems.values()} == {1.0}

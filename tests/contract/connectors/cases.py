@@ -31,9 +31,9 @@ HEAD = """# What was shown for which connector
 
 Made by `make conformance`; do not edit it here. One suite per role, in `tests/contract/connectors`,
 run over every connector by a rig of its own: the sandbox, a folder of files and Shopify's stand-in
-in each run of the tests, a real Tryton (marker `live`), a real Vendure (`live_vendure`) and a real
-CRM (`live_crm`) where they are installed. [A new connector](connectors.md#prove-it)
-says how to add a rig.
+in each run of the tests, a real Tryton (marker `live_long`), a real Vendure (`live_vendure`) and a
+real CRM (`live_crm`) where they are installed. [A new connector](connectors.md#prove-it) says how
+to add a rig.
 
 ✓ shown · – its system cannot do what this needs, for the reason given below · empty: not its role
 """

@@ -16,7 +16,7 @@ def sink_of(rig: Rig) -> PublicationSink:
 
 
 @shows(
-    "as many quantities as it declares go into one call; one more is taken, or all refused",
+    "as many quantities as it declares go into one call; one more is taken or all refused",
     SINK,
     needs=["offered", "for_sale"],
 )
