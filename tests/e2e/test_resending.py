@@ -15,10 +15,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 
 from gateway.bootstrap import STORE_FILE, place_in
 from tests.e2e.child import Child, demo
 from tests.mutations import MUTATIONS, Mutation, counted, more, replays
+
+pytestmark = pytest.mark.timeout(400)  # every mutation, at several processes: 90 s on busy cores
 
 TIMES = 5
 """How often each process is asked at the same time."""
