@@ -7,6 +7,7 @@ Each setting's meaning stands in ``gateway/settings_sections.py``, the reading o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gateway.settings_cache import Cache
 from gateway.settings_callers import (
@@ -202,33 +203,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     source = read_source(path)
     reader = Reader(source, environ, secret_variables(source))
     reader.sections(tuple(SECTIONS), tuple(LISTS))
-    settings = Settings(
-        server=reader.single("server", Server),
-        sockets=reader.single("sockets", Sockets),
-        store=reader.single("store", Storage),
-        auth=reader.single("auth", Auth),
-        limits=reader.single("limits", Limits),
-        documents=reader.single("documents", Documents),
-        cache=reader.single("cache", Cache),
-        retailer=reader.single("retailer", Retailer),
-        reservations=reader.single("reservations", Reservations),
-        orders=reader.single("orders", Orders),
-        sync=reader.single("sync", Sync),
-        live=reader.single("live", Live),
-        inbox=reader.single("inbox", InboxSettings),
-        outbox=reader.single("outbox", OutboxSettings),
-        signals=reader.single("signals", Signals),
-        telemetry=reader.single("telemetry", TelemetrySettings),
-        catalog=reader.single("catalog", Catalog),
-        channels=reader.many("channels", ChannelSettings),
-        locations=reader.many("locations", LocationOverlay),
-        backends=reader.many("backends", BackendSettings),
-        presets=reader.many("presets", PresetSettings),
-        stock_rules=reader.many("stock_rules", StockRuleSettings),
-        low_stock=reader.many("low_stock", LowStock),
-        issuers=reader.many("issuers", IssuerSettings),
-        wechat_apps=reader.many("wechat_apps", WechatAppSettings),
-    )
+    once: dict[str, Any] = {name: reader.single(name, shape) for name, shape in SECTIONS.items()}
+    many: dict[str, Any] = {name: reader.many(name, shape) for name, shape in LISTS.items()}
+    settings = Settings(**once, **many)
     _check_reservations(reader, settings.reservations)
     for name in LISTS:
         _check_codes(reader, source, name)

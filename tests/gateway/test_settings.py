@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import Settings, SettingsError, Sockets, load
+from gateway.settings_file import documented
 from gateway.settings_page import page
+from gateway.settings_sections import SECTIONS
 from resolvers.domain.locations import Capability, Channel, ChannelKind, Location, LocationKind
 
 ERP = '[[backends]]\ncode = "main-erp"\nvendor = "sandbox-erp"\n'
@@ -13,6 +15,9 @@ REMOTE = (
     '[[backends]]\ncode = "erp"\nvendor = "tryton"\nurl = "http://localhost:8000"\n'
     'database = "retail"\nuser = "gateway"\n'
 )
+TOGETHER = ("ttl_default_seconds", "ttl_max_seconds", "life_max_seconds")
+"""Settings that bound each other."""
+
 CHANNEL = '[[channels]]\ncode = "store"\nname = "Shops"\nkind = "IN_STORE"\n'
 
 
@@ -36,6 +41,18 @@ def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
     committed = Path(__file__).parents[2] / "docs" / "settings.md"
 
     assert committed.read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("name", sorted(SECTIONS))
+def test_what_a_section_says_is_read(tmp_path: Path, name: str) -> None:
+    """Each of its numbers, at the lowest that it may be."""
+    ranged = [item for item in documented(SECTIONS[name]) if item.metadata["low"] is not None]
+    low = {item.name: item.metadata["low"] for item in ranged if item.name not in TOGETHER}
+    lines = "".join(f"{key} = {value}\n" for key, value in low.items())
+
+    section = getattr(read(tmp_path, f"[{name}]\n{lines}"), name)
+
+    assert {key: getattr(section, key) for key in low} == low
 
 
 def test_the_environment_lies_over_the_file(tmp_path: Path) -> None:
