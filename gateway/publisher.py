@@ -1,14 +1,13 @@
 """Keeps a marketplace told what it may sell, whenever it is this process's turn."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 from gateway.bootstrap import Runtime
 from gateway.tokens import principal_of
 from resolvers.access import Role
 from resolvers.backend_ports import Backend
-from resolvers.ports import Lease
+from resolvers.ports import Renewed
 from resolvers.publishing import FOLLOWED, Publisher
 
 STINT_SECONDS = 1.0
@@ -25,7 +24,7 @@ class Telling:
         self._publisher = Publisher(backend, self._changed, every)
         self._debounce_seconds = runtime.settings.publication.debounce_seconds
 
-    async def work(self, renewed: Callable[[], Lease | None]) -> None:
+    async def work(self, renewed: Renewed) -> None:
         """Waits until something has changed or is due, gathers what else changes, and looks at it.
 
         Raises:

@@ -12,7 +12,7 @@ from resolvers.context import Context
 from resolvers.domain.books import Books, Change, Key, Scope
 from resolvers.domain.errors import InvalidInput, NotFound
 from resolvers.domain.outbox import Verdict, Write, WriteStatus, ruled
-from resolvers.paging import PAGE_MAX, Page, checked_first, page_of
+from resolvers.paging import PAGE_MAX, Page, checked_first, not_a_cursor, page_of
 
 _REPLAY, _RULE = "replayOutbox", "ruleOnDeadLetter"
 
@@ -28,7 +28,7 @@ async def browse_dead(
     ctx.principal.require(Right.HOUSE)
     checked_first(first)
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
-        raise InvalidInput("this is no cursor of this list", field=("after",))
+        raise not_a_cursor()
     found = await ctx.store.outbox.dead_writes(backend, int(after or 0), first + 1)
     return page_of([(str(write.sequence), write) for write in found], first, after)
 

@@ -112,9 +112,7 @@ async def _counted(
     """Lets the books follow some chunks of a reading, beside each other; says whether it moved its
     feed.
     """
-    ctx = (
-        ctx.renewed()
-    )  # what one context has looked up it keeps: a whole catalogue, over a reading
+    ctx = ctx.renewed()  # else it keeps all that it looks up: a whole catalogue, over a reading
     commands = [_count(reading, chunk, told, await easing(ctx, chunk)) for chunk in chunks]
     runs = (ctx.engine.run(command) for command in commands)
     results = await asyncio.gather(*runs, return_exceptions=True)  # the feed stands still after it

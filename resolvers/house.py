@@ -68,21 +68,28 @@ async def backends(ctx: Context) -> list[BackendView]:
         _view(
             backend,
             [feed for feed in feeds if feed.backend == code],
-            await ctx.store.outbox.pending_writes(code),
-            (parked.get(code, 0), dead.get(code, 0)),
-            numbers.get(code, PublicationCounts()),
+            _Waiting(
+                await ctx.store.outbox.pending_writes(code),
+                parked.get(code, 0),
+                dead.get(code, 0),
+                numbers.get(code, PublicationCounts()),
+            ),
         )
         for code, backend in sorted(ctx.backends.items())
     ]
 
 
-def _view(
-    backend: Backend,
-    feeds: Sequence[Feed],
-    pending: int,
-    for_people: tuple[int, int],
-    numbers: PublicationCounts,
-) -> BackendView:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What waits for a backend, or for people about it."""
+
+    out: int
+    parked: int
+    dead: int
+    numbers: PublicationCounts
+
+
+def _view(backend: Backend, feeds: Sequence[Feed], waiting: _Waiting) -> BackendView:
     failing = [feed for feed in feeds if feed.error]
     status = BackendStatus.DEGRADED if failing else BackendStatus.UP
     if len(failing) == len(feeds):
@@ -102,7 +109,16 @@ def _view(
     asked = BreakerState.OPEN if failing else BreakerState.CLOSED
     breaker = asked if standing is None else standing.breaker
     return BackendView(
-        backend, status, breaker, standing, lag, pending, *for_people, error, numbers
+        backend,
+        status,
+        breaker,
+        standing,
+        lag,
+        pending_out=waiting.out,
+        parked_in=waiting.parked,
+        dead_out=waiting.dead,
+        last_error=error,
+        numbers=waiting.numbers,
     )
 
 

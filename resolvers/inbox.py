@@ -229,7 +229,7 @@ def _first(understood: Sequence[_Understood], most: int) -> list[_Understood]:
 
 def _failed(ctx: Context, message: Message, error: Exception) -> Message:
     """A message whose follow-up failed: for the backend's sake it waits, else for a person."""
-    if isinstance(error, BackendRefused) and error.kind != "AUTH":
+    if isinstance(error, BackendRefused) and error.final:
         return parked(message, str(error))
     if isinstance(error, NotUnderstood):
         return parked(message, str(error))

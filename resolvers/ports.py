@@ -61,6 +61,9 @@ class Lease:
     fence: int
 
 
+Renewed = Callable[[], Lease | None]
+"""The lease as it stands now; None once it is lost or too short for one more call."""
+
 EntryPlace = tuple[int, int]
 """Where an entry stands in the ledger: the number of its batch, and its own within."""
 

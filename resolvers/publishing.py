@@ -15,7 +15,8 @@ from resolvers.context import Context
 from resolvers.domain.listings import Listing
 from resolvers.house import CATALOG, LISTINGS, LOCATIONS, ORDERS, STOCK, expected
 from resolvers.merging import offers_for
-from resolvers.telling import AT_ONCE, LostTurn, Renewed, Teller
+from resolvers.ports import Renewed
+from resolvers.telling import AT_ONCE, LostTurn, Teller
 from resolvers.watch import Follower
 
 FOLLOWED = ("stock", "rule", "catalog")

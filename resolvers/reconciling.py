@@ -88,7 +88,8 @@ class Reconciled:
     @property
     def agrees(self) -> bool:
         """Whether all was compared, and nothing differs."""
-        return not (self.stock or self.restored or self.uncompared or self.sales or self.listings)
+        differs = self.stock or self.restored or self.sales or self.listings
+        return not (differs or self.uncompared or self.cut_off)
 
 
 async def reconcile(ctx: Context, backend: Backend, asked: Asked, followed: Followed) -> Reconciled:

@@ -31,7 +31,7 @@ from resolvers.domain.feeds import FeedKey
 from resolvers.domain.outbox import Adjustment, DeathKind, Verdict, Write, WriteAction
 from resolvers.engine import Command
 from resolvers.house import STOCK
-from resolvers.ports import Lease
+from resolvers.ports import Lease, Renewed
 
 BATCH_MAX = 20
 """Most writes that are taken from the outbox at a time."""
@@ -39,18 +39,12 @@ BATCH_MAX = 20
 BACKOFF_FIRST = timedelta(seconds=0.5)
 BACKOFF_MAX = timedelta(seconds=30)
 _ERROR_CHARS = 300
-_ANSWER_ENDS = ("INVALID", "CONFLICT", "NOT_FOUND", "PERMANENT")
-"""Kinds of refusal that repeating does not mend; a login that fails is mended by people."""
-
 _NO_ANSWER = "it was sent, and no answer came"
 _WAITS = "waits until a person says what became of its sale"
 
 NO_FEEDS: frozenset[FeedKey] = frozenset()
 
 log = logging.getLogger(__name__)
-
-Renewed = Callable[[], Lease | None]
-"""The lease as it stands now; None once it is lost or too short for one more call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +264,7 @@ def _stamp(
 
 async def _failed(this: _Round, lease: Lease, write: Write, error: Exception, was: Write) -> None:
     """Notes a try without an answer, or with one that repeating does not mend."""
-    if isinstance(error, BackendRefused) and error.kind in _ANSWER_ENDS:
+    if isinstance(error, BackendRefused) and error.final:
         result = WriteResult(reference_of(write), error=str(error))
         await _settled(this, lease, write, result, was)
         return

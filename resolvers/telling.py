@@ -5,7 +5,7 @@ at stands in ``publishing``, the rules in ``domain/publication``.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,7 +36,7 @@ from resolvers.domain.publication import (
 )
 from resolvers.house import ORDERS
 from resolvers.merging import offers_for, offers_of
-from resolvers.ports import Lease
+from resolvers.ports import Renewed
 from resolvers.stock import availability
 from resolvers.taking import take_orders
 
@@ -49,13 +49,7 @@ ORDER_PAGES_MAX = 50
 AGAIN = timedelta(seconds=0.5)
 """Pause before a listing is looked at again that somebody else has just changed."""
 
-_ENDING = ("INVALID", "CONFLICT", "NOT_FOUND", "PERMANENT")
-"""Kinds of refusal that are about what was sent; a login that fails is about nothing of it."""
-
 log = logging.getLogger(__name__)
-
-Renewed = Callable[[], Lease | None]
-"""The lease as it stands now; None once it is lost or too short for one more call."""
 
 Key = tuple[str, str]
 Records = Mapping[Key, PublicationRecord]
@@ -180,7 +174,7 @@ class Teller:
             raise
         except BackendRefused as error:
             await self._save(ctx, {}, await self._refused(ctx, begun, error, heard), renewed)
-            if error.kind not in _ENDING:
+            if not error.final:
                 raise
             return
         except (UnknownOutcome, BackendTimedOut) as error:
@@ -194,7 +188,7 @@ class Teller:
         """What becomes of numbers that were refused all at once: each is told alone from now on, as
         one may have spoiled it for all.
         """
-        if error.kind not in _ENDING:
+        if not error.final:
             return [unsent(it) for it in begun]
         if len(begun) > 1:
             heard.alone.update(it.listing for it in begun)

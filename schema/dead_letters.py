@@ -11,7 +11,7 @@ from resolvers.domain.outbox import Write
 from resolvers.relay import reference_of
 from schema.enums import DeathKind, Verdict, WriteStatus
 from schema.fields import After, First, plain
-from schema.ids import required_key, seal
+from schema.ids import required_key, required_keys, seal
 from schema.inbox import BackendCode
 from schema.info import Info
 from schema.paging import ConnectionType, Listed, after_of, listed
@@ -19,7 +19,6 @@ from schema.payloads import (
     Answer,
     UserErrorType,
     answered,
-    each,
     key_field,
     replayed_field,
     user_errors_field,
@@ -36,8 +35,9 @@ def _order(write: Write) -> str | None:
 @strawberry.type(
     name=_KIND,
     description="Something that a backend was to be told and that is not tried any more by itself. "
-    "It holds up nothing but the cancellation of the very sale that it is about, and that only "
-    "while nobody can say whether the sale is there.",
+    "It holds up nothing but what hangs on the very sale that it is about: its cancellation while "
+    "nobody can say whether the sale is there, and after a cancellation that was refused the sale "
+    "that would take its place.",
 )
 class DeadLetterType:
     """Read from the domain's write."""
@@ -45,8 +45,8 @@ class DeadLetterType:
     id: strawberry.ID = plain(lambda write: seal(_KIND, write.id), "Opaque id of the dead letter.")
     backend: str = strawberry.field(description="Code of the backend.")
     action: str = strawberry.field(
-        description="What it was to be told: `PLACE_SALE`, `CANCEL_SALE`, `ADJUST_STOCK`. More may "
-        "come."
+        description="What it was to be told: `PLACE_SALE`, `CANCEL_SALE`, `RETURN_SALE`, "
+        "`ADJUST_STOCK`, `TRANSFER_STOCK`. More may come."
     )
     reference: str = plain(reference_of, "What it can be found by at the backend, if it is there.")
     order_id: strawberry.ID | None = plain(_order, "Id of its order; null if it is of none.")
@@ -83,12 +83,7 @@ class ReplayOutboxInput:
 
     def keys(self) -> list[str] | None:
         """The plain ids."""
-        if self.ids is None:
-            return None
-        return each(
-            lambda at=at, id=id: required_key(_KIND, id, ("input", "ids", at))  # type: ignore[misc]
-            for at, id in enumerate(self.ids)
-        )
+        return None if self.ids is None else required_keys(_KIND, self.ids, ("input", "ids"))
 
 
 @strawberry.input(

@@ -5,12 +5,14 @@ A key alone is never accepted, so that nobody builds on how keys look.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import strawberry
 
 from resolvers.domain.errors import InvalidInput
 from schema.fields import plain
+from schema.payloads import each
 
 ID_CHARS_MAX = 1024
 """Longer than any id of ours; a longer one is not looked at."""
@@ -62,6 +64,15 @@ def required_key(kind: str, id: str, field: Sequence[str | int]) -> str:
     if key is None:
         raise InvalidInput(f"this is no id of the type {kind}", field=field)
     return key
+
+
+def required_keys(kind: str, ids: Sequence[str], field: Sequence[str | int]) -> list[str]:
+    """The keys behind a list of ids of one type.
+
+    Raises:
+        InvalidInput: one that is malformed, or another type's (several at once).
+    """
+    return each(partial(required_key, kind, id, (*field, at)) for at, id in enumerate(ids))
 
 
 def sealed_member(key: str | None) -> str | None:

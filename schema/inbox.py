@@ -11,14 +11,13 @@ from resolvers.domain.inbox import Message
 from resolvers.house import BackendView
 from schema.fields import After, First, plain
 from schema.house import BackendType
-from schema.ids import required_key, seal
+from schema.ids import required_keys, seal
 from schema.info import Info
 from schema.paging import ConnectionType, Listed, after_of, listed
 from schema.payloads import (
     Answer,
     UserErrorType,
     answered,
-    each,
     key_field,
     replayed_field,
     user_errors_field,
@@ -58,12 +57,7 @@ class ReplayInboxInput:
 
     def keys(self) -> list[str] | None:
         """The plain ids."""
-        if self.ids is None:
-            return None
-        return each(
-            lambda at=at, id=id: required_key(_KIND, id, ("input", "ids", at))  # type: ignore[misc]
-            for at, id in enumerate(self.ids)
-        )
+        return None if self.ids is None else required_keys(_KIND, self.ids, ("input", "ids"))
 
 
 @strawberry.input(name="SyncBackendInput", description="What is read.")

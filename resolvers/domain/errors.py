@@ -256,6 +256,11 @@ class BackendRefused(CommerceError):
         self.backend = backend
         self.kind = kind
 
+    @property
+    def final(self) -> bool:
+        """Whether asking the same again is of no use. A login that fails is mended by people."""
+        return self.kind != "AUTH"
+
 
 class ReadingRefused(CommerceError):
     """What a source of stock says cannot be so, or not be placed: nothing of it was taken."""

@@ -57,6 +57,10 @@ class Verdict(StrEnum):
     LET_GO = "LET_GO"
 
 
+LOST = "its backend had it, and has it no more"
+"""What is said of a write that was done and waits again."""
+
+
 @dataclass(frozen=True, slots=True)
 class SaleLine:
     """So many units of one SKU at one unit price (tax included)."""
@@ -283,9 +287,6 @@ def reopened(write: Write) -> Write:
         tried_since=None,
         verdict=None,
     )
-
-
-LOST = "its backend had it, and has it no more"
 
 
 def can_be_reopened(write: Write, as_read: Write) -> bool:

@@ -105,6 +105,13 @@ async def test_what_the_mirror_has_wrong_is_named_exactly_and_nothing_is_correct
     assert await house.runtime.store.stock.entries(SKU) == entries
 
 
+def test_what_was_not_looked_through_to_its_end_does_not_agree():
+    """G4: whoever reads the exit code alone would take it for all well."""
+    assert Reconciled(looked_up=20_000).agrees
+    assert not Reconciled(looked_up=20_000, cut_off=True).agrees
+    assert not Reconciled(uncompared=((PLACE, "it was never read"),)).agrees
+
+
 async def test_what_was_only_under_way_is_not_named(erp, house):
     await house.erp.receive(PLACE, SKU, 5)
 
