@@ -48,6 +48,7 @@ from resolvers.live import LiveDesk
 from resolvers.loaders import Loaders
 from resolvers.login_port import AppUsers, Gate, Logins
 from resolvers.ports import Clock, IdMaker, Store
+from resolvers.publishing import is_published_to
 from resolvers.recording import Recorder
 from resolvers.terms import Terms
 from resolvers.watch import Watch
@@ -144,9 +145,24 @@ def connect(
     data: Path,
     tracing: Tracing = UNTRACED,
 ) -> Backend:
-    """One backend of the configuration. Nothing is asked of it yet."""
+    """One backend of the configuration. Nothing is asked of it yet.
+
+    Raises:
+        SettingsError: it is not able to do what the settings have it do.
+    """
     backend = _connected(settings, configured, data, tracing)
-    return replace(backend, publishes=configured.publish)
+    backend = replace(backend, publishes=configured.publish)
+    problems = [
+        Problem(f"channels.{at.code}.order_sink", "a backend that takes orders", at.order_sink)
+        for at in settings.channels
+        if at.order_sink == backend.code and backend.order_sink is None
+    ]
+    if configured.publish and not is_published_to(backend):
+        able = "false: only a marketplace, which has orders and no stock feed, takes quantities"
+        problems.append(Problem(f"backends.{backend.code}.publish", able, "true"))
+    if problems:
+        raise SettingsError(problems)
+    return backend
 
 
 def _connected(
@@ -259,20 +275,7 @@ def bootstrap(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runt
     """The gateway of a configuration, with its state in ``data``."""
     tracing = tracing_of(settings.telemetry)
     backends = [connect(settings, configured, data, tracing) for configured in settings.backends]
-    check_order_sinks(settings, backends)
     return assemble(settings, data, backends, settings.sales_channels(), clock, tracing=tracing)
-
-
-def check_order_sinks(settings: Settings, backends: Sequence[Backend]) -> None:
-    """Refuses a channel whose orders are told to a backend that takes none."""
-    takers = {backend.code for backend in backends if backend.order_sink is not None}
-    problems = [
-        Problem(f"channels.{at.code}.order_sink", "a backend that takes orders", at.order_sink)
-        for at in settings.channels
-        if at.order_sink is not None and at.order_sink not in takers
-    ]
-    if problems:
-        raise SettingsError(problems)
 
 
 def bootstrap_demo(settings: Settings, data: Path, clock: Clock = wall_clock) -> Runtime:

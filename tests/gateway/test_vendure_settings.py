@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bootstrap import check_order_sinks, connect
+from gateway.bootstrap import connect
 from gateway.settings import BackendSettings, Settings, SettingsError, load
 from resolvers.backend_ports import Idempotency, Role
 
@@ -87,13 +87,24 @@ def test_a_channel_names_a_backend_that_takes_orders(tmp_path: Path) -> None:
     _, takes_none = shop_with()
     [web, *others] = settings.channels
     told = replace(settings, channels=(replace(web, order_sink="shop"), *others))
-    backends = [at for at in settings.backends if at.vendor != "vendure"]
 
-    check_order_sinks(told, [connect(told, takes, tmp_path)])
+    assert connect(told, takes, tmp_path).order_sink is not None
     with pytest.raises(SettingsError) as caught:
-        check_order_sinks(told, [connect(told, at, tmp_path) for at in (*backends, takes_none)])
+        connect(told, takes_none, tmp_path)
 
     assert [at.key for at in caught.value.problems] == ["channels.web.order_sink"]
+
+
+def test_only_a_marketplace_is_told_what_it_may_sell(tmp_path: Path) -> None:
+    """S5: a person who switches it on at the ERP hears of it, and does not wait in vain."""
+    settings, shop = shop_with()
+    [erp] = [at for at in settings.backends if at.vendor == "tryton"]
+
+    assert connect(settings, replace(shop, publish=True), tmp_path).publishes
+    with pytest.raises(SettingsError) as caught:
+        connect(settings, replace(erp, publish=True), tmp_path)
+
+    assert [at.key for at in caught.value.problems] == [f"backends.{erp.code}.publish"]
 
 
 def test_a_channel_names_a_backend_that_there_is(tmp_path: Path) -> None:
