@@ -1,5 +1,6 @@
 """Shopify's stand-in, which executes what it is asked on the cut of the real schema."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
@@ -18,7 +19,7 @@ from tests.shopify.conftest import OPTIONS, TILLS, WEB
 from tests.shopify.standin import CLIENT_ID, CLIENT_SECRET, POINTS_MAX, URL, ShopifyStandin
 
 
-class OfShop(Things):
+class OfShop(Things, ABC):
     """Things whose change is a stamp of whole seconds."""
 
     edge = 30
@@ -30,11 +31,13 @@ class OfShop(Things):
         shop: ShopifyStandin = self.rig.shop
         return shop
 
+    @abstractmethod
     def rows(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """All of them in the stand-in, by id."""
 
+    @abstractmethod
     def add(self, at: int) -> None:
-        raise NotImplementedError
+        """Has one more of them."""
 
     async def there(self) -> set[str]:
         while len(self.rows()) < self.filled:
