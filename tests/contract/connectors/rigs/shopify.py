@@ -13,7 +13,7 @@ from connectors.marketplace import shopify
 from connectors.marketplace.shopify_operations import SET_QUANTITIES
 from resolvers.backend_ports import Backend, Role
 from resolvers.event_ports import RawMessage
-from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
+from tests.contract.connectors.rig import Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.shopify.conftest import OPTIONS, TILLS, WEB
 from tests.shopify.standin import CLIENT_ID, CLIENT_SECRET, POINTS_MAX, URL, ShopifyStandin
@@ -157,12 +157,6 @@ class ShopifyRig(HttpRig):
     async def ask(self, backend: Backend) -> object:
         assert backend.publication is not None
         return await backend.publication.published(["gid://shopify/ProductVariant/9"])
-
-    def stranger(self) -> Backend:
-        return self.connect(password=WRONG)
-
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     async def expire(self) -> None:
         self.shop.tokens.clear()

@@ -17,7 +17,7 @@ from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
 from resolvers.event_ports import RawMessage
 from tests.contract.connectors.receiver import Receiver
-from tests.contract.connectors.rig import SECRET, WRONG, Feeds, Reasons, Things
+from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.vendure import seed
 from tests.live.vendure.api import REFUSED, Api
@@ -213,12 +213,6 @@ class VendureRig(HttpRig):
     async def ask(self, backend: Backend) -> object:
         assert backend.members is not None
         return await backend.members.member("1")
-
-    def stranger(self) -> Backend:
-        return self.connect(password=WRONG)
-
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     async def expire(self) -> None:
         """Logs the connector out, with what it shows to be let in; an hour later."""
