@@ -36,6 +36,12 @@ function over(shops, mine) {
   });
 }
 
+/** Nobody but the desk names a price: an error for whoever else would give a line another one. */
+function refusesPrice(ctx, asked, before) {
+  const names = asked?.gatewayPrice !== undefined && asked.gatewayPrice !== (before?.gatewayPrice ?? null);
+  return names && referenceOf(ctx) === undefined ? 'only the order desk names a gatewayPrice' : undefined;
+}
+
 class OrderDeskPlugin {
   static init() {
     return OrderDeskPlugin;
@@ -62,6 +68,14 @@ function configured(config) {
           : shops.calculateUnitPrice(ctx, variant, fields, ...rest)),
     }),
   );
+  orderOptions.orderInterceptors = [
+    ...(orderOptions.orderInterceptors ?? []),
+    {
+      willAddItemToOrder: (ctx, order, { customFields }) => refusesPrice(ctx, customFields),
+      willAdjustOrderLine: (ctx, order, { orderLine, customFields }) => (
+        refusesPrice(ctx, customFields, orderLine.customFields)),
+    },
+  ];
   // The desk has the goods already. What lies here is neither asked for nor promised again.
   orderOptions.stockAllocationStrategy = over(orderOptions.stockAllocationStrategy, (shops) => ({
     shouldAllocateStock: (ctx, ...rest) => (

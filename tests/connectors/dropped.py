@@ -1,6 +1,7 @@
 """A folder as a shop's systems fill it: real files, whose time is turned by hand."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import TypeVar
 
 from connectors.pos import folder
 from resolvers.backend_ports import Backend
+from resolvers.domain.inbox import Message
 from resolvers.domain.locations import Channel, ChannelKind
+from resolvers.event_ports import Pulled
 from tests.support import NOON, Clock
 
 STORE = Channel("store", "门店", ChannelKind.IN_STORE, "CNY")
@@ -57,6 +60,17 @@ class Shop:
         at = self.root / of
         return sorted(it.name for it in at.iterdir() if it.name[0] != ".") if at.exists() else []
 
+    async def skus(self, cursor: str = "") -> list[str]:
+        """The SKUs of its catalogue, those that changed since a cursor."""
+        assert self.backend.catalog is not None
+        products, _ = await all_of(self.backend.catalog.products(cursor))
+        return [variant.sku for product in products for variant in product.variants]
+
+    async def left_out(self) -> list[str]:
+        """What its messages say of what made no sense."""
+        assert self.backend.puller is not None
+        return [json.loads(it.body)["left_out"] for it in await self.backend.puller.pull(100)]
+
     def again(self, **options: str) -> "Shop":
         """The same folder, as another process finds it."""
         return Shop(self.root, self.clock, connected(self.root, self.clock, **options))
@@ -88,6 +102,11 @@ async def all_of(pages: AsyncIterator[tuple[Sequence[T], str]]) -> tuple[list[T]
     async for items, cursor in pages:  # noqa: B007  # the last one is the answer
         found += items
     return found, cursor
+
+
+def message(pulled: Pulled) -> Message:
+    """A message that was fetched, as the house keeps it."""
+    return Message("m", "till", pulled.dedupe_key, NOON, pulled.body)
 
 
 async def closed(backend: Backend) -> None:

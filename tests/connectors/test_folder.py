@@ -12,10 +12,10 @@ from connectors import drop_folder
 from resolvers.backend_ports import Departed, Level
 from resolvers.domain.catalog import Component
 from resolvers.domain.errors import BackendUnavailable, NotUnderstood, ReadingRefused
-from resolvers.domain.inbox import Hint, Message
+from resolvers.domain.inbox import Hint
 from resolvers.domain.locations import Capability, LocationKind
 from resolvers.domain.values import Money
-from tests.connectors.dropped import PRODUCTS, STOCK, TICKETS, Shop, all_of, closed, opened
+from tests.connectors.dropped import PRODUCTS, STOCK, TICKETS, Shop, all_of, closed, message, opened
 from tests.support import NOON
 
 NOON_MICROS = int(NOON.timestamp()) * 1_000_000
@@ -26,21 +26,6 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     made = opened(tmp_path / "till")
     yield made
     await closed(made.backend)
-
-
-def message(pulled) -> Message:
-    return Message("m", "till", pulled.dedupe_key, NOON, pulled.body)
-
-
-async def skus(shop: Shop, cursor: str = "") -> list[str]:
-    assert shop.backend.catalog is not None
-    products, _ = await all_of(shop.backend.catalog.products(cursor))
-    return [variant.sku for product in products for variant in product.variants]
-
-
-async def left_out(shop: Shop) -> list[str]:
-    assert shop.backend.puller is not None
-    return [json.loads(it.body)["left_out"] for it in await shop.backend.puller.pull(100)]
 
 
 # ---- goods and places ---------------------------------------------------------------------------
@@ -84,11 +69,11 @@ async def test_places_are_the_folders_own(shop):
 
 async def test_products_are_read_again_only_when_their_file_is_another(shop):
     _, cursor = await all_of(shop.backend.catalog.products(""))
-    assert await skus(shop, cursor) == []
+    assert await shop.skus(cursor) == []
 
     shop.put("products.csv", PRODUCTS + "NEW,新品,,1,\n", age=30)
 
-    assert await skus(shop, cursor) == ["DR-S", "DR-M", "BAG", "NEW"]
+    assert await shop.skus(cursor) == ["DR-S", "DR-M", "BAG", "NEW"]
 
 
 async def test_a_reading_that_was_stopped_goes_on_at_its_page(shop):
@@ -98,7 +83,7 @@ async def test_a_reading_that_was_stopped_goes_on_at_its_page(shop):
     _, cursor = await anext(pages)
     await pages.aclose()
 
-    assert await skus(shop, cursor) == [f"S{at}" for at in range(100, 250)]
+    assert await shop.skus(cursor) == [f"S{at}" for at in range(100, 250)]
 
 
 @pytest.mark.parametrize(
@@ -117,15 +102,15 @@ async def test_a_file_is_read_in_the_encodings_that_shops_have(shop, content):
     products, _ = await all_of(shop.backend.catalog.products(""))
 
     assert dict(products[0].titles) == {"zh-CN": "红色连衣裙 S"}
-    assert await left_out(shop) == []
+    assert await shop.left_out() == []
 
 
 async def test_a_row_that_makes_no_sense_is_left_out_and_named_and_costs_no_other(shop):
     bad = 'sku,title,product,price\nA,a,,1\n"B,b,,1\nC,c\n,d,,1\nE,e,,free\nA,again,,1\nF,f,,2\n'
     shop.put("products.csv", bad)
 
-    assert await skus(shop) == ["A", "F"]
-    assert await left_out(shop) == [
+    assert await shop.skus() == ["A", "F"]
+    assert await shop.left_out() == [
         "products.csv: 5 left out: line 3: its quotes are not closed, or closed in the middle; "
         "line 4: 2 columns, not 4; line 5: sku is empty, too long or not printable; "
         "line 6: price is no amount of CNY; line 7: its sku stands above already"
@@ -171,18 +156,18 @@ async def test_a_file_of_wrong_columns_is_not_read_and_told(shop, content, told)
     shop.put("products.csv", content)
 
     with pytest.raises(NotUnderstood, match=told):
-        await skus(shop)
+        await shop.skus()
     [parked] = await shop.backend.puller.pull(100)
     assert json.loads(parked.body)["file"] == "products.csv"
 
 
 async def test_a_file_that_is_still_written_is_not_read(shop):
     shop.put("products.csv", PRODUCTS, age=1.9)
-    assert await skus(shop) == []
+    assert await shop.skus() == []
 
     shop.clock.now += timedelta(seconds=0.1)
 
-    assert await skus(shop) == ["DR-S", "DR-M", "BAG"]
+    assert await shop.skus() == ["DR-S", "DR-M", "BAG"]
 
 
 async def test_a_file_that_changes_under_its_reader_is_not_believed(shop):
@@ -219,8 +204,8 @@ async def test_a_line_without_end_is_left_out(shop):
     endless = "X" * (3 * drop_folder.LINE_CHARS_MAX)
     shop.put("products.csv", f"{PRODUCTS}{endless}\nNEW,n,,1,\n")
 
-    assert await skus(shop) == ["DR-S", "DR-M", "BAG", "NEW"]
-    assert await left_out(shop) == ["products.csv: 1 left out: line 5: the line is too long"]
+    assert await shop.skus() == ["DR-S", "DR-M", "BAG", "NEW"]
+    assert await shop.left_out() == ["products.csv: 1 left out: line 5: the line is too long"]
 
 
 # ---- stock --------------------------------------------------------------------------------------
@@ -258,7 +243,7 @@ async def test_a_number_in_doubt_counts_less(shop):
 
     assert reading.levels == {"DR-S": Level(3), "BAG": Level(2)}
     assert reading.watermark == NOON_MICROS - 60_000_000
-    [told] = await left_out(shop)
+    [told] = await shop.left_out()
     assert "line 4: its sku stands above already; the lower number counts" in told
     assert "line 5: on_hand is no number" in told
 

@@ -1,7 +1,6 @@
 """What the gateway puts into a folder, what it never opens, and whether it is well (G2, G4, G6)."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,10 +17,9 @@ from resolvers.domain.errors import (
     ReadingRefused,
     UnknownOutcome,
 )
-from resolvers.domain.inbox import Message
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
-from tests.connectors.dropped import TICKETS, Shop, all_of, closed, opened
+from tests.connectors.dropped import TICKETS, Shop, closed, opened
 from tests.support import NOON
 
 SALE = Sale("UC260302-1/SH01", "SH01", NOON, (SaleLine("DR-S", 2, Money(39900, "CNY")),))
@@ -40,21 +38,6 @@ async def today(tmp_path: Path) -> AsyncIterator[Shop]:
     made = opened(tmp_path / "till", folder.wall_clock())
     yield made
     await closed(made.backend)
-
-
-def message(pulled) -> Message:
-    return Message("m", "till", pulled.dedupe_key, NOON, pulled.body)
-
-
-async def skus(shop: Shop, cursor: str = "") -> list[str]:
-    assert shop.backend.catalog is not None
-    products, _ = await all_of(shop.backend.catalog.products(cursor))
-    return [variant.sku for product in products for variant in product.variants]
-
-
-async def left_out(shop: Shop) -> list[str]:
-    assert shop.backend.puller is not None
-    return [json.loads(it.body)["left_out"] for it in await shop.backend.puller.pull(100)]
 
 
 # ---- nothing outside the folder -----------------------------------------------------------------
@@ -79,7 +62,7 @@ async def test_links_are_not_followed(shop, tmp_path):
     (shop.root / "products.csv").symlink_to(secret)
 
     with pytest.raises(BackendUnavailable, match=r"products.csv"):
-        await skus(shop)
+        await shop.skus()
 
 
 async def test_a_folder_that_is_a_link_is_not_written_through(shop, tmp_path):

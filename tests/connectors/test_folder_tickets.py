@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.domain.inbox import Hint, Message
+from resolvers.domain.inbox import Hint
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money
-from tests.connectors.dropped import TICKETS, Shop, all_of, closed, opened
+from tests.connectors.dropped import TICKETS, Shop, all_of, closed, message, opened
 from tests.support import NOON
 
 
@@ -20,15 +20,6 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     made = opened(tmp_path / "till")
     yield made
     await closed(made.backend)
-
-
-def message(pulled) -> Message:
-    return Message("m", "till", pulled.dedupe_key, NOON, pulled.body)
-
-
-async def left_out(shop: Shop) -> list[str]:
-    assert shop.backend.puller is not None
-    return [json.loads(it.body)["left_out"] for it in await shop.backend.puller.pull(100)]
 
 
 # ---- tickets ------------------------------------------------------------------------------------

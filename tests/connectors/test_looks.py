@@ -10,7 +10,7 @@ from connectors.sandbox.erp import SandboxErp
 from connectors.sandbox.knobs import Knobs
 from resolvers.domain.errors import BackendRefused
 from resolvers.domain.values import Money
-from tests.connectors.tryton_scripted import Clock, Scripted, client_of, recorded, search
+from tests.connectors.tryton_scripted import Clock, Scripted, client_of, of_company
 from tests.connectors.vendure_scripted import Shop
 
 QUANTITIES = "model.product.product.search_read"
@@ -20,14 +20,10 @@ class Warehouse:
     """A Tryton whose products lie in amounts that a test says, by the id of the location."""
 
     def __init__(self, at: dict[int, dict[str, float]]) -> None:
-        company = recorded("company")
         self.at = at
         self.server = Scripted(
             {
-                "model.company.company.search_read": search(company["company"]),
-                "model.account.configuration.search_read": search(company["configuration"]),
-                "model.sale.configuration.search_read": search(company["sales"]),
-                "model.stock.location.search_read": search(company["warehouses"]),
+                **of_company(),
                 QUANTITIES: self._quantities,
             }
         )

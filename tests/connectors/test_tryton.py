@@ -9,7 +9,7 @@ from connectors.erp.tryton import backend
 from resolvers.backend_ports import Backend, Idempotency, Role
 from resolvers.domain.locations import Channel, ChannelKind
 from resolvers.domain.sources import StockSource, Watermark
-from tests.connectors.tryton_scripted import Clock, Scripted, Status, recorded, search
+from tests.connectors.tryton_scripted import Clock, Scripted, Status, of_company, recorded, search
 
 CHANNELS = (
     Channel("abroad", "Abroad", ChannelKind.ONLINE, "USD"),
@@ -41,15 +41,12 @@ def allowed(params: list[Any]) -> Any:
 
 def well() -> Scripted:
     """A server on which everything is as it has to be."""
-    company, catalog, orders = recorded("company"), recorded("catalog"), recorded("orders")
+    catalog, orders = recorded("catalog"), recorded("orders")
     return Scripted(
         {
             "common.server.version": lambda _: "8.0",
             ACCESS: allowed,
-            "model.company.company.search_read": search(company["company"]),
-            "model.account.configuration.search_read": search(company["configuration"]),
-            "model.sale.configuration.search_read": search(company["sales"]),
-            "model.stock.location.search_read": search(company["warehouses"]),
+            **of_company(),
             "model.party.party.search_read": search(
                 [{"id": 2, "addresses": [6], "customer_payment_term": None}]
             ),

@@ -11,7 +11,7 @@ from connectors.erp.tryton_writing import Writer
 from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import UnknownOutcome
 from resolvers.domain.outbox import Adjustment
-from tests.connectors.tryton_scripted import Clock, Scripted, client_of, recorded, search
+from tests.connectors.tryton_scripted import Clock, Scripted, client_of, of_company, search
 
 MODEL = "model.stock.shipment.internal"
 ZONE, LOST = 9, 4
@@ -23,13 +23,9 @@ class Floor:
     def __init__(self, free: int = 5) -> None:
         self.free = free
         self.shipments: list[dict[str, Any]] = []
-        company = recorded("company")
         self.server = Scripted(
             {
-                "model.company.company.search_read": search(company["company"]),
-                "model.account.configuration.search_read": search(company["configuration"]),
-                "model.sale.configuration.search_read": search(company["sales"]),
-                "model.stock.location.search_read": search(company["warehouses"]),
+                **of_company(),
                 "model.product.product.search_read": search([{"id": 1, "default_uom": 1}]),
                 f"{MODEL}.create": self.create,
                 f"{MODEL}.search_read": self.find,

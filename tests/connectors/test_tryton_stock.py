@@ -16,6 +16,7 @@ from tests.connectors.tryton_scripted import (
     Clock,
     Scripted,
     client_of,
+    of_company,
     recorded,
     search,
     stamp,
@@ -35,15 +36,11 @@ class Warehouse:
     """A server that says of one warehouse what a real one has said, until a test changes it."""
 
     def __init__(self, name: str) -> None:
-        company = recorded("company")
         self.told: dict[str, Any] = recorded(name)
         self.clock = Clock()
         self.server = Scripted(
             {
-                "model.company.company.search_read": search(company["company"]),
-                "model.account.configuration.search_read": search(company["configuration"]),
-                "model.sale.configuration.search_read": search(company["sales"]),
-                "model.stock.location.search_read": search(company["warehouses"]),
+                **of_company(),
                 "model.ir.date.today": lambda _: self.told["today"],
                 MOVES: self._moves,
                 COUNT: lambda _: self.told["done"],

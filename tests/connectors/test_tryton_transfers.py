@@ -12,7 +12,7 @@ from connectors.erp.tryton_writing import Writer
 from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendRefused, UnknownOutcome
 from resolvers.domain.outbox import Transfer, TransferLine, TransferStep
-from tests.connectors.tryton_scripted import Clock, Refused, Scripted, client_of, recorded, search
+from tests.connectors.tryton_scripted import Clock, Refused, Scripted, client_of, of_company
 
 MODEL = "model.stock.shipment.internal"
 FLOOR, STORE, TRANSIT = 9, 3, 8
@@ -28,17 +28,13 @@ class Road:
         self.free = free
         self.shipments: list[dict[str, Any]] = []
         self.agreed: list[str] = []
-        company = recorded("company")
         products = [
             {"id": 1, "code": "A", "default_uom": 1},
             {"id": 2, "code": "B", "default_uom": 1},
         ]
         self.server = Scripted(
             {
-                "model.company.company.search_read": search(company["company"]),
-                "model.account.configuration.search_read": search(company["configuration"]),
-                "model.sale.configuration.search_read": search(company["sales"]),
-                "model.stock.location.search_read": search(company["warehouses"]),
+                **of_company(),
                 "model.product.product.search_read": lambda params: [
                     row for row in products if row["code"] in params[0][0][2] and not _paged(params)
                 ],

@@ -15,7 +15,7 @@ from tests.connectors.tryton_scripted import (
     Scripted,
     client_of,
     decimal,
-    recorded,
+    of_company,
     search,
 )
 
@@ -37,13 +37,9 @@ class Desk:
         self.sales: list[dict[str, Any]] = []
         self.shipment = "waiting"
         self.off_by = Decimal(0)
-        company = recorded("company")
         self.server = Scripted(
             {
-                "model.company.company.search_read": search(company["company"]),
-                "model.account.configuration.search_read": search(company["configuration"]),
-                "model.sale.configuration.search_read": search(company["sales"]),
-                "model.stock.location.search_read": search(company["warehouses"]),
+                **of_company(),
                 "model.party.party.search_read": search(
                     [{"id": 2, "addresses": [6, 7], "customer_payment_term": 10}]
                 ),

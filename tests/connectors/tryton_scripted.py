@@ -154,3 +154,14 @@ def search(rows: Sequence[Mapping[str, Any]]) -> Answer:
         return [row for row in rows if row["id"] > after][: params[2]]
 
     return found
+
+
+def of_company() -> dict[str, Answer]:
+    """Answers to the questions after the company itself: its settings and its warehouses."""
+    company = recorded("company")
+    return {
+        "model.company.company.search_read": search(company["company"]),
+        "model.account.configuration.search_read": search(company["configuration"]),
+        "model.sale.configuration.search_read": search(company["sales"]),
+        "model.stock.location.search_read": search(company["warehouses"]),
+    }

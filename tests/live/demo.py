@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.live.processes import SystemFailed
 from tests.live.retailer import CONFIG, Retailer, open_retailer
+from tests.live.served import command
 
 STOP_SECONDS = 20
 ROLES = (
@@ -32,11 +33,6 @@ ROLES = (
 PROMISED = """{ availability(skus: [\\"BT0101-01\\"], channel: \\"web\\")
   { sku availableToPromise explain { kind quantity locationCode } } }"""
 STANDING = "{ backends { code status lag { entity seconds } } }"
-
-
-def gateway() -> str:
-    """The command of the environment that runs this."""
-    return str(Path(sys.executable).with_name("gateway"))
 
 
 def ready(port: int, serving: "subprocess.Popen[bytes]", ended: threading.Event) -> bool:
@@ -72,7 +68,7 @@ def shown(port: int, data: Path, retailer: Retailer) -> None:
     print(f"log         {data / 'gateway.log'}")
     bearers = {}
     for role, options in ROLES:
-        token = [gateway(), "token", "--data", str(data), "--role", role, *options]
+        token = [command(), "token", "--data", str(data), "--role", role, *options]
         made = subprocess.run(token, check=True, capture_output=True, text=True)
         bearers[role] = made.stdout.strip()
         print(f"{role:<11} {bearers[role]}")
@@ -87,13 +83,13 @@ def serve(port: int, data: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with open_retailer(data / "systems") as retailer:
-        command = [gateway(), "serve", "--config", str(CONFIG), "--data", str(data)]
+        words = [command(), "serve", "--config", str(CONFIG), "--data", str(data)]
         environment = {**os.environ, **retailer.variables()}
         retailer.send_messages_to(port)
         log = data / "gateway.log"
         with log.open("ab") as told:
             serving = subprocess.Popen(
-                [*command, "--port", str(port)], env=environment, stdout=told, stderr=told
+                [*words, "--port", str(port)], env=environment, stdout=told, stderr=told
             )
         print("Reading the three for the first time ...", flush=True)
         try:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 SKU, ANOTHER, TILL = "BT0104-01", "BT0105-01", "SH01"
 PLACES = ("CW01", "SH01", "SH02", "BJ01", "GZ01")
 LAST, FIRST, NUMBER, _ = SHOPPERS[0]
+LISTING_ENDS_SECONDS = 15.0
 EMAIL = "another.address@example.com"
 """As a guest of the shop she gives an address that nobody knows: only her number is the same."""
 AS_THE_SHOP_HAS_IT = f"+86 {NUMBER[:3]} {NUMBER[3:7]} {NUMBER[7:]}"
@@ -145,8 +146,12 @@ async def test_a_till_and_the_webshop_sell_the_last_unit_at_the_same_moment(
     assert {it["system"] for it in person["provenance"]} == {"crm"}
 
 
-async def test_a_till_that_sells_the_last_unit_ends_the_listing(afternoon: Afternoon) -> None:
-    """S5: within five seconds of the till, as this configuration polls."""
+async def test_a_till_that_sells_the_last_unit_ends_the_listing_within_15_seconds(
+    afternoon: Afternoon,
+) -> None:
+    """S5: five are what it takes as this configuration polls; three real systems and the gateway on
+    one busy machine have three times that.
+    """
     owner = afternoon.retailer.shop.admin()
     keeper = afternoon.retailer.erp.witness()
     listing = variant_id(owner, ANOTHER)
@@ -159,4 +164,4 @@ async def test_a_till_that_sells_the_last_unit_ends_the_listing(afternoon: After
     await asyncio.to_thread(keeper.sell_at_till, TILL, ANOTHER, 1)
     posted = asyncio.get_running_loop().time()
     await until(for_sale, lambda units: units == 0)
-    assert asyncio.get_running_loop().time() - posted < 15  # five, and a machine that is busy
+    assert asyncio.get_running_loop().time() - posted < LISTING_ENDS_SECONDS

@@ -2,32 +2,19 @@
 for us.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from resolvers.backend_ports import Level
 from resolvers.domain.orders import OrderStatus
-from tests.live.tryton.door import Erp, confirm, sale, sell, ship
-from tests.live.tryton.house import RunningTryton
+from tests.live.tryton.door import confirm, sale, sell, ship
 from tests.live.tryton.rpc import Witness
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first run installs Tryton
 
 WIZARD = "wizard.sale.handle.shipment.exception"
-
-
-@pytest.fixture
-async def erp(own_tryton: RunningTryton) -> AsyncIterator[Erp]:
-    door = Erp(own_tryton)
-    yield door
-    await door.close()
-
-
-@pytest.fixture(scope="module")
-def witness(own_tryton: RunningTryton) -> Witness:
-    return own_tryton.witness()
 
 
 def call_back(witness: Witness, sale_id: int) -> list[int]:

@@ -59,11 +59,6 @@ def relays(own_tryton: RunningTryton, tmp_path: Path) -> Relays:
     return Relays(tmp_path / "store", "tests.live.test_tryton_kills:made", args)
 
 
-@pytest.fixture
-def witness(own_tryton: RunningTryton) -> Witness:
-    return own_tryton.witness()
-
-
 def of_sale(reference: str, action: WriteAction) -> Write:
     told = sale(reference, ("BT0101-01", 1, 73_700), at="SH01")
     now = datetime.now(UTC)

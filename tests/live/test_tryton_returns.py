@@ -1,6 +1,5 @@
 """Returns and transfers at a real Tryton: where the goods lie then, and what its people find."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,25 +11,11 @@ from resolvers.domain.outbox import GiveBack, ReturnedLine, Transfer, TransferLi
 from resolvers.domain.values import Money
 from tests.live.test_tryton_writes import AnswerLost
 from tests.live.tryton.door import Erp, sale, ship
-from tests.live.tryton.house import RunningTryton
-from tests.live.tryton.rpc import Witness
 
 pytestmark = [pytest.mark.live_long, pytest.mark.timeout(900)]  # the first run installs Tryton
 
 REQUESTED, SHIPPED = TransferStep.REQUESTED, TransferStep.SHIPPED
 RECEIVED, CANCELED = TransferStep.RECEIVED, TransferStep.CANCELED
-
-
-@pytest.fixture
-async def erp(own_tryton: RunningTryton) -> AsyncIterator[Erp]:
-    door = Erp(own_tryton)
-    yield door
-    await door.close()
-
-
-@pytest.fixture(scope="module")
-def witness(own_tryton: RunningTryton) -> Witness:
-    return own_tryton.witness()
 
 
 def back(reference: str, *lines: tuple[str, int, int], at: str, of: str | None = None) -> GiveBack:

@@ -38,11 +38,6 @@ def till(own_tryton: RunningTryton) -> Witness:
     return own_tryton.witness("shop")
 
 
-@pytest.fixture(scope="module")
-def witness(own_tryton: RunningTryton) -> Witness:
-    return own_tryton.witness()
-
-
 def ring_up(
     till: Witness,
     shop: str,

@@ -1,6 +1,5 @@
 """Writing to a real Tryton through the connector, and looking at what is there then."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,22 +10,8 @@ from resolvers.backend_ports import Departed, Level
 from resolvers.domain.errors import UnknownOutcome
 from resolvers.domain.outbox import Adjustment
 from tests.live.tryton.door import Erp, sale, sell, ship
-from tests.live.tryton.house import RunningTryton
-from tests.live.tryton.rpc import Witness
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first run installs Tryton
-
-
-@pytest.fixture
-async def erp(own_tryton: RunningTryton) -> AsyncIterator[Erp]:
-    door = Erp(own_tryton)
-    yield door
-    await door.close()
-
-
-@pytest.fixture(scope="module")
-def witness(own_tryton: RunningTryton) -> Witness:
-    return own_tryton.witness()
 
 
 async def test_a_sale_is_placed_once_and_processing(erp, witness):

@@ -3,6 +3,7 @@ is killed on the way; called off and paid back once (O1-O6, G4).
 """
 
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from resolvers.backend_ports import Backend
 from resolvers.domain.orders import OrderStatus
-from tests.live.vendure.api import ApiRefused
+from tests.live.vendure.api import Api, ApiRefused
 from tests.live.vendure.connected import closed, level, orders, variant_id
 from tests.live.vendure.house import RunningVendure
 from tests.live.vendure.killed import desk, sale_of
@@ -35,6 +36,15 @@ SEEN = """query($c: String!) { orders(options: {filter: {code: {eq: $c}}}) { tot
 } } }"""
 
 
+DRAFT = "mutation { createDraftOrder { id code } }"
+ADD_ITEM = """mutation($order: ID!, $item: AddItemToDraftOrderInput!) {
+  addItemToDraftOrder(orderId: $order, input: $item) {
+    ... on Order { lines { id unitPriceWithTax } } ... on ErrorResult { errorCode message } } }"""
+ADJUST = """mutation($order: ID!, $line: AdjustDraftOrderLineInput!) {
+  adjustDraftOrderLine(orderId: $order, input: $line) {
+    ... on Order { lines { unitPriceWithTax } } ... on ErrorResult { errorCode message } } }"""
+
+
 @pytest.fixture
 async def takes(vendure: RunningVendure) -> AsyncIterator[Backend]:
     """The connector at that shop, which takes our orders."""
@@ -51,6 +61,23 @@ def seen(vendure: RunningVendure, reference: str) -> list[dict[str, Any]]:
 def all_orders(vendure: RunningVendure) -> int:
     """Every order and draft, of whatever name."""
     return int(vendure.admin().ask("{ orders(options: {take: 1}) { totalItems } }")["totalItems"])
+
+
+def clerk_of(vendure: RunningVendure) -> Api:
+    """One of the shop's own people, who may enter orders and nothing of the desk's."""
+    admin, mail, password = vendure.admin(), "clerk@example.com", secrets.token_urlsafe(24)
+    channel = admin.ask("{ activeChannel { id } }")["id"]
+    role = {
+        "code": "clerk",
+        "description": "A clerk",
+        "permissions": ["ReadOrder", "CreateOrder", "UpdateOrder"],
+        "channelIds": [channel],
+    }
+    user = {"firstName": "A", "lastName": "clerk", "emailAddress": mail, "password": password}
+    admin.made("createAdministrator", {**user, "roleIds": [admin.made("createRole", role)["id"]]})
+    clerk = Api(vendure.port, "admin-api")
+    clerk.log_in(mail, password)
+    return clerk
 
 
 def told(lines: list[Any], channel: str = "web") -> str:
@@ -191,9 +218,8 @@ async def test_what_people_have_to_look_at_is_said_and_nothing_is_paid(
 
 
 async def test_only_the_desk_names_numbers_and_prices(vendure: RunningVendure, takes: Backend):
-    """No shopper sees or sets the price of a line, and the shop's own people have no use of the
-    header (G6)."""
-    assert takes.order_sink is not None
+    """No shopper sets the price of a line or numbers an order, and who enters orders for the shop
+    without the desk's permission is turned away with its header, and enters nothing (G6)."""
     shopper = vendure.shopper()
     whole = shopper.api.whole(
         "mutation($v: ID!) { addItemToOrder(productVariantId: $v, quantity: 1,"
@@ -201,9 +227,38 @@ async def test_only_the_desk_names_numbers_and_prices(vendure: RunningVendure, t
         {"v": variant_id(vendure.admin(), SCENT)},
     )
     assert "customFields" in whole["errors"][0]["message"]
+    put = shopper.api.whole(
+        "mutation($v: ID!) { addItemToOrder(productVariantId: $v, quantity: 1)"
+        " { ... on Order { code } } }",
+        {"v": variant_id(vendure.admin(), SCENT)},
+        x_gateway_reference="UC-SHOPPER",
+    )
+    assert put["data"]["addItemToOrder"]["code"] != "UC-SHOPPER"
+    clerk, before = clerk_of(vendure), all_orders(vendure)
 
+    drafts = [
+        clerk.whole(DRAFT, x_gateway_reference="UC-CLERK"),
+        clerk.whole(DRAFT),
+    ]
+
+    assert drafts[0]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert seen(vendure, "UC-CLERK") == []
+    assert drafts[1]["data"]["createDraftOrder"]["code"]
+    assert all_orders(vendure) == before + 1
+    draft = drafts[1]["data"]["createDraftOrder"]["id"]
+    item = {"productVariantId": variant_id(vendure.admin(), SCENT), "quantity": 1}
+    named = {"customFields": {"gatewayPrice": 1}}
+    with pytest.raises(ApiRefused, match="ORDER_INTERCEPTOR_ERROR"):
+        clerk.ask(ADD_ITEM, order=draft, item=item | named)
+    [line] = clerk.ask(ADD_ITEM, order=draft, item=item)["lines"]
+    assert line["unitPriceWithTax"] > 1
+    changed = {"orderLineId": line["id"], "quantity": 1}
+    with pytest.raises(ApiRefused, match="ORDER_INTERCEPTOR_ERROR"):
+        clerk.ask(ADJUST, order=draft, line=changed | named)
+    assert [line["unitPriceWithTax"]] == [
+        it["unitPriceWithTax"] for it in clerk.ask(ADJUST, order=draft, line=changed)["lines"]
+    ]
     probe = await takes.health.probe()
-
     assert probe.good, probe.detail
 
 

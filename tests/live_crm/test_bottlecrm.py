@@ -11,10 +11,10 @@ from resolvers.backend_ports import Probe
 from resolvers.domain.errors import BackendRefused, BackendTimedOut, BackendUnavailable
 from resolvers.domain.inbox import Hint, Message
 from resolvers.domain.members import IdentityKind, Member
+from tests.contract.connectors.receiver import Receiver
 from tests.live_crm.door import Door
 from tests.live_crm.house import RunningCrm
 from tests.live_crm.people import COUNT, Person, by_reference, people, with_phone
-from tests.live_crm.receiver import Receiver
 
 # The first run installs the CRM.
 pytestmark = [pytest.mark.live_crm, pytest.mark.timeout(1800)]
@@ -203,7 +203,7 @@ async def test_nobody_is_missed_when_people_are_deleted_between_two_pages(door, 
 
 
 async def test_a_message_comes_signed_and_leads_to_the_contact(crm, staff, administrator, put_back):
-    with Receiver() as receiver:
+    with Receiver(lambda raw: raw.body.hex(), polite=True) as receiver:
         endpoint, secret = administrator.send_to(receiver.url)
         async with (
             Door(crm, webhook_secrets=[secret.encode()]) as door,

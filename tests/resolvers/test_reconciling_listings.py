@@ -7,7 +7,7 @@ from resolvers.backend_ports import Publication
 from resolvers.domain.reconciling import ListingDifference
 from resolvers.reconciling import Asked, Reconciled, reconcile
 from tests.resolvers.conftest import ADMIN, opened
-from tests.resolvers.test_publishing import CODE, Telling
+from tests.resolvers.telling import CODE, Telling
 
 
 async def test_a_number_that_its_marketplace_has_otherwise_is_named_until_it_is_put_right(

@@ -1,5 +1,6 @@
 """Where real systems send their messages. One may be turned away once, so that it comes again."""
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,9 @@ from resolvers.event_ports import RawMessage
 SECONDS = 90
 """Longest wait for a message: a system may take its time before it sends again."""
 
+NEXT_SECONDS = 30
+"""Longest wait for one that is sent for the first time."""
+
 
 class Receiver:
     """Keeps what came, on 127.0.0.1. ``same`` is the word by which a message is known again."""
@@ -19,6 +23,7 @@ class Receiver:
     def __init__(self, same: Callable[[RawMessage], str], *, polite: bool = False) -> None:
         """``polite``: it takes each message the first time."""
         self.came: dict[str, list[RawMessage]] = {}
+        self._arrived: queue.Queue[RawMessage] = queue.Queue()
         kept = self
 
         class Taken(BaseHTTPRequestHandler):
@@ -28,6 +33,7 @@ class Receiver:
                 raw = RawMessage("POST", self.path, "", headers, body, datetime.now(UTC))
                 known = kept.came.setdefault(same(raw), [])
                 known.append(raw)
+                kept._arrived.put(raw)
                 self.send_response(503 if len(known) == 1 and not polite else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -47,6 +53,10 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(SECONDS)
+
+    def next(self) -> RawMessage:
+        """The next message in the order in which they came; waits for it."""
+        return self._arrived.get(timeout=NEXT_SECONDS)
 
     def has(self, count: int) -> None:
         """Waits until so many messages have come."""

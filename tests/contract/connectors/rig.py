@@ -5,6 +5,7 @@ A rig names its roles. Each ability that its roles ask for is answered by a meth
 ``cannot`` with the reason; a test sees to it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,17 @@ Reasons = Mapping[str, str]
 """Why a system cannot do something, by the name of the ability."""
 
 
+class Unanswered(Exception):
+    """A test has asked for something that is neither answered nor left out for a reason."""
+
+    def __init__(self, who: object, ability: str) -> None:
+        rig = type(who).__name__
+        super().__init__(
+            f"{rig} neither answers {ability} nor names it in `cannot`: write the method, or the"
+            " reason why its system has no such thing"
+        )
+
+
 class Things:
     """The things of one feed as the system's own people see and change them. Ids are those that the
     connector tells: handles of products, the system's ids of all else.
@@ -43,30 +55,30 @@ class Things:
 
     async def there(self) -> set[str]:
         """All that are there now, by the system's own word: more than a page of them."""
-        raise NotImplementedError
+        raise Unanswered(self, "there")
 
     async def change(self, count: int) -> set[str]:
         """Changes so many, or adds them; which."""
-        raise NotImplementedError
+        raise Unanswered(self, "change")
 
     async def change_at_once(self, count: int) -> set[str]:
         """Changes so many, all of which bear the same stamp then; which."""
-        raise NotImplementedError
+        raise Unanswered(self, "change_at_once")
 
     async def delete(self) -> str:
         """Takes one out of the system; which."""
-        raise NotImplementedError
+        raise Unanswered(self, "delete")
 
     async def twins(self) -> set[str]:
         """Two that bear the same SKU; which."""
-        raise NotImplementedError
+        raise Unanswered(self, "twins")
 
 
 Feeds = Mapping[Role, type[Things]]
 """The things of each feed that a rig has."""
 
 
-class Rig:
+class Rig(ABC):
     """One system with its connector, for one test."""
 
     name: ClassVar[str]
@@ -93,9 +105,9 @@ class Rig:
         """The system that the tests of one run share, started once; nothing if each has its own."""
         yield None
 
+    @abstractmethod
     def made(self, **otherwise: Any) -> Backend:
         """A connector, as ``bootstrap`` makes it; ``otherwise`` replaces some of its settings."""
-        raise NotImplementedError
 
     def connect(self, **otherwise: Any) -> Backend:
         """A connector that knows nothing yet, as in a process of its own."""
@@ -108,9 +120,9 @@ class Rig:
         """The connector that most of a test speaks to."""
         return self.connect()
 
+    @abstractmethod
     async def ask(self, backend: Backend) -> object:
         """One short question that needs to be let in."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """Lets go of all connectors that were made."""
@@ -130,123 +142,123 @@ class Rig:
 
     def stranger(self) -> Backend:
         """A connector with a credential that the system does not know."""
-        raise NotImplementedError
+        raise Unanswered(self, "stranger")
 
     def elsewhere(self) -> Backend:
         """A connector that finds nobody."""
-        raise NotImplementedError
+        raise Unanswered(self, "elsewhere")
 
     async def expire(self) -> None:
         """Ends the credential that the connector uses."""
-        raise NotImplementedError
+        raise Unanswered(self, "expire")
 
     def logins(self) -> int:
         """How often somebody has tried to log in since the test began."""
-        raise NotImplementedError
+        raise Unanswered(self, "logins")
 
     def throttle(self) -> None:
         """From the next call on, the system says for a second that it is asked too much."""
-        raise NotImplementedError
+        raise Unanswered(self, "throttle")
 
     def turned_away(self) -> int:
         """How many calls it has answered so."""
-        raise NotImplementedError
+        raise Unanswered(self, "turned_away")
 
     async def fall_silent(self) -> None:
         """The system answers no question in time from now on."""
-        raise NotImplementedError
+        raise Unanswered(self, "fall_silent")
 
     # ---- writes -------------------------------------------------------------------------------
 
     async def lose_answer(self) -> None:
         """The next write is done, and its answer is lost."""
-        raise NotImplementedError
+        raise Unanswered(self, "lose_answer")
 
     async def lose_question(self) -> None:
         """The next write is lost on its way there; nobody can tell."""
-        raise NotImplementedError
+        raise Unanswered(self, "lose_question")
 
     async def mend(self) -> None:
         """All is well again."""
-        raise NotImplementedError
+        raise Unanswered(self, "mend")
 
     # ---- stock --------------------------------------------------------------------------------
 
     async def shelf(self) -> Spot:
         """A SKU and a place where units may come and go."""
-        raise NotImplementedError
+        raise Unanswered(self, "shelf")
 
     async def adjustment(self, reference: str, delta: int) -> Adjustment:
         """A change of stock that the system takes."""
-        raise NotImplementedError
+        raise Unanswered(self, "adjustment")
 
     async def on_hand(self, location: str, sku: str) -> int:
         """What lies there, as a person counts it."""
-        raise NotImplementedError
+        raise Unanswered(self, "on_hand")
 
     async def move(self, location: str, sku: str, units: int) -> None:
         """The system's people add units to a shelf, or take some away."""
-        raise NotImplementedError
+        raise Unanswered(self, "move")
 
     # ---- sales --------------------------------------------------------------------------------
 
     async def sale(self, reference: str, sku: str | None = None) -> Sale:
         """A sale that the system takes, unless it is of a ``sku`` that it does not know."""
-        raise NotImplementedError
+        raise Unanswered(self, "sale")
 
     async def bad_sale(self, reference: str) -> Sale:
         """A sale that the system does not take."""
-        raise NotImplementedError
+        raise Unanswered(self, "bad_sale")
 
     async def unknown_sale(self, reference: str) -> Sale:
         """A sale that the system was never told, and says so of."""
-        raise NotImplementedError
+        raise Unanswered(self, "unknown_sale")
 
     async def booked(self, reference: str) -> int:
         """How many sales that stand the system has of a reference."""
-        raise NotImplementedError
+        raise Unanswered(self, "booked")
 
     # ---- what came back, and what goes from place to place ------------------------------------
 
     async def give_back(self, reference: str) -> GiveBack:
         """Units of one SKU that came back, which the system takes."""
-        raise NotImplementedError
+        raise Unanswered(self, "give_back")
 
     async def returned(self, reference: str) -> int:
         """How many returns that stand the system has of a reference."""
-        raise NotImplementedError
+        raise Unanswered(self, "returned")
 
     async def transfer(self, reference: str, step: TransferStep, units: int = 2) -> Transfer:
         """A step of a transfer of one SKU that the system takes; at least 5 units may leave."""
-        raise NotImplementedError
+        raise Unanswered(self, "transfer")
 
     async def transfers(self, reference: str) -> int:
         """How many transfers that stand the system has of a reference."""
-        raise NotImplementedError
+        raise Unanswered(self, "transfers")
 
     # ---- what may be sold ---------------------------------------------------------------------
 
     async def offered(self, count: int) -> Sequence[str]:
         """Listings whose units are counted: so many, none of which another test touches."""
-        raise NotImplementedError
+        raise Unanswered(self, "offered")
 
     async def for_sale(self, listing: str) -> int:
         """The units that a listing may sell, as the system's people see it."""
-        raise NotImplementedError
+        raise Unanswered(self, "for_sale")
 
     async def sell(self, listing: str) -> None:
         """A buyer takes one unit."""
-        raise NotImplementedError
+        raise Unanswered(self, "sell")
 
     async def reprice(self, listing: str) -> None:
         """The seller has a listing cost something else from now on."""
-        raise NotImplementedError
+        raise Unanswered(self, "reprice")
 
     # ---- points -------------------------------------------------------------------------------
 
     async def count_points(self, member: str, points: int) -> None:
         """The system's people set a member's points right."""
-        raise NotImplementedError
+        raise Unanswered(self, "count_points")
 
     # ---- messages -----------------------------------------------------------------------------
 
@@ -254,23 +266,23 @@ class Rig:
         """Two messages of two events, and the second once more, as they came: signed by
         ``secret``.
         """
-        raise NotImplementedError
+        raise Unanswered(self, "messages")
 
     def receiving(self, *secrets: bytes) -> Backend:
         """A connector that believes these secrets, the newest first."""
-        raise NotImplementedError
+        raise Unanswered(self, "receiving")
 
     async def stale(self) -> RawMessage:
         """A message that was signed an hour ago and comes only now."""
-        raise NotImplementedError
+        raise Unanswered(self, "stale")
 
     async def lay_down(self, name: str) -> set[str]:
         """The system has one more message to be fetched; the ids of what it is about."""
-        raise NotImplementedError
+        raise Unanswered(self, "lay_down")
 
     async def lay_anew(self, name: str) -> set[str]:
         """The system changes a message that nobody has acknowledged; ids as before."""
-        raise NotImplementedError
+        raise Unanswered(self, "lay_anew")
 
 
 BAD_DAYS = (

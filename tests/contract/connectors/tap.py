@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import httpx2
 
-from tests.contract.connectors.rig import Rig
+from resolvers.backend_ports import Backend
+from tests.contract.connectors.rig import WRONG, Rig
 
 BUSY_SECONDS = 1.0
 SILENT_SECONDS = 30.0
@@ -101,6 +102,12 @@ class HttpRig(Rig):
         self.tap.silent = False
         await super().close()
         await self.tap.ended()
+
+    def stranger(self) -> Backend:
+        return self.connect(password=WRONG)
+
+    def elsewhere(self) -> Backend:
+        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     def logins(self) -> int:
         return sum(self.login in it.content + it.url.path.encode() for it in self.tap.asked)

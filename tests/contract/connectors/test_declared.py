@@ -1,15 +1,17 @@
 """What connectors and rigs declare is so, and the page about the suite is of today (P1)."""
 
-from inspect import getattr_static
+from inspect import getattr_static, signature
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.webhooks import SCHEMES
-from resolvers.backend_ports import Idempotency, Role
+from resolvers.backend_ports import Backend, Idempotency, Role
 from tests.contract.connectors import cases
 from tests.contract.connectors.cases import Case, shows
 from tests.contract.connectors.reading import FEEDS, Reading, read
-from tests.contract.connectors.rig import Rig, Things, asked_of
+from tests.contract.connectors.rig import ABILITIES, Rig, Things, Unanswered, asked_of
 from tests.contract.connectors.rigs.every import RIGS
 
 PARTS = {
@@ -87,6 +89,28 @@ def test_what_a_rig_cannot_is_named_and_nothing_else_is(rig: type[Rig]) -> None:
     named = {(id(reasons), name) for _, name, reasons, _ in asked}
     for reasons in {id(reasons): reasons for _, _, reasons, _ in asked}.values():
         assert all((id(reasons), name) in named for name in reasons), "a reason that nobody needs"
+
+
+class Silent(Rig):
+    """Answers nothing, and gives no reason."""
+
+    def made(self, **otherwise: Any) -> Backend:
+        raise AssertionError("nobody needs one")
+
+    async def ask(self, backend: Backend) -> object:
+        raise AssertionError("nobody asks")
+
+
+@pytest.mark.parametrize("name", sorted({name for asked in ABILITIES.values() for name in asked}))
+async def test_an_ability_that_nobody_answers_says_which_and_what_to_do(
+    name: str, tmp_path: Path
+) -> None:
+    ability = getattr(Silent(None, tmp_path), name)
+    needed = [it for it in signature(ability).parameters.values() if it.default is it.empty]
+    given = [None for it in needed if it.kind is it.POSITIONAL_OR_KEYWORD]
+
+    with pytest.raises(Unanswered, match=f"^Silent neither answers {name} nor names it"):
+        await ability(*given)
 
 
 def test_every_test_of_the_suite_says_what_it_shows() -> None:

@@ -29,9 +29,12 @@ class Api:
         self.channel = channel
         self.token: str | None = None
 
-    def whole(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer as it came, with its errors."""
+    def whole(
+        self, query: str, variables: dict[str, Any] | None = None, **besides: str
+    ) -> dict[str, Any]:
+        """The answer as it came, with its errors; ``besides`` are more headers, ``_`` for ``-``."""
         headers = {"content-type": "application/json"}
+        headers |= {name.replace("_", "-"): told for name, told in besides.items()}
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
         if self.channel is not None:

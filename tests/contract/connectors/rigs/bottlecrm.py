@@ -107,9 +107,6 @@ class BottleCrmRig(HttpRig):
     def stranger(self) -> Backend:
         return self.connect(token=WRONG)
 
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
-
     async def expire(self) -> None:
         self.administrator.revoke(self.token[1])
 

@@ -1,5 +1,6 @@
 """Shopify's stand-in, which executes what it is asked on the cut of the real schema."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
@@ -12,13 +13,13 @@ from connectors.marketplace import shopify
 from connectors.marketplace.shopify_operations import SET_QUANTITIES
 from resolvers.backend_ports import Backend, Role
 from resolvers.event_ports import RawMessage
-from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
+from tests.contract.connectors.rig import Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.shopify.conftest import OPTIONS, TILLS, WEB
 from tests.shopify.standin import CLIENT_ID, CLIENT_SECRET, POINTS_MAX, URL, ShopifyStandin
 
 
-class OfShop(Things):
+class OfShop(Things, ABC):
     """Things whose change is a stamp of whole seconds."""
 
     edge = 30
@@ -30,11 +31,13 @@ class OfShop(Things):
         shop: ShopifyStandin = self.rig.shop
         return shop
 
+    @abstractmethod
     def rows(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """All of them in the stand-in, by id."""
 
+    @abstractmethod
     def add(self, at: int) -> None:
-        raise NotImplementedError
+        """Has one more of them."""
 
     async def there(self) -> set[str]:
         while len(self.rows()) < self.filled:
@@ -154,12 +157,6 @@ class ShopifyRig(HttpRig):
     async def ask(self, backend: Backend) -> object:
         assert backend.publication is not None
         return await backend.publication.published(["gid://shopify/ProductVariant/9"])
-
-    def stranger(self) -> Backend:
-        return self.connect(password=WRONG)
-
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     async def expire(self) -> None:
         self.shop.tokens.clear()

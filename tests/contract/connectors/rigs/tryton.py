@@ -22,7 +22,7 @@ from resolvers.domain.outbox import (
 )
 from resolvers.domain.values import Money
 from resolvers.live_ports import Spot
-from tests.contract.connectors.rig import WRONG, Feeds, Reasons, Things
+from tests.contract.connectors.rig import Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.tryton.door import CHANNELS, sale
 from tests.live.tryton.house import RunningTryton, TrytonHouse
@@ -185,12 +185,6 @@ class TrytonRig(HttpRig):
     async def ask(self, backend: Backend) -> object:
         assert backend.locations is not None
         return await backend.locations.locations()
-
-    def stranger(self) -> Backend:
-        return self.connect(password=WRONG)
-
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     async def expire(self) -> None:
         """Logs the connector out, with what it shows to be let in."""

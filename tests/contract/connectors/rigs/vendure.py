@@ -1,5 +1,6 @@
 """A real Vendure shop that sends its messages to the suite. One shop for the whole run."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
 from resolvers.event_ports import RawMessage
 from tests.contract.connectors.receiver import Receiver
-from tests.contract.connectors.rig import SECRET, WRONG, Feeds, Reasons, Things
+from tests.contract.connectors.rig import SECRET, Feeds, Reasons, Things
 from tests.contract.connectors.tap import HttpRig
 from tests.live.vendure import seed
 from tests.live.vendure.api import REFUSED, Api
@@ -40,7 +41,7 @@ class Shop:
     receiver: Receiver
 
 
-class OfShop(Things):
+class OfShop(Things, ABC):
     """Things that the shop's owner lists and changes."""
 
     edge = 51
@@ -74,8 +75,9 @@ class OfShop(Things):
         rows = self.admin.ask(f"{{ {self.query} {{ items {{ id }} }} }}")["items"]
         return sorted((row["id"] for row in rows), key=int)
 
+    @abstractmethod
     def add(self, count: int) -> None:
-        raise NotImplementedError
+        """Has so many more of them."""
 
 
 class Listings(OfShop):
@@ -87,6 +89,9 @@ class Listings(OfShop):
         price = 10_000 + next(_numbers)
         seed.change_variants(self.admin, [{"id": id, "price": price} for id in changed])
         return set(changed)
+
+    def add(self, count: int) -> None:
+        raise AssertionError("the shop is seeded with more of them than a page")
 
     async def delete(self) -> str:
         id = self.listed()[-1]
@@ -208,12 +213,6 @@ class VendureRig(HttpRig):
     async def ask(self, backend: Backend) -> object:
         assert backend.members is not None
         return await backend.members.member("1")
-
-    def stranger(self) -> Backend:
-        return self.connect(password=WRONG)
-
-    def elsewhere(self) -> Backend:
-        return self.connect(url="http://127.0.0.1:9", transport=None)
 
     async def expire(self) -> None:
         """Logs the connector out, with what it shows to be let in; an hour later."""
