@@ -82,6 +82,26 @@ async def test_places_are_the_folders_own(shop):
     assert warehouse.kind is LocationKind.WAREHOUSE
 
 
+async def test_of_a_folder_that_is_gone_nothing_is_said(shop):
+    """G2: a share that is not mounted has no goods any more, but nobody has taken them away."""
+    shop.put("inbox/tickets-1.csv", TICKETS)
+    [pulled] = await shop.backend.puller.pull(100)
+    shop.root.rename(shop.root.with_name("elsewhere"))
+    told = r"^till: till: No such file or directory$"
+
+    for asked in (
+        all_of(shop.backend.catalog.products("")),
+        shop.backend.locations.locations(),
+        shop.backend.stock.read("SH01"),
+        all_of(shop.backend.order_source.orders("")),
+        shop.backend.deliveries.delivered(json.loads(pulled.body)["kept"]),
+        shop.backend.puller.pull(100),
+        shop.backend.puller.acknowledge([pulled.id]),
+    ):
+        with pytest.raises(BackendUnavailable, match=told):
+            await asked
+
+
 async def test_products_are_read_again_only_when_their_file_is_another(shop):
     _, cursor = await all_of(shop.backend.catalog.products(""))
     assert await skus(shop, cursor) == []
