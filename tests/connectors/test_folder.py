@@ -1,6 +1,7 @@
 """A folder of CSV files as a backend, on real directories (G2, S2, O1)."""
 
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors import drop_folder
+from connectors.csv_rows import amount, whole
 from resolvers.backend_ports import Departed, Level
 from resolvers.domain.catalog import Component
 from resolvers.domain.errors import BackendUnavailable, NotUnderstood, ReadingRefused
@@ -150,6 +152,19 @@ async def test_a_row_that_makes_no_sense_is_left_out_and_named_and_costs_no_othe
         "line 4: 2 columns, not 4; line 5: sku is empty, too long or not printable; "
         "line 6: price is no amount of CNY; line 7: its sku stands above already"
     ]
+
+
+@pytest.mark.parametrize("cell", ["1e99999999999", "1e999990", "-1e999990", "sNaN", "Infinity"])
+def test_a_number_that_is_beyond_all_reason_takes_no_time_and_costs_no_other(cell):
+    """One such cell, written out, would have a million digits and more."""
+    began = time.monotonic()
+
+    with pytest.raises(NotUnderstood):
+        whole(cell, "quantity", 1, 10)
+    with pytest.raises(NotUnderstood):
+        amount(cell, "price", "CNY")
+
+    assert time.monotonic() - began < 1
 
 
 async def test_what_was_left_out_is_told_once_and_again_by_the_next_process_under_one_key(shop):
