@@ -122,12 +122,12 @@ def whole(text: str, column: str, least: int, most: int) -> int:
             return number
     try:
         value = Decimal(text)
-        number = int(value)
-    except (InvalidOperation, ValueError, OverflowError):
+        fits = least <= value <= most  # before it is written out: 1e9999999 has ten million digits
+    except (InvalidOperation, ValueError):
         raise NotUnderstood(f"{column} is no number") from None
-    if value != number or not least <= number <= most:
+    if not fits or value != int(value):
         raise NotUnderstood(f"{column} is no whole number from {least} to {most}")
-    return number
+    return int(value)
 
 
 def instant(text: str, column: str, zone: ZoneInfo) -> datetime:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,20 +74,17 @@ class DropFolder:
 
     def entries(self, pattern: re.Pattern[str], folder: str = HERE) -> list[Entry]:
         """Files that have rested and whose whole name fits, the eldest first. What is no plain file
-        is not among them; a folder that is not there has none.
+        is not among them; one of its folders that is not there has none.
         """
         found: list[Entry] = []
-        try:
-            with self._at(folder) as at, os.scandir(at) as names:
-                for count, name in enumerate(names):
-                    if count == FILES_MAX:
-                        raise self._unusable(folder, f"it has more than {FILES_MAX} files")
-                    if pattern.fullmatch(name.name) and name.is_file(follow_symlinks=False):
+        with suppress(FileNotFoundError), self._at(folder) as at, os.scandir(at) as names:
+            for count, name in enumerate(names):
+                if count == FILES_MAX:
+                    raise self._unusable(folder, f"it has more than {FILES_MAX} files")
+                if pattern.fullmatch(name.name) and name.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # taken away meanwhile: the others are there
                         entry = _entry(name.name, name.stat(follow_symlinks=False))
                         found += [entry] if self.rested(entry) else []
-        except FileNotFoundError:
-            if folder == HERE:
-                raise
         return sorted(found, key=lambda it: (it.written, it.name))
 
     def rested(self, entry: Entry) -> bool:
@@ -183,8 +180,16 @@ class DropFolder:
 
     @contextmanager
     def _at(self, folder: str) -> Iterator[int]:
-        """A handle on one of its folders; links among them are not followed."""
-        root = os.open(self.path, _DIRECTORY)
+        """A handle on one of its folders; links among them are not followed.
+
+        Raises:
+            BackendUnavailable: the folder itself is not there: what it held is not gone for that.
+        """
+        try:
+            root = os.open(self.path, _DIRECTORY)
+        except FileNotFoundError as error:
+            told = f"{self.code}: {self.path.name}: {error.strerror}"
+            raise BackendUnavailable(told, backend=self.code) from None
         handles = [root]
         try:
             for part in filter(None, folder.split("/")):

@@ -14,7 +14,7 @@ from typing import Any
 from connectors.erp.tryton_prices import STEP
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_wire import Row
-from connectors.erp.tryton_writing import CannotBook, Writer
+from connectors.erp.tryton_writing import CannotBook, Writer, standing
 from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendUnavailable
 
@@ -78,22 +78,30 @@ class Booking:
         if not found:
             await self._client.write("model.sale.sale.create", [await wanted.values()])
             found = await self._alive(wanted)
-        elif await self._is_stuck(found[0]):
-            await self._writer.press("sale.sale", "draft", found[0]["id"], ("confirmed",))
-            found = await self._alive(wanted)
-        if found and _place_of(found[0]) == wanted.location and found[0]["state"] in OPEN:
-            await self._confirmed(wanted, found[0])
-            found = await self._alive(wanted)
+        if found:
+            with standing(name_of(found[0])):
+                found = await self._carried_on(wanted, found)
         if not found:
             gone = "somebody canceled it while it was made"
             return None, WriteResult(wanted.reference, error=gone)
-        error = await self._wrong_with(wanted, found[0], found[1:])
+        with standing(name_of(found[0])):
+            error = await self._wrong_with(wanted, found[0], found[1:])
         if error is None and await self._is_stuck(found[0]):
             raise BackendUnavailable(
                 f"{self._client.code}: sale {name_of(found[0])} has no shipment yet",
                 backend=self._client.code,
             )
         return found[0], WriteResult(wanted.reference, name_of(found[0]), error)
+
+    async def _carried_on(self, wanted: Wanted, found: list[Row]) -> list[Row]:
+        """Confirms what is open, and anew what is stuck; what is there then."""
+        if await self._is_stuck(found[0]):
+            await self._writer.press("sale.sale", "draft", found[0]["id"], ("confirmed",))
+            found = await self._alive(wanted)
+        if found and _place_of(found[0]) == wanted.location and found[0]["state"] in OPEN:
+            await self._confirmed(wanted, found[0])
+            found = await self._alive(wanted)
+        return found
 
     async def _confirmed(self, wanted: Wanted, opened: Row) -> None:
         if opened["state"] == "draft":

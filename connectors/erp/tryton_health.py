@@ -4,7 +4,7 @@ from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_sale_terms import SaleTerms
 from connectors.erp.tryton_wire import NoDatabase
 from resolvers.backend_ports import Probe
-from resolvers.domain.errors import BackendRefused, CommerceError
+from resolvers.domain.errors import BackendRefused, BackendThrottled, CommerceError
 
 GROUPS = "Sales, Stock and POS"
 """Groups of Tryton that together give the rights below."""
@@ -101,6 +101,8 @@ def _let_in(error: CommerceError, here: str) -> str:
                 f"compare {here}.user, and the password in the variable or file that"
                 f" {here}.password_env or password_file names; then wait 5 minutes"
             )
+        case BackendThrottled():
+            return f"wait; if it stays so, see what limits calls before the server of {here}.url"
         case _:
             return (
                 f"wait 5 minutes; if wrong passwords locked the login, mend {here}.user and"

@@ -8,7 +8,7 @@ Which place had sold them does not matter. How a return is made and found again 
 from connectors.erp.tryton_booking import Booking, Wanted, name_of
 from connectors.erp.tryton_sale_terms import SaleTerms, priced_lines, refunded_total
 from connectors.erp.tryton_wire import Row
-from connectors.erp.tryton_writing import Writer
+from connectors.erp.tryton_writing import Writer, standing
 from resolvers.backend_ports import WriteResult
 from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.outbox import GiveBack
@@ -50,7 +50,9 @@ class Returns:
         )
         if row is None or result.error is not None:
             return result
-        return WriteResult(returned.reference, name_of(row), await self._received(row))
+        with standing(name_of(row)):
+            error = await self._received(row)
+        return WriteResult(returned.reference, name_of(row), error)
 
     async def _received(self, row: Row) -> str | None:
         """Receives what a return has to bring; why not, if it cannot.

@@ -16,6 +16,7 @@ import httpx2
 
 from connectors.erp.tryton_wire import (
     ANSWER_BYTES_MAX,
+    LOGIN,
     Intent,
     LockedOut,
     Row,
@@ -30,6 +31,7 @@ from connectors.erp.tryton_wire import (
     unpacked,
 )
 from connectors.governor import Governor, Lane
+from connectors.wire import retry_after
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError
 
 PAGE = 200
@@ -284,10 +286,10 @@ class TrytonClient:
             return self._session
 
     async def _log_in(self) -> _Session:
-        method, secret = "common.db.login", {"password": self._password}
+        secret = {"password": self._password}
         try:
             answer = await self._ask(
-                self._rpc, method, [self._user, secret, "en"], None, Intent.READ
+                self._rpc, LOGIN, [self._user, secret, "en"], None, Intent.READ
             )
         except LockedOut:  # each try would lock it for longer
             raise self._paused(lambda: locked_out(self.code)) from None
@@ -323,11 +325,11 @@ class TrytonClient:
         body = encoded(next(self._calls), method, params)
         turn = contextlib.nullcontext() if self._governor is None else self._governor.turn(lane)
         async with turn:  # the governor learns of every answer that is none, too
-            status, answer = await self._post(path, method, body, authorization, intent)
+            status, told, answer = await self._post(path, method, body, authorization, intent)
             if status == 200:
                 return self._told(answer, method, intent)
             if status != 401:
-                raise status_error(status, method, intent, self.code)
+                raise status_error(status, method, intent, self.code, retry_after(told))
         raise _SessionOverError  # it has answered
 
     def _told(self, answer: bytes, method: str, intent: Intent) -> Any:
@@ -338,7 +340,8 @@ class TrytonClient:
 
     async def _post(
         self, path: str, method: str, body: bytes, authorization: str | None, intent: Intent
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, str | None, bytes]:
+        """The status, what it says of when to ask again, and the body."""
         headers = {**self._headers(), "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if authorization is not None:
             headers["Authorization"] = authorization
@@ -354,7 +357,7 @@ class TrytonClient:
                     answer += chunk
                     if len(answer) > ANSWER_BYTES_MAX:
                         self._broken(method, "its answer is too large", intent)
-                return response.status_code, bytes(answer)
+                return response.status_code, response.headers.get("retry-after"), bytes(answer)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
             raise BackendUnavailable(
                 f"{self.code}: no connection to {self._url}", backend=self.code

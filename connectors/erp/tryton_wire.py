@@ -14,6 +14,7 @@ from typing import Any
 
 from resolvers.domain.errors import (
     BackendRefused,
+    BackendThrottled,
     BackendTimedOut,
     BackendUnavailable,
     CommerceError,
@@ -25,6 +26,8 @@ Row = Mapping[str, Any]
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Largest answer, unpacked. The largest of all is the stock report: about 80 bytes an SKU."""
+
+LOGIN = "common.db.login"
 
 _KIND = "__class__"
 _GZIP = b"\x1f\x8b"
@@ -151,8 +154,12 @@ def _fits(row: Any, wanted: Mapping[str, Any]) -> bool:
     return True
 
 
-def status_error(status: int, method: str, intent: Intent, backend: str) -> CommerceError:
+def status_error(
+    status: int, method: str, intent: Intent, backend: str, retry_after: float | None = None
+) -> CommerceError:
     """An HTTP status other than 200 and 401 (which the client mends) as one of our errors."""
+    if status == 429:
+        return _limited(method, backend, retry_after)
     if status in _UNDONE:
         return _UNDONE[status](backend)
     if 400 <= status < 500:
@@ -163,6 +170,16 @@ def status_error(status: int, method: str, intent: Intent, backend: str) -> Comm
     if status == 504:
         return BackendTimedOut(f"{backend}: {method} took too long there", backend=backend)
     return BackendUnavailable(f"{backend}: {method}: HTTP {status}", backend=backend)
+
+
+def _limited(method: str, backend: str, retry_after: float | None) -> CommerceError:
+    """HTTP 429: Tryton limits nothing but logins, and never says for how long; any other is that of
+    a proxy before it.
+    """
+    if method == LOGIN and retry_after is None:
+        return locked_out(backend)
+    told = f"{backend}: it is asked too much"
+    return BackendThrottled(told, backend=backend, retry_after=retry_after)
 
 
 def no_database(backend: str) -> NoDatabase:
@@ -183,7 +200,6 @@ def _busy(backend: str) -> BackendUnavailable:
 
 _UNDONE: Mapping[int, Callable[[str], CommerceError]] = {
     404: no_database,
-    429: locked_out,
     503: _busy,
 }
 

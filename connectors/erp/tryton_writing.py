@@ -5,7 +5,8 @@ an earlier try answers with a refusal, so after each refusal the record's state 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from connectors.erp.tryton_rpc import TrytonClient
 from connectors.erp.tryton_wire import FailedInside, unknown_outcome
@@ -17,7 +18,29 @@ _OF_THIS_RECORD = ("INVALID", "CONFLICT")
 
 
 class CannotBook(Exception):
-    """Tryton cannot take this as it is; the message is for people."""
+    """Tryton cannot take this as it is; the message is for people. ``standing`` is the name of what
+    stands there of it all the same.
+    """
+
+    standing: str | None = None
+
+
+@contextmanager
+def standing(name: str) -> Iterator[None]:
+    """Says of what is refused in the block under which name it stands there: whoever calls it off
+    has to call it off there.
+    """
+    try:
+        yield
+    except CannotBook as error:
+        error.standing = name
+        raise
+    except BackendRefused as error:
+        if error.kind not in _OF_THIS_RECORD:
+            raise
+        cannot = CannotBook(error.message)
+        cannot.standing = name
+        raise cannot from error
 
 
 class Writer:
@@ -48,7 +71,7 @@ class Writer:
         except BackendTimedOut as error:  # a question was not answered, so nothing is under way
             raise BackendUnavailable(error.message, backend=self.client.code) from error
         except CannotBook as error:
-            return WriteResult(reference, error=str(error))
+            return WriteResult(reference, error.standing, str(error))
         except BackendRefused as error:
             if error.kind not in _OF_THIS_RECORD:
                 raise

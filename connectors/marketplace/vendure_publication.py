@@ -2,7 +2,7 @@
 
 Vendure compares nothing: the last write wins, and its own sales read a number, change it and write
 it back without a lock. So a number that has moved since ours was worked out is not overwritten, and
-one that was not kept is written again.
+one that was not kept is written again, less what the shop has sold meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,22 +34,26 @@ class Decided:
     error: str | None = None
 
 
-def decide(wanted: Publication, variant: Row | None, place: Place, *, first: bool) -> Decided:
-    """What makes the shop sell the wanted quantity. What the number had to be before is looked at
-    the ``first`` time only: afterwards it is ours that was overwritten.
+def decide(
+    wanted: Publication, variant: Row | None, place: Place, allocated: int | None
+) -> Decided:
+    """What makes the shop sell the wanted quantity, less what it has sold since the first look:
+    ``allocated`` is what it had sold then, None at the first look itself. What the number had to be
+    before is looked at only then: afterwards it is ours that was overwritten.
     """
     if variant is None:
         return Decided(error="the shop has no such listing")
     now = for_sale(variant, place)
     if now is None:
         return Decided(error="the shop does not count its stock")
-    if now == wanted.quantity:
-        return Decided()
-    if first and wanted.seen is not None and now != wanted.seen:
-        return Decided(error=f"{now} are for sale now, not {wanted.seen}: it has moved")
     assert place.location is not None, "without one nothing is for sale"
-    _, allocated = level_at(variant, place.location)
-    return Decided(wanted.quantity + allocated + kept_back(variant, place))
+    _, sold = level_at(variant, place.location)
+    quantity = max(0, wanted.quantity - max(0, sold - (sold if allocated is None else allocated)))
+    if now == quantity:
+        return Decided()
+    if allocated is None and wanted.seen is not None and now != wanted.seen:
+        return Decided(error=f"{now} are for sale now, not {wanted.seen}: it has moved")
+    return Decided(quantity + sold + kept_back(variant, place))
 
 
 class Publisher:
@@ -85,15 +89,19 @@ class Publisher:
 
     async def _published(self, publications: Sequence[Publication]) -> Sequence[WriteResult]:
         place = await self._place()
+        assert place.location is not None, "one without is refused"
         wanted = {publication.listing: publication for publication in publications}
         errors: dict[str, str] = {}
+        allocated: dict[str, int] = {}
         for turn in range(TRIES + 1):
             rows = await self._read(list(wanted))
             with legible("a stock level", self._client.code):
                 decided = {
-                    id: decide(publication, rows.get(id), place, first=turn == 0)
+                    id: decide(publication, rows.get(id), place, allocated.get(id))
                     for id, publication in wanted.items()
                 }
+                for id, row in rows.items():
+                    allocated.setdefault(id, level_at(row, place.location)[1])
             errors |= {id: it.error for id, it in decided.items() if it.error is not None}
             open_ = {id: it.on_hand for id, it in decided.items() if it.on_hand is not None}
             wanted = {id: wanted[id] for id in open_}

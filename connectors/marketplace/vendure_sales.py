@@ -115,10 +115,7 @@ class Sales:
         if len(sales) != 1:
             raise refused(f"1 sale a call, not {len(sales)}", "INVALID", self._client.code)
         [sale] = sales
-        try:
-            return [await self._through(sale, self._placed)]
-        except CannotEnter as error:
-            return [WriteResult(sale.reference, error=str(error))]
+        return [await self._through(sale, self._placed)]
 
     async def cancel(self, sale: Sale) -> WriteResult:
         """Calls a sale off and pays it back; a draft is deleted.
@@ -136,12 +133,15 @@ class Sales:
     async def _through(
         self, sale: Sale, work: Callable[[Sale], Awaitable[WriteResult]]
     ) -> WriteResult:
-        """Does the work; a shop that is lost after a step was made may have the sale."""
+        """Does the work; a shop that is lost, or lets us in no more, after a step was made may have
+        the sale.
+        """
         before = self._client.written
         try:
             return await work(sale)
-        except BackendUnavailable as error:
-            if self._client.written == before:
+        except (BackendUnavailable, BackendRefused) as error:
+            is_answer = isinstance(error, BackendRefused) and error.kind != "AUTH"
+            if is_answer or self._client.written == before:
                 raise
             raise HalfDone(error.message, backend=self._client.code) from error
 
@@ -161,41 +161,61 @@ class Sales:
     # ---- entering -----------------------------------------------------------------------------
 
     async def _placed(self, sale: Sale) -> WriteResult:
+        """Step by step; a no names the order that stands there, so that it can be called off."""
         until = self._timer() + SECONDS_MAX
-        for _ in range(STEPS_MAX):
-            self._in_time(until)
-            row = await self._found(sale.reference)
-            if row is None:
-                await self._drafted(sale)
-                continue
-            with legible("an order", self._client.code):
-                state = row["state"]
-                if state == CALLED_OFF:
-                    raise CannotEnter("it is called off in the shop")
-                if state in DONE:
-                    return WriteResult(sale.reference, row["id"], _amiss(sale, row))
-                if state == DRAFT:
-                    await self._furthered(sale, row)
-                elif state == PAYING:
-                    await self._paid(sale, row)
-                else:
-                    raise CannotEnter(f"somebody has made it {state[:40]} in the shop")
-        raise self._endless()
+        standing: str | None = None
+        try:
+            for _ in range(STEPS_MAX):
+                self._in_time(until)
+                row = await self._found(sale.reference)
+                if row is None:
+                    standing = await self._drafted(sale)
+                    continue
+                with legible("an order", self._client.code):
+                    standing = row["id"]
+                    done = await self._placed_further(sale, row)
+                if done is not None:
+                    return done
+            raise self._endless()
+        except CannotEnter as error:
+            return WriteResult(sale.reference, standing, str(error))
+        except BackendRefused as error:
+            if standing is None or error.kind == "AUTH":
+                raise
+            return WriteResult(sale.reference, standing, error.message)
+
+    async def _placed_further(self, sale: Sale, row: Row) -> WriteResult | None:
+        """One step of entering an order; None until it is."""
+        state = row["state"]
+        if state == CALLED_OFF:
+            return WriteResult(sale.reference, error="it is called off in the shop")
+        if state in DONE:
+            return WriteResult(sale.reference, row["id"], _amiss(sale, row))
+        if state == DRAFT:
+            await self._furthered(sale, row)
+        elif state == PAYING:
+            await self._paid(sale, row)
+        else:
+            raise CannotEnter(f"somebody has made it {state[:40]} in the shop")
+        return None
 
     async def _found(self, reference: str) -> Row | None:
         options = {"filter": {"code": {"eq": reference}}, "take": 1}
         rows, _ = await self._client.listed(_FOUND, options)
         return rows[0] if rows else None
 
-    async def _drafted(self, sale: Sale) -> None:
-        """Makes the draft. A shop without the plugin gives it a code of its own: it is deleted."""
+    async def _drafted(self, sale: Sale) -> str:
+        """Makes the draft; its id. A shop without the plugin gives it a code of its own: then it is
+        deleted.
+        """
         made = await self._wrote(sale, _DRAFT, {})
         with legible("a draft", self._client.code):
-            id, code = made["made"]["id"], made["made"]["code"]
+            id, code = str(made["made"]["id"]), made["made"]["code"]
         if code != sale.reference:
             await self._wrote(sale, _DELETE, {"id": id})
             why = "the shop has not the plugin of examples/vendure-orders"
             raise refused(why, "PERMANENT", self._client.code)
+        return id
 
     async def _furthered(self, sale: Sale, row: Row) -> None:
         """One step of a draft: the first that is missing."""

@@ -124,29 +124,35 @@ class Counter:
             UnknownOutcome: it took too long, or failed on the way; some of them may lie there.
         """
         del second_try  # a note beside each file says at every try whether it was put down
-        results: list[WriteResult] = []
-        for sale in sales:
-            try:
-                results.append(await self._put(sale, "PLACE"))
-            except BackendUnavailable as error:
-                if not results:
-                    raise
-                raise UnknownOutcome(str(error), backend=self._desk.terms.code) from error
-        return results
+        put: list[WriteResult] = []
+        try:
+            await self._put(sales, "PLACE", put)
+        except BackendUnavailable as error:
+            if not put:
+                raise
+            raise UnknownOutcome(str(error), backend=self._desk.terms.code) from error
+        return put
 
     async def cancel(self, sale: Sale) -> WriteResult:
         """Puts down that a sale is off. Raises as ``place``."""
-        return await self._put(sale, "CANCEL")
+        put: list[WriteResult] = []
+        await self._put([sale], "CANCEL", put)
+        return put[0]
 
-    async def _put(self, sale: Sale, action: str) -> WriteResult:
-        name = file_name(sale.reference, action)
-        encoding = self._desk.files.encoding or "utf-8-sig"
+    async def _put(self, sales: Sequence[Sale], action: str, put: list[WriteResult]) -> None:
+        """Puts down all of them as one piece of work, and notes each that lies there."""
         try:
-            content = translate_sale(sale, action).encode(encoding)
-            await self._desk.ask(self._desk.files.put, name, content, OUT, OWN)
+            await self._desk.ask(self._put_down, sales, action, put)
         except BackendTimedOut as error:
             raise UnknownOutcome(str(error), backend=self._desk.terms.code) from None
-        return WriteResult(sale.reference, name)
+
+    def _put_down(self, sales: Sequence[Sale], action: str, put: list[WriteResult]) -> None:
+        encoding = self._desk.files.encoding or "utf-8-sig"
+        for sale in sales:
+            name = file_name(sale.reference, action)
+            content = translate_sale(sale, action).encode(encoding)
+            self._desk.files.put(name, content, OUT, OWN)
+            put.append(WriteResult(sale.reference, name))
 
 
 def file_name(reference: str, action: str) -> str:

@@ -3,10 +3,11 @@ bounded in time; and what was left out of which file.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from inspect import GEN_SUSPENDED, getgeneratorstate
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,19 +31,28 @@ class Desk:
         self.left: dict[str, tuple[str, str]] = {}
         self._timeout = timeout_seconds
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"folder-{terms.code}")
+        self._turn = asyncio.Lock()
 
     async def ask(self, work: Callable[..., T], *given: object) -> T:
-        """Has a piece of work done.
+        """Has a piece of work done, in its turn. What hangs keeps its turn, for hours if the disk
+        does; of what is given up before its own nothing stays.
 
         Raises:
             BackendTimedOut: it, or what was before it, took too long; it may still be done.
             BackendUnavailable: the folder cannot be used so.
         """
-        job = asyncio.get_running_loop().run_in_executor(self._worker, partial(work, *given))
-        code = self.terms.code
+        code, loop = self.terms.code, asyncio.get_running_loop()
+
+        def ended(_: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended before its disk did
+                loop.call_soon_threadsafe(self._turn.release)
+
         try:
             async with asyncio.timeout(self._timeout):
-                return await job
+                await self._turn.acquire()
+                job = self._worker.submit(partial(work, *given))
+                job.add_done_callback(ended)
+                return await asyncio.wrap_future(job)
         except TimeoutError:
             told = f"{code}: the folder did not answer within {self._timeout:g} s"
             raise BackendTimedOut(told, backend=code) from None
@@ -55,7 +65,7 @@ class Desk:
             while (page := await self.ask(next, pages, None)) is not None:
                 yield page
         finally:
-            if hasattr(pages, "close"):
+            if isinstance(pages, Generator) and getgeneratorstate(pages) == GEN_SUSPENDED:
                 self._worker.submit(pages.close)
 
     @contextmanager

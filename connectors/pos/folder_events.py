@@ -64,15 +64,17 @@ class Events:
         return [Hint(_ENTITIES.get(name, STOCK))]
 
     def _pulled(self, limit: int) -> list[Pulled]:
-        found = []
-        for entry in self._desk.files.entries(TICKETS, INBOX)[:limit]:
+        found: list[Pulled] = []
+        for entry in self._desk.files.entries(TICKETS, INBOX):
+            if len(found) == limit:
+                break
             digest = sha256(entry.signature.encode())
             try:
                 with self._desk.files.opened(entry.name, INBOX) as (seen, file):
                     if seen.size <= TICKETS_BYTES_MAX:
                         digest = sha256(file.read(TICKETS_BYTES_MAX))
-            except (FileNotFoundError, BackendUnavailable):
-                continue  # somebody is at it: another time
+            except (FileNotFoundError, PermissionError, BackendUnavailable):
+                continue  # somebody is at it: another time. The others do not wait for it
             kept = kept_name(entry.name, digest.hexdigest())
             id = f"tickets/{seen.signature}/{kept}/{entry.name}"
             found.append(_message(id, file=entry.name, kept=kept))
@@ -87,7 +89,7 @@ class Events:
             try:
                 with self._desk.files.opened(original[0], INBOX) as (entry, _):
                     same = entry.signature == signature
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
                 continue
             if same:
                 self._desk.files.move(original[0], INBOX, DONE, name)

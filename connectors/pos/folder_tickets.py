@@ -149,12 +149,14 @@ class Tickets:
 
     def _read_anew(self, entry: Entry) -> tuple[Ticket, ...]:
         read: tuple[Ticket, ...] = ()
-        for folder in (INBOX, DONE):
+        for folder, name in self._places_of(entry):
             try:
-                read = tuple(self._translated(entry.name, folder, LeftOut(entry.name)))
+                read = tuple(self._translated(name, folder, LeftOut(name), entry.signature))
                 break
-            except (FileNotFoundError, NotUnderstood):
+            except FileNotFoundError:
                 continue
+            except NotUnderstood:
+                break
         self._read[entry.signature] = read
         self._weight += 1 + len(read)
         while len(self._read) > 1 and self._weight > KEPT_MAX:
@@ -162,8 +164,26 @@ class Tickets:
             self._weight -= 1 + len(dropped)
         return read
 
-    def _translated(self, name: str, folder: str, left: LeftOut) -> list[Ticket]:
+    def _places_of(self, entry: Entry) -> Iterator[tuple[str, str]]:
+        """Where a file may lie, and its name there: it may have been moved since it was listed."""
+        yield INBOX, entry.name
+        yield DONE, entry.name
+        for it in self._desk.files.entries(TICKETS, DONE):
+            if it.signature == entry.signature:
+                yield DONE, it.name
+
+    def _translated(
+        self, name: str, folder: str, left: LeftOut, signature: str | None = None
+    ) -> list[Ticket]:
+        """The tickets of a file; of the one of a signature, if that is told.
+
+        Raises:
+            FileNotFoundError: there is none.
+            NotUnderstood: it makes no sense as a whole.
+        """
         with self._desk.files.lines(name, folder) as (entry, lines):
+            if signature not in (None, entry.signature):
+                raise FileNotFoundError(name)
             if entry.size > TICKETS_BYTES_MAX:
                 raise NotUnderstood(f"{name} has more than {TICKETS_BYTES_MAX} bytes; split it")
             return translate_tickets(rows(lines, TICKET_COLUMNS, left), self._desk.terms, left)

@@ -6,7 +6,7 @@ Money is an integer of minor units with its currency; instants are aware UTC.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from resolvers.domain.errors import InvalidInput
 
@@ -64,16 +64,16 @@ def money(amount: str | Decimal, currency: str, *, field: tuple[str | int, ...] 
     """
     try:
         value = Decimal(amount).scaleb(digits_of(currency))
-        minor = int(value)
-    except (InvalidOperation, ValueError, OverflowError):
+        beyond = abs(value) > MINOR_MAX  # before it is written out: 1e999990 has a million digits
+    except (ArithmeticError, ValueError):
         raise InvalidInput(f"{str(amount)[:40]!r} is not an amount", field=field) from None
-    if value != minor:
+    if beyond:
+        raise InvalidInput("the amount is beyond all reason", field=field)
+    if value != int(value):
         raise InvalidInput(
             f"{currency} has {digits_of(currency)} decimal digits, not more", field=field
         )
-    if abs(minor) > MINOR_MAX:
-        raise InvalidInput("the amount is beyond all reason", field=field)
-    return Money(minor, currency)
+    return Money(int(value), currency)
 
 
 def shares(total: int, weights: Sequence[int]) -> list[int]:

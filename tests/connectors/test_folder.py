@@ -1,6 +1,7 @@
 """A folder of CSV files as a backend, on real directories (G2, S2, O1)."""
 
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors import drop_folder
+from connectors.csv_rows import amount, whole
 from resolvers.backend_ports import Departed, Level
 from resolvers.domain.catalog import Component
 from resolvers.domain.errors import BackendUnavailable, NotUnderstood, ReadingRefused
@@ -67,6 +69,26 @@ async def test_places_are_the_folders_own(shop):
     assert warehouse.kind is LocationKind.WAREHOUSE
 
 
+async def test_of_a_folder_that_is_gone_nothing_is_said(shop):
+    """G2: a share that is not mounted has no goods any more, but nobody has taken them away."""
+    shop.put("inbox/tickets-1.csv", TICKETS)
+    [pulled] = await shop.backend.puller.pull(100)
+    shop.root.rename(shop.root.with_name("elsewhere"))
+    told = r"^till: till: No such file or directory$"
+
+    for asked in (
+        all_of(shop.backend.catalog.products("")),
+        shop.backend.locations.locations(),
+        shop.backend.stock.read("SH01"),
+        all_of(shop.backend.order_source.orders("")),
+        shop.backend.deliveries.delivered(json.loads(pulled.body)["kept"]),
+        shop.backend.puller.pull(100),
+        shop.backend.puller.acknowledge([pulled.id]),
+    ):
+        with pytest.raises(BackendUnavailable, match=told):
+            await asked
+
+
 async def test_products_are_read_again_only_when_their_file_is_another(shop):
     _, cursor = await all_of(shop.backend.catalog.products(""))
     assert await shop.skus(cursor) == []
@@ -115,6 +137,19 @@ async def test_a_row_that_makes_no_sense_is_left_out_and_named_and_costs_no_othe
         "line 4: 2 columns, not 4; line 5: sku is empty, too long or not printable; "
         "line 6: price is no amount of CNY; line 7: its sku stands above already"
     ]
+
+
+@pytest.mark.parametrize("cell", ["1e99999999999", "1e999990", "-1e999990", "sNaN", "Infinity"])
+def test_a_number_that_is_beyond_all_reason_takes_no_time_and_costs_no_other(cell):
+    """One such cell, written out, would have a million digits and more."""
+    began = time.monotonic()
+
+    with pytest.raises(NotUnderstood):
+        whole(cell, "quantity", 1, 10)
+    with pytest.raises(NotUnderstood):
+        amount(cell, "price", "CNY")
+
+    assert time.monotonic() - began < 1
 
 
 async def test_what_was_left_out_is_told_once_and_again_by_the_next_process_under_one_key(shop):

@@ -1,17 +1,27 @@
 """What the gateway puts into a folder, what it never opens, and whether it is well (G2, G4, G6)."""
 
 import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator
-from dataclasses import replace
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from connectors.drop_folder import DropFolder
 from connectors.options import BadOption
 from connectors.pos import folder
+from connectors.pos.folder_desk import Desk
+from connectors.pos.folder_translate import FolderTerms
 from resolvers.backend_ports import Role
 from resolvers.domain.errors import (
+    BackendTimedOut,
     BackendUnavailable,
     NotUnderstood,
     ReadingRefused,
@@ -19,7 +29,7 @@ from resolvers.domain.errors import (
 )
 from resolvers.domain.outbox import Sale, SaleLine
 from resolvers.domain.values import Money
-from tests.connectors.dropped import TICKETS, Shop, closed, opened
+from tests.connectors.dropped import STORE, TICKETS, Shop, closed, opened
 from tests.support import NOON
 
 SALE = Sale("UC260302-1/SH01", "SH01", NOON, (SaleLine("DR-S", 2, Money(39900, "CNY")),))
@@ -145,6 +155,55 @@ async def test_a_sale_that_is_off_is_a_file_beside_it(shop):
 
     assert result.external_id == "UC260302-1@SH01.cancel.csv"
     assert len(shop.names("orders-out")) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class Slow(DropFolder):
+    """A folder on a disk that takes its time."""
+
+    pace: Callable[[], object] = bool
+
+    def put(self, name: str, content: bytes, folder: str, own: str) -> None:
+        self.pace()
+        DropFolder.put(self, name, content, folder, own)
+
+
+def slow_desk(shop: Shop, pace: Callable[[], object], timeout_seconds: float) -> Desk:
+    terms = FolderTerms("till", STORE, (STORE,), ZoneInfo("Asia/Shanghai"), "zh-CN")
+    return Desk(Slow("till", shop.root, shop.clock, pace=pace), terms, timeout_seconds)
+
+
+async def test_sales_of_one_call_take_no_longer_together_than_is_declared(shop):
+    """G2: a second try begins when the first can have ended."""
+    desk = slow_desk(shop, partial(time.sleep, 0.2), 0.5)
+    sales = [replace(SALE, reference=f"UC260302-{at}/SH01") for at in range(1, 6)]
+
+    with pytest.raises(UnknownOutcome, match=r"did not answer within 0\.5 s"):
+        await folder.Counter(desk).place(sales, second_try=False)
+    await asyncio.to_thread(desk.close)
+
+
+async def test_what_is_given_up_behind_a_disk_that_hangs_is_let_go_of(shop):
+    """G4: a disk may hang for hours, and somebody asks every two seconds."""
+    mended = threading.Event()
+    desk = slow_desk(shop, partial(mended.wait, 20.0), 0.3)
+    counter = folder.Counter(desk)
+    with pytest.raises(UnknownOutcome):
+        await counter.place([SALE], second_try=False)
+
+    asked = weakref.ref(given := folder.Counter(desk))
+    with pytest.raises(BackendTimedOut):
+        await desk.ask(repr, given)
+    del given
+    await asyncio.sleep(0)  # the loop lets go of what it has canceled
+    gc.collect()
+    kept = asked()
+    mended.set()
+    [result] = await counter.place([SALE], second_try=True)
+    desk.close()
+
+    assert kept is None
+    assert (result.error, shop.names("orders-out")) == (None, ["UC260302-1@SH01.csv"])
 
 
 # ---- is it well ---------------------------------------------------------------------------------

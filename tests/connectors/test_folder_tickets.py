@@ -1,17 +1,29 @@
 """Tickets in a folder of CSV files, on real directories (S2, O1, G4)."""
 
+import errno
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from connectors.drop_folder import DropFolder, Entry
+from connectors.pos.folder_desk import Desk
+from connectors.pos.folder_events import Events
+from connectors.pos.folder_goods import Goods
+from connectors.pos.folder_tickets import Tickets
+from connectors.pos.folder_translate import FolderTerms
+from resolvers.domain.errors import BackendUnavailable
 from resolvers.domain.inbox import Hint
 from resolvers.domain.locations import Method
 from resolvers.domain.orders import OrderStatus
 from resolvers.domain.values import Money
-from tests.connectors.dropped import TICKETS, Shop, all_of, closed, message, opened
+from tests.connectors.dropped import STORE, TICKETS, Shop, all_of, closed, message, opened
 from tests.support import NOON
 
 
@@ -88,6 +100,52 @@ async def test_a_file_that_was_written_anew_since_it_was_pulled_stays(shop):
     shop.put("inbox/tickets-1.csv", TICKETS + "T-3,SH01,2026-03-02T12:12:00Z,BAG,1,1,,\n", age=9)
     await shop.backend.puller.acknowledge([pulled.id])
 
+    assert shop.names("inbox") == ["tickets-1.csv"]
+
+
+async def test_files_that_are_put_away_while_they_are_read_keep_their_tickets(shop):
+    """S2: also where another file of that name has come since."""
+    for at in (1, 2):
+        shop.put(f"inbox/tickets-{at}.csv", TICKETS.replace("T-", f"{at}-"), age=70 - at)
+    reading = shop.backend.order_source.orders("")
+    await anext(reading)
+    pulled = await shop.backend.puller.pull(100)
+    await shop.backend.puller.acknowledge([it.id for it in pulled])
+    shop.put("inbox/tickets-2.csv", TICKETS.replace("T-", "3-"))
+
+    rest = [it.number for orders, _ in [page async for page in reading] for it in orders]
+    gone = [it.id async for page in shop.backend.movements.movements("SH01", 0) for it in page]
+
+    assert rest == ["2-1", "2-2"]
+    assert sorted(set(gone)) == ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"]
+
+
+class Locked(DropFolder):
+    """A folder of which one file belongs to somebody else."""
+
+    @contextmanager
+    def opened(self, name: str, folder: str = "") -> Iterator[tuple[Entry, BinaryIO]]:
+        if name == "tickets-1.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        with super().opened(name, folder) as seen:
+            yield seen
+
+
+async def test_a_file_that_may_not_be_read_is_told_and_keeps_no_other_from_being_pulled(shop):
+    for at in (1, 2):
+        shop.put(f"inbox/tickets-{at}.csv", TICKETS.replace("T-", f"{at}-"), age=70 - at)
+    terms = FolderTerms("till", STORE, (STORE,), ZoneInfo("Asia/Shanghai"), "zh-CN")
+    desk = Desk(Locked("till", shop.root, shop.clock), terms, 5.0)
+    tickets = Tickets(desk)
+    events = Events(desk, Goods(desk, tickets))
+
+    pulled = await events.pull(1)
+    await events.acknowledge([pulled[0].id, "tickets/x/tickets-1~0.csv/tickets-1.csv"])
+    with pytest.raises(BackendUnavailable, match=r"^till: tickets-1.csv: Permission denied$"):
+        await all_of(tickets.orders(""))
+    desk.close()
+
+    assert [json.loads(it.body)["file"] for it in pulled] == ["tickets-2.csv"]
     assert shop.names("inbox") == ["tickets-1.csv"]
 
 

@@ -14,7 +14,7 @@ from resolvers.domain.errors import BackendUnavailable, UnknownOutcome
 from resolvers.domain.outbox import GiveBack, ReturnedLine, SaleLine
 from resolvers.domain.values import Money, utc
 from tests.connectors.tryton_desk import CONFIRM, CREATE, FIND, QUOTE, Desk, product
-from tests.connectors.tryton_scripted import Clock, client_of, decimal, search
+from tests.connectors.tryton_scripted import Clock, Refused, client_of, decimal, search
 
 PARCELS = "model.stock.shipment.out.return"
 BACK = GiveBack(
@@ -171,6 +171,20 @@ async def test_a_return_whose_parcel_somebody_canceled_says_so():
     assert result == WriteResult(
         "RT261125-1", "101", "it was not received: shipment 5 is cancelled"
     )
+
+
+async def test_a_return_that_may_not_be_received_is_named():
+    """O5: its people find it by its number."""
+    counter = Counter()
+
+    def refused(_: list[Any]) -> None:
+        raise Refused("UserError", ["The period is closed", "", None])
+
+    counter.server.answers[f"{PARCELS}.receive"] = refused
+
+    result = await counter.returns.give_back(BACK, second_try=False)
+
+    assert result == WriteResult("RT261125-1", "101", "erp: UserError: The period is closed")
 
 
 async def test_a_return_that_is_processed_later_waits_for_its_parcel():

@@ -14,6 +14,7 @@ from connectors.governor import Governor, GovernorTerms
 from resolvers.domain.breakers import BreakerState
 from resolvers.domain.errors import (
     BackendRefused,
+    BackendThrottled,
     BackendTimedOut,
     BackendUnavailable,
     UnknownOutcome,
@@ -148,14 +149,33 @@ async def test_a_status_of_a_busy_server_is_nothing_that_was_done(status):
             await client.write(CREATE, [{}])
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
-async def test_a_server_that_answers_only_that_it_fails_is_left_alone(status):
+async def test_a_limit_before_the_server_is_heeded_for_as_long_as_it_says():
+    """G4: a proxy's 429 is no login that is locked, and no outage either."""
+    governor = Governor("erp", GovernorTerms())
+    limited = httpx2.Response(429, headers={"Retry-After": "7"}, stream=Bytes(b"slow down"))
+    client = client_of(replies(limited), governor=governor)
+
+    with pytest.raises(BackendThrottled) as raised:
+        await client.read(TODAY)
+
+    standing = governor.standing()
+    assert raised.value.retry_after == 7
+    assert standing.breaker is BreakerState.CLOSED
+    assert 6.5 < standing.silent_seconds <= 7.25
+
+
+@pytest.mark.parametrize(("status", "told"), [(500, "HTTP 500"), (503, "busy")])
+async def test_a_server_that_answers_only_that_it_fails_is_left_alone(status, told):
     """The breaker learns of an answer that is none as of one that never came (G4)."""
     governor = Governor("erp", GovernorTerms())
-    client = client_of(lambda _: httpx2.Response(status), governor=governor)
+
+    def failing(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(status, stream=Bytes(b"<html>"))
+
+    client = client_of(failing, governor=governor)
 
     for _ in range(5):
-        with pytest.raises(BackendUnavailable):
+        with pytest.raises(BackendUnavailable, match=told):
             await client.version()
 
     assert governor.standing().breaker is BreakerState.OPEN

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.erp.tryton_wire import (
+    LOGIN,
     Intent,
     NoDatabase,
     decoded,
@@ -19,6 +20,7 @@ from connectors.erp.tryton_wire import (
 )
 from resolvers.domain.errors import (
     BackendRefused,
+    BackendThrottled,
     BackendTimedOut,
     BackendUnavailable,
     CommerceError,
@@ -81,7 +83,8 @@ def told(label: str, intent: Intent = Intent.WRITE) -> CommerceError:
     """The error that the connector makes of what a real server has said."""
     said = recorded("errors")[label]
     if said["status"] != 200:
-        return status_error(said["status"], "model.x.y", intent, "erp")
+        method = LOGIN if said["status"] == 429 else "model.x.y"
+        return status_error(said["status"], method, intent, "erp")
     with pytest.raises(CommerceError) as raised:
         result(decoded(said["body"].encode()), "model.x.y", intent, "erp")
     return raised.value
@@ -158,6 +161,14 @@ def test_a_locked_login_is_told_as_something_that_passes():
 )
 def test_a_status_says_whether_a_write_may_have_been_done(status, intent, expected):
     assert type(status_error(status, "model.x.y", intent, "erp")) is expected
+
+
+@pytest.mark.parametrize(("method", "seconds"), [("model.x.y", None), ("m", 7.0), (LOGIN, 7.0)])
+def test_a_limit_that_is_none_of_trytons_is_heeded(method, seconds):
+    error = status_error(429, method, Intent.WRITE, "erp", seconds)
+
+    assert isinstance(error, BackendThrottled)
+    assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,14 @@ async def published(backend: Backend, *listings: str) -> dict[str, int]:
     return dict(await backend.publication.published(listings))
 
 
+def overwrite(shop: Shop) -> None:
+    """The shop writes back what it had read of variant 5 before."""
+    for row in shop.lists["productVariants"]:
+        for at in row["stockLevels"]:
+            if row["id"] == "5" and at["stockLocationId"] == "1":
+                at["stockOnHand"] = 20
+
+
 async def test_a_number_is_written_on_top_of_what_is_sold_already():
     shop = Shop()
     backend = shop.backend()
@@ -71,10 +79,7 @@ async def test_a_number_that_the_shop_writes_over_is_written_again():
     def spoil(query: str) -> None:
         if shop.written and len(spoiled) < 1 and "stockLevels" in query:
             spoiled.append(query)
-            for row in shop.lists["productVariants"]:
-                for at in row["stockLevels"]:
-                    if row["id"] == "5" and at["stockLocationId"] == "1":
-                        at["stockOnHand"] = 20
+            overwrite(shop)
 
     shop.before = spoil
     told = await publish(shop.backend(), wanted("5", 4, seen=20))
@@ -82,6 +87,25 @@ async def test_a_number_that_the_shop_writes_over_is_written_again():
     assert told[0].error is None
     assert len(shop.written) == 2
     assert shop.level("5")["stockOnHand"] == 4
+
+
+@pytest.mark.parametrize("overwritten", [False, True])
+async def test_what_the_shop_sells_while_it_is_told_is_not_handed_back(overwritten: bool):
+    shop = Shop()
+
+    def sell(query: str) -> None:
+        if len(shop.written) == 1 and shop.level("5")["stockAllocated"] == 0:
+            shop.sell("5", 1)
+            if overwritten:
+                overwrite(shop)
+
+    shop.before = sell
+    backend = shop.backend()
+    [told] = await publish(backend, wanted("5", 4, seen=20))
+
+    assert told.error is None
+    assert await published(backend, "5") == {"5": 3}
+    assert len(shop.written) == (2 if overwritten else 1)
 
 
 async def test_one_who_writes_it_over_each_time_is_told_of():
@@ -156,6 +180,6 @@ async def test_without_a_place_to_publish_to_nothing_is_written():
 def test_stock_that_nobody_counts_takes_no_number():
     row = {**Shop().lists["productVariants"][0], "trackInventory": "FALSE"}
 
-    told = decide(wanted("1", 4), row, Place("1"), first=True)
+    told = decide(wanted("1", 4), row, Place("1"), None)
 
     assert told == Decided(error="the shop does not count its stock")

@@ -172,6 +172,7 @@ async def test_a_sum_that_is_not_ours_is_not_paid(desk: Desk) -> None:
     assert result.error.startswith("it comes to 1407 in the shop, not 207 (minor units)")
     [order] = desk.orders
     assert (order["state"], order["payments"]) == ("Draft", [])
+    assert result.external_id == order["id"]
 
 
 async def test_a_shop_without_the_plugin_is_left_as_it_was(desk: Desk) -> None:
@@ -187,7 +188,7 @@ async def test_what_is_called_off_in_the_shop_is_not_entered_again(desk: Desk) -
     await placed(taker(desk))
     desk.orders[0]["state"] = "Cancelled"
 
-    assert (await placed(taker(desk))).error == "it is called off in the shop"
+    assert await placed(taker(desk)) == WriteResult("UC-1", error="it is called off in the shop")
     assert len(desk.orders) == 1
 
 
@@ -228,3 +229,42 @@ async def test_a_shop_that_is_lost_before_the_first_step_has_nothing_of_it(desk:
         await placed(taker(desk))
 
     assert (type(raised.value), desk.orders) == (BackendUnavailable, [])
+
+
+@pytest.mark.parametrize("at", range(2, PLACING + 1))
+async def test_a_sale_that_is_refused_midway_names_what_stands_there(desk: Desk, at: int) -> None:
+    """O6: a no that names an order does not let its cancellation go."""
+    desk.lose = {at: "USER_INPUT_ERROR"}.get
+
+    result = await placed(taker(desk))
+
+    [order] = desk.orders
+    assert result == WriteResult("UC-1", order["id"], "shop: it refused: USER_INPUT_ERROR")
+
+
+async def test_a_sale_that_is_refused_at_once_names_nothing(desk: Desk) -> None:
+    desk.lose = {1: "USER_INPUT_ERROR"}.get
+
+    with pytest.raises(BackendRefused) as raised:
+        await placed(taker(desk))
+
+    assert (raised.value.kind, desk.orders) == ("INVALID", [])
+
+
+async def test_a_login_that_ends_between_two_steps_may_have_left_the_sale(desk: Desk) -> None:
+    """O6: a refusal of the login undoes none of the steps before it."""
+    desk.lose = {PLACING: "FORBIDDEN"}.get
+
+    with pytest.raises(HalfDone):
+        await placed(taker(desk))
+
+    assert [order["state"] for order in desk.orders] == ["ArrangingPayment"]
+
+
+async def test_a_login_that_is_refused_before_the_first_step_has_left_nothing(desk: Desk) -> None:
+    desk.lose = {1: "FORBIDDEN"}.get
+
+    with pytest.raises(BackendRefused) as raised:
+        await placed(taker(desk))
+
+    assert (raised.value.kind, desk.orders) == ("AUTH", [])

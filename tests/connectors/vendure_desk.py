@@ -18,7 +18,8 @@ WAYS = [{"id": "3", "code": "elsewhere"}, {"id": "1", "code": "express"}]
 
 class Desk(Shop):
     """``lose`` says of each write, by its number, whether it is lost on the way there ("before"),
-    or its answer on the way back ("after"), or finds nobody to connect to ("down").
+    or its answer on the way back ("after"), or finds nobody to connect to ("down"); any other word
+    is the code of a refusal.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,8 @@ class Desk(Shop):
             raise httpx2.ReadTimeout("lost")
         if lost == "down":
             raise httpx2.ConnectError("down")
+        if lost not in (None, "after"):
+            return answer({"errors": [{"message": "no", "extensions": {"code": lost}}]})
         done = self._do(query, variables, request.headers)
         if lost == "after":
             raise httpx2.ReadTimeout("lost")

@@ -32,8 +32,8 @@ def _param(case: Case) -> Any:
     marks: list[pytest.MarkDecorator] = []
     if case.rig.mark is not None:
         marks += [getattr(pytest.mark, case.rig.mark), pytest.mark.timeout(LIVE_SECONDS)]
-    if case.why_not is not None:
-        marks.append(pytest.mark.skip(reason=f"{case.rig.name}: {case.why_not}"))
+    if (why := case.why_not) is not None:
+        marks.append(pytest.mark.skip(reason=f"{case.rig.name}: {why}"))  # named in its ``cannot``
     return pytest.param(case, id=case.key, marks=marks)
 
 
