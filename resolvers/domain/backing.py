@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from resolvers.domain.availability import Pool
+from resolvers.domain.availability import Pool, safety_of
 from resolvers.domain.books import Books, Change, NeedsMore, Scope, put
 from resolvers.domain.errors import NoEligibleLocation
 from resolvers.domain.limits import business_day, moved
@@ -24,7 +24,7 @@ from resolvers.domain.reservation import (
     refuse_short,
 )
 from resolvers.domain.rules import RuleBook
-from resolvers.domain.stock import Pin, StockEntry, Stream
+from resolvers.domain.stock import Pin, Position, StockEntry, Stream
 
 
 @quick
@@ -110,13 +110,26 @@ def pinned(
 def _room_made(
     books: Books, streams: Mapping[str, Stream], short: Mapping[str, Short], place: str, pool: Pool
 ) -> tuple[list[StockEntry], list[Pin]]:
-    """Others' units moved from a place, as far as what is short there asks for it."""
+    """Others' units moved from a place, as far as what is short there asks for it: what is asked
+    for, and before it what the place owes and keeps for people in the shop.
+    """
+    at = next(location for location in pool.locations if location.code == place)
     wanted = {
-        sku: lack.requested - lack.available
+        sku: lack.requested - lack.available + _owed(streams[sku].position(place), at, pool)
         for sku, lack in short.items()
-        if lack.limit is None and any(at == place for at, _ in loose_in(streams[sku].taken))
+        if lack.limit is None and place in _loose_places(streams[sku])
     }
     return relieve(books, {(sku, place): units for sku, units in wanted.items()}, streams, pool)
+
+
+def _owed(position: Position, at: Location, pool: Pool) -> int:
+    """Units that a place lacks before it can promise a first one."""
+    safety, _ = safety_of(position, at, pool)
+    return max(0, safety - position.unpromised)
+
+
+def _loose_places(stream: Stream) -> set[str]:
+    return {place for place, _ in loose_in(stream.taken)}
 
 
 def relieve(
@@ -152,8 +165,9 @@ def _after(stream: Stream, entries: Iterable[StockEntry]) -> Stream:
 
 
 def relieved(books: Books, change: Change, pool: Pool) -> Change:
-    """A fact's change, and tentative units moved away from where it leaves less than is promised,
-    as far as stock stands elsewhere. Of the pool all but its channel counts.
+    """A fact's change, and tentative units of its SKUs moved away from wherever less lies than is
+    promised, as far as stock stands elsewhere: units that came may relieve another place. Of the
+    pool all but its channel counts.
 
     Raises:
         NeedsMore: to be decided again, seeing what may be moved.
@@ -162,11 +176,12 @@ def relieved(books: Books, change: Change, pool: Pool) -> Change:
     streams = {
         sku: with_pins(_after(books.stream(sku), change.entries), change.pins) for sku in skus
     }
-    wanted: dict[tuple[str, str], int] = {}
-    for sku, place in {(entry.sku, entry.location) for entry in change.entries}:
-        missing = -streams[sku].position(place).unpromised
-        if missing > 0 and any(at == place for at, _ in loose_in(streams[sku].taken)):
-            wanted[sku, place] = missing
+    owing = {
+        (sku, place): -stream.position(place).unpromised
+        for sku, stream in streams.items()
+        for place in _loose_places(stream)
+    }
+    wanted = {at: units for at, units in owing.items() if units > 0}
     entries, pins = relieve(books, wanted, streams, pool)
     return replace(change, entries=(*change.entries, *entries), pins=(*change.pins, *pins))
 

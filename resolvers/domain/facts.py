@@ -110,7 +110,7 @@ class Left:
     """Goods of an order that have left one location in all, as its system counts them.
 
     ``sold`` is how many units of the SKU the system was told to hand over there, under
-    ``reference``.
+    ``reference``: that of the sale, of which a location has its own.
     """
 
     order_id: str
@@ -119,7 +119,7 @@ class Left:
     sold: int
     total: int
     system: str
-    reference: str = ""
+    reference: str
 
 
 def depart(books: Books, told: Left) -> Change:

@@ -174,10 +174,11 @@ class Shelves(OnPaper):
                 assert pin.tentative
                 assert pin.until == self.until[pin.reservation]
 
-    def nothing_is_left_to_move(self, sku: str, at: str) -> None:
+    def nothing_is_left_to_move(self, sku: str) -> None:
         """A place that owes more than it has holds no unit that another place could give."""
-        if self.stream(sku).position(at).unpromised < 0:
-            assert self.leaving(sku, at) == 0
+        for at in "WS":
+            if self.stream(sku).position(at).unpromised < 0:
+                assert self.leaving(sku, at) == 0
 
     @invariant()
     def every_unit_is_where_the_paper_has_it(self) -> None:

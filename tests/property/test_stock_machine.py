@@ -294,7 +294,7 @@ class Stock(Shelves):
         before = self.gone[reservation.id, sku, at]
         here = self.stream(sku).pins.get((reservation.id, at))
         sold = before + (here.quantity if here else 0)
-        told = facts.Left(id, sku, at, sold, min(total, sold), "erp")
+        told = facts.Left(id, sku, at, sold, min(total, sold), "erp", f"{id}/{at}")
         sees = Scope(frozenset([sku]), frozenset([reservation.id]), frozenset([id]))
         self.run(lambda books: facts.depart(books, told), sees, fact=True)
         fresh = max(0, min(total, sold) - before)
@@ -308,17 +308,20 @@ class Stock(Shelves):
     @rule(sku=st.sampled_from(SKUS), at=st.sampled_from("WS"), on_hand=st.integers(0, 9))
     def count(self, sku: str, at: str, on_hand: int) -> None:
         """A system's word; an older one that comes late is not believed."""
-        self.counted(sku, at, on_hand)
+        changed = self.counted(sku, at, on_hand)
         self.counted(sku, at, 99, late=1)
-        self.nothing_is_left_to_move(sku, at)
+        if changed:
+            self.nothing_is_left_to_move(sku)
 
-    def counted(self, sku: str, at: str, on_hand: int, late: int = 0) -> None:
+    def counted(self, sku: str, at: str, on_hand: int, late: int = 0) -> bool:
+        """Says whether it changed what lies there."""
         self.watermark += not late
         told = facts.Count(Feed("erp", "stock", at, self.watermark - late), {sku: (on_hand, 0)})
         sees = Scope(frozenset([sku]), feeds=frozenset([told.feed.key]))
-        self.run(eased(lambda books: facts.count(books, told)), sees, fact=True)
+        change = self.run(eased(lambda books: facts.count(books, told)), sees, fact=True)
         if not late:
             self.shelf[sku, at] = on_hand
+        return change is not None and bool(change.entries)
 
     @rule(sku=st.sampled_from(SKUS), at=st.sampled_from("WS"), delta=st.integers(-3, 3))
     def correct(self, sku: str, at: str, delta: int) -> None:
@@ -328,7 +331,8 @@ class Stock(Shelves):
         assert (change is not None) is (self.shelf[sku, at] + delta >= 0)
         if change is not None:
             self.shelf[sku, at] += delta
-            self.nothing_is_left_to_move(sku, at)
+            if change.entries:
+                self.nothing_is_left_to_move(sku)
 
 
 def eased(decide: Decide) -> Decide:

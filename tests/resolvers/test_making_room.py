@@ -183,6 +183,33 @@ async def test_a_count_that_finds_less_moves_promises_to_where_stock_stands(shop
     assert (await browse_oversells(shop.context(OPERATOR), 10, None)).nodes == []
 
 
+async def test_a_place_is_freed_of_what_it_keeps_for_people_in_the_shop_as_well(shop):
+    await shop.stocked(SKU, WAREHOUSE, 0)
+    await shop.stocked(SKU, SHOP, 6)
+    first = await hold(shop, "first", 5)
+    await shop.stocked(SKU, SHOP, 5)
+    await shop.stocked(SKU, WAREHOUSE, 9)
+
+    second = await hold(shop, "second", 1, SHOP, OTHER_SHOPPER)
+
+    assert await pins_of(shop, first) == [(SHOP, 3), (WAREHOUSE, 2)]
+    assert await pins_of(shop, second) == [(SHOP, 1)]
+
+
+async def test_units_that_come_take_over_what_another_place_owes(shop):
+    await shop.stocked(SKU, WAREHOUSE, 0)
+    await shop.stocked(SKU, SHOP, 6)
+    held = await hold(shop, "first", 5)
+    await shop.stocked(SKU, SHOP, 3)
+    [owing] = (await browse_oversells(shop.context(OPERATOR), 10, None)).nodes
+
+    await shop.stocked(SKU, WAREHOUSE, 9)
+
+    assert (owing.level.location.code, owing.missing) == (SHOP, 2)
+    assert await pins_of(shop, held) == [(SHOP, 3), (WAREHOUSE, 2)]
+    assert (await browse_oversells(shop.context(OPERATOR), 10, None)).nodes == []
+
+
 async def test_what_cannot_move_is_listed_with_whom_it_touches(shop):
     held = await hold(shop, "first", 4)
     await shop.stocked(SKU, WAREHOUSE, 1)
