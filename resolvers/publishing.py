@@ -73,7 +73,7 @@ class Publisher:
         self._looked_at = _WALK
 
     async def step(self, ctx: Context, renewed: Renewed) -> bool:
-        """Looks at what is due, about a hundred listings; says whether more is due now.
+        """Looks at what is due, about as much as one call carries; says whether more is due now.
 
         Raises:
             CommerceError: the marketplace cannot be told now; what is due stays so.
@@ -144,7 +144,7 @@ class Publisher:
         if not any(kinds):
             return False
         if self._looked_at == _SKUS:
-            await self._look_at_skus(ctx, list(islice(due.skus, AT_ONCE)), renewed)
+            await self._look_at_skus(ctx, list(islice(due.skus, self._size)), renewed)
         elif self._looked_at == _LISTINGS_DUE:
             await self._look_at_listings(ctx, ready, renewed)
         elif due.walk is not None:
@@ -174,10 +174,12 @@ class Publisher:
         await self._tell(ctx, list(found.values()), renewed)
 
     async def _walk(self, ctx: Context, start: _Place, renewed: Renewed) -> None:
-        """Looks at the next hundred of all listings."""
-        page = await ctx.store.listings.listing_page(self._code, start, AT_ONCE, unmatched=False)
+        """Looks at the next of all listings: no more than one call carries, so that what changes
+        meanwhile has its turn soon at a marketplace that is slow.
+        """
+        page = await ctx.store.listings.listing_page(self._code, start, self._size, unmatched=False)
         await self._tell(ctx, page, renewed)
-        if len(page) == AT_ONCE:
+        if len(page) == self._size:
             self._due.walk = (page[-1].backend, page[-1].id)
         else:
             self._due.walk, self._due.walk_at = None, await self._next_walk(ctx)
