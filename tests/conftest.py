@@ -1,5 +1,5 @@
-"""What all tests share: examples have no deadline, as machines are shared and slow at times, and
-there is one MongoDB, which is started when the first test asks for it.
+"""What all tests share: examples have no deadline, as machines are shared and slow at times; and
+there is one MongoDB and one first reading of the sandbox, each made when a first test asks for it.
 """
 
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.mongod import mongod
+from tests.resolvers.conftest import FirstReading, read_first
 
 settings.register_profile("shared", deadline=None)
 settings.register_profile("unshrunk", deadline=None, phases=[Phase.explicit, Phase.generate])
@@ -19,3 +20,9 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server; every test makes a database of its own there."""
     with mongod(tmp_path_factory.mktemp("mongod")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def first_reading(tmp_path_factory: pytest.TempPathFactory) -> FirstReading:
+    """What every test copies that begins with a house which knows the sandbox retailer."""
+    return read_first(tmp_path_factory.mktemp("first-reading"))

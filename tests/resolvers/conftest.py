@@ -1,8 +1,14 @@
-"""A whole house without its process: the sandbox retailer, a store in memory, a clock to turn."""
+"""A whole house without its process: the sandbox retailer, a store in a file, a clock to turn.
 
-from collections.abc import AsyncIterator
+Its first reading takes seconds; it is made once, and every test has a copy of what it left.
+"""
+
+import asyncio
+import copy
+import shutil
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -99,13 +105,27 @@ PARTNER = principal_of(Role.PARTNER, channels=("mini-program",))
 MANAGER = principal_of(Role.MANAGER, locations=("ST-01",))
 
 
+@dataclass(frozen=True)
+class FirstReading:
+    """What a first reading of everything left: the files, and what the followers remember."""
+
+    data: Path
+    memories: Mapping[str, Memory]
+
+
 @asynccontextmanager
-async def opened(data: Path, live: Live | None = None) -> AsyncIterator[House]:
-    """The house before it has read anything."""
+async def opened(
+    data: Path, live: Live | None = None, first: FirstReading | None = None
+) -> AsyncIterator[House]:
+    """The house after its first reading, or before it has read anything."""
+    if first is not None:
+        shutil.copytree(first.data, data, dirs_exist_ok=True)
     clock = Clock(utc(2026, 3, 2, 12))
-    settings = replace(Settings(), store=Storage(engine="memory"), live=live or Live())
+    settings = replace(Settings(), store=Storage(engine="sqlite"), live=live or Live())
     runtime = bootstrap_demo(settings, data, clock)
     house = House(runtime, data, clock)
+    if first is not None:
+        house.memories = copy.deepcopy(dict(first.memories))
     yield house
     house.erp.close()
     house.crm.close()
@@ -114,9 +134,19 @@ async def opened(data: Path, live: Live | None = None) -> AsyncIterator[House]:
     await runtime.close()
 
 
+def read_first(data: Path) -> FirstReading:
+    """Makes the first reading, in a directory of its own."""
+
+    async def read() -> Mapping[str, Memory]:
+        async with opened(data) as house:
+            assert await house.sync()
+            return house.memories
+
+    return FirstReading(data, asyncio.run(read()))
+
+
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, first_reading: FirstReading) -> AsyncIterator[House]:
     """The house after its first reading."""
-    async with opened(tmp_path) as house:
-        assert await house.sync()
+    async with opened(tmp_path, first=first_reading) as house:
         yield house

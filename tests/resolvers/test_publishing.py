@@ -1,8 +1,5 @@
 """Each marketplace is told what it may sell, once, and never sells what somebody else has (S5)."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from connectors.sandbox.knobs import Fault, Knobs
@@ -12,18 +9,16 @@ from resolvers.domain.listings import ListingMapping
 from resolvers.domain.publication import PublicationState
 from resolvers.oversells import browse_oversells, orders_touched
 from resolvers.stock import AdjustStock, adjust_stock
-from tests.resolvers.conftest import ADMIN, opened
+from tests.resolvers.conftest import ADMIN, House, opened
 from tests.resolvers.telling import CODE, SKU, Telling, When
 
 
 @pytest.fixture
-async def telling(tmp_path: Path) -> AsyncIterator[Telling]:
+async def telling(house: House) -> Telling:
     """A house whose marketplace has been told everything."""
-    async with opened(tmp_path) as house:
-        assert await house.sync()
-        telling = Telling(house)
-        await telling.tell()
-        yield telling
+    telling = Telling(house)
+    await telling.tell()
+    return telling
 
 
 async def test_every_listing_gets_what_its_channel_may_promise(telling):

@@ -22,18 +22,17 @@ from resolvers.live_ports import StockLook
 from resolvers.stock import AdjustStock
 from resolvers.terms import LiveField
 from schema.hints import CATALOGUE
-from tests.resolvers.conftest import ADMIN, opened
+from tests.resolvers.conftest import ADMIN, FirstReading, opened
 from tests.schema.live_scene import AT, LIVE, OTHER_SKU, PAGE, PRICE, SHORT, SKU, Left, Scene
 
 
 @pytest.fixture
-async def staged(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+async def staged(tmp_path: Path, first_reading: FirstReading) -> AsyncIterator[Callable[..., Any]]:
     """Makes the scene of settings, after its first reading."""
     async with AsyncExitStack() as stack:
 
         async def stage(live: Live = LIVE) -> Scene:
-            house = await stack.enter_async_context(opened(tmp_path, live))
-            assert await house.sync("erp", "marketplace-a")
+            house = await stack.enter_async_context(opened(tmp_path, live, first_reading))
             return Scene(house)
 
         yield stage
