@@ -44,8 +44,8 @@ conformance: install ## Run the one suite over every connector, real systems too
 	@$(BIN)/python -m tests.contract.connectors.cases .venv/conformance.json > .venv/written
 	@mv .venv/written docs/conformance.md
 
-test: install ## Prove everything, the real ERP included
-	$(BIN)/pytest
+test: install ## Prove everything, the real ERP included, by as many processes as there are cores
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-live: install ## Prove what `make test` leaves out: the page in Chromium, a real Vendure, a real CRM, what is long on a real Tryton
 	@$(BIN)/python -m tests.browser.chromium
