@@ -143,6 +143,7 @@ def dealt(dice: random.Random, tokens: list[str]) -> Sent:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_ten_thousand_bent_requests_are_all_answered(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

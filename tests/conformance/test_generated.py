@@ -172,6 +172,7 @@ def generated(told: Callable[[str], None], schema: GraphQLSchema, mode: Generati
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", list(EXAMPLES), ids=lambda mode: mode.value)
 def test_operations_made_of_the_schema_are_all_answered(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: GenerationMode

@@ -1,6 +1,5 @@
 """What the sandbox retailer has: exact counts, plain first fifty, always the same."""
 
-import time
 from collections import Counter
 
 from connectors.sandbox import goods
@@ -167,11 +166,9 @@ async def test_two_chains_are_the_same_chain(tmp_path):
         second.close()
 
 
-async def test_seeding_and_reading_are_quick(tmp_path):
+async def test_each_system_has_what_it_was_seeded_with(tmp_path):
     systems = backends(tmp_path)
-    started = time.perf_counter()
     probes = [await backend.health.probe() for backend in systems]
-    took = time.perf_counter() - started
     for backend in systems:
         assert backend.close is not None
         backend.close()
@@ -183,7 +180,6 @@ async def test_seeding_and_reading_are_quick(tmp_path):
         "963 listings",
         "912 listings",
     ]
-    assert took < 1.5
 
 
 def test_the_systems_say_what_they_can_do(tmp_path):

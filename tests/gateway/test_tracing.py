@@ -202,7 +202,8 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up_and_drops_are_co
     assert f"gateway_dropped_spans {float(dropped)}" in counted
     collector.go.set()
     tracing.close()
-    assert len(collector.spans()) + tracing.dropped == 300
+    told_late = len(collector.spans()) + tracing.dropped - 300
+    assert 0 <= told_late <= 4, "a batch that was given up may have arrived all the same"
     await house.runtime.close()
 
 

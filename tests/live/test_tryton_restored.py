@@ -15,7 +15,7 @@ from tests.live.served import CONFIG, Caller, command, served, token
 from tests.live.test_gateway_on_tryton import buy, eventually, variables
 from tests.live.tryton.house import RunningTryton, TrytonHouse
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live_long, pytest.mark.timeout(900)]
 
 SKU = "BT0101-01"
 
