@@ -1,13 +1,13 @@
 """The gateway beside other commerce servers: one hot SKU, many buyers, the same clients for all.
 
     python -m bench.peers [--quick] [--rounds N] [--minutes M] [--only NAME ...] [--out FILE]
-    python -m bench.peers --show FILE
+    python -m bench.peers --show FILE ...
 
 Medusa and Vendure are installed on the first run, each on a PostgreSQL of its own that waits for
 its disk. Races are interleaved: round after round, one product at a time, and whose turn is first
 changes. Each buyer keeps a connection. Holds go on for some seconds; for a purchase, a peer's
 sessions and carts are made before the clock, one a buyer, and a buyer of the gateway goes on.
-``--show`` prints the page of a result that was kept. Exit status: 1 if the gateway oversold.
+``--show`` prints the page of results that were kept. Exit status: 1 if the gateway oversold.
 """
 
 import argparse
@@ -38,7 +38,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
 PROCESSES, BUYERS, UNITS = (1, 2, 4), (50, 500), (10, 10_000)
 ALONE = 4  # processes at which only the gateway is raced, for what it oversells
 TROUBLE = (SystemFailed, Failed, RuntimeError, TimeoutError, ConnectionError)
-WARM = (20, 10_000, 3.0)  # buyers, units, seconds: a server's first seconds are not its own pace
+WARM = (10, 10_000, 3.0)  # buyers, units, seconds: a server's first seconds are not its own pace
 
 
 def cases(asked: argparse.Namespace) -> Iterator[Case]:
@@ -152,7 +152,7 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cut", type=float, default=CUT_SECONDS, help="seconds of a race at most")
     parser.add_argument("--prepare", type=float, default=PREPARE_SECONDS, help="seconds for carts")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--show", type=Path, metavar="FILE")
+    parser.add_argument("--show", type=Path, nargs="+", metavar="FILE")
     asked = parser.parse_args(words)
     quick = asked.quick
     asked.only = asked.only or [OURS, MEDUSA, VENDURE]
@@ -175,7 +175,10 @@ def main() -> int:
     """Races and prints, or prints what was kept."""
     asked = asked_for()
     if asked.show is not None:
-        print(page(Results.read(asked.show)))
+        first, *others = map(Results.read, asked.show)
+        for one in others:
+            first.adds(one)
+        print(page(first))
         return 0
     bench = Bench(asked)
     try:

@@ -1,10 +1,10 @@
-"""One kept-alive HTTP connection of one buyer, the same for every server of the race."""
+"""Kept-alive HTTP connections of buyers, the same for every server of the race."""
 
 import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import httptools
 
@@ -20,48 +20,72 @@ class Answer:
     headers: Mapping[str, str]
 
 
-class Line(asyncio.Protocol):
-    """A request, then its answer, then the next."""
+class Line:
+    """A buyer's connection: a request, then its answer, then the next. It is made again where the
+    server has hung up meanwhile, as servers do on who is idle.
+    """
 
-    def __init__(self, host: str, headers: Mapping[str, str]) -> None:
-        self.headers = dict(headers)
-        self._host = host
+    def __init__(self, port: int, headers: Mapping[str, str] | None = None) -> None:
+        """``headers`` go with every request, as they are when it is sent."""
+        self.headers = dict(headers or {})
+        self._port = port
+        self._wire: _Wire | None = None
+
+    async def connect(self) -> None:
+        """A new connection to the server on loopback."""
+        self.close()
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, self._wire = await asyncio.get_running_loop().create_connection(
+                _Wire, "127.0.0.1", self._port
+            )
+
+    async def send(self, method: str, path: str, body: Any = None) -> Answer:
+        """Sends JSON and waits for the answer, for as long as the caller lets it.
+
+        Raises:
+            ConnectionError: the server has hung up before it answered.
+        """
+        if self._wire is None or not self._wire.open:
+            await self.connect()
+        assert self._wire is not None
+        content = b"" if body is None else json.dumps(body).encode()
+        head = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}"]
+        head += [f"{name}: {value}" for name, value in self.headers.items()]
+        if body is not None:
+            head += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+        return await self._wire.send("\r\n".join(head).encode() + b"\r\n\r\n" + content)
+
+    def close(self) -> None:
+        """Hangs up."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+class _Wire(asyncio.Protocol):
+    """One connection, for as long as it lasts."""
+
+    def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._answered: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._told: dict[str, str] = {}
 
-    @classmethod
-    async def opened(cls, port: int, headers: Mapping[str, str] | None = None) -> Self:
-        """A connection to a server on loopback; ``headers`` go with every request."""
-        host = f"127.0.0.1:{port}"
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, line = await asyncio.get_running_loop().create_connection(
-                lambda: cls(host, headers or {}), "127.0.0.1", port
-            )
-        return line
+    @property
+    def open(self) -> bool:
+        """Whether a request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
 
-    async def send(self, method: str, path: str, body: Any = None) -> Answer:
-        """Sends JSON and waits for the answer, for as long as the caller lets it.
-
-        Raises:
-            ConnectionError: the server has hung up.
-        """
+    async def send(self, request: bytes) -> Answer:
+        """Sends it, and waits for the answer."""
         assert self._transport is not None
-        if self._transport.is_closing():
-            raise ConnectionResetError("the server had hung up before it was asked")
-        content = b"" if body is None else json.dumps(body).encode()
-        head = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
-        head += [f"{name}: {value}" for name, value in self.headers.items()]
-        if body is not None:
-            head += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
         self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write("\r\n".join(head).encode() + b"\r\n\r\n" + content)
+        self._transport.write(request)
         return await self._answered
 
     def close(self) -> None:
-        """Hangs up."""
+        """Hangs up at once."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -42,6 +42,11 @@ class _Buyer:
         self._name = name
         self._bought = 0
 
+    async def connects(self) -> None:
+        for line in (self._line, self._till):
+            if line is not None:
+                await line.connect()
+
     async def buys(self) -> Outcome:
         self._bought += 1
         key = f"{self._name}-{self._bought}"
@@ -93,18 +98,15 @@ class Gateway:
             if told["userErrors"]:
                 raise RuntimeError(f"a recount was refused: {told}")
 
-    async def ready(self, case: Case, until: float) -> Sequence[_Buyer]:
+    async def ready(self, case: Case, _: float) -> Sequence[_Buyer]:
         """A member each; nothing else has to be made ready."""
         operator, members = tokens_of(self._data, case.buyers)
         race = time.time_ns()
         buyers = []
         for at, token in enumerate(members):
-            if time.perf_counter() > until:
-                break
             port = self._ports[at % len(self._ports)]
-            line = await Line.opened(port, _bearer(token))
-            paying = case.kind is Kind.PURCHASE
-            till = await Line.opened(port, _bearer(operator)) if paying else None
+            line = Line(port, _bearer(token))
+            till = Line(port, _bearer(operator)) if case.kind is Kind.PURCHASE else None
             buyers.append(_Buyer(line, till, f"{race}-{at}"))
         return buyers
 
@@ -134,7 +136,7 @@ async def gateway(folder: Path, processes: int) -> AsyncIterator[Gateway]:
         ]
         ports = [port for _, port in doors]
         operator, _ = tokens_of(data, 0)
-        line = await Line.opened(ports[0], _bearer(operator))
+        line = Line(ports[0], _bearer(operator))
         stack.callback(line.close)
         yield Gateway(data, ports, line)
 

@@ -73,6 +73,13 @@ class Results:
         ]
         return cls(races=races, **told)
 
+    def adds(self, other: Self) -> None:
+        """Takes another run's races to its own; a product is as its last run says."""
+        self.steps |= other.steps
+        self.facts |= other.facts
+        self.races += other.races
+        self.notes += other.notes
+
     def cases(self) -> Mapping[Case, Mapping[str, Sequence[Run]]]:
         """Rounds by case and product, in the order of the races."""
         found: dict[Case, dict[str, list[Run]]] = {}
@@ -171,7 +178,10 @@ def _buyers(case: Case, runs: Sequence[Run]) -> str:
 
 def _median(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return f"{statistics.median(known):.3g}" if known else ""
+    if not known:
+        return ""
+    median = statistics.median(known)
+    return f"{median:,.0f}" if median >= 10 else f"{median:.1f}"
 
 
 def _row(*cells: object) -> str:

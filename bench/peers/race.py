@@ -18,7 +18,7 @@ CUT_SECONDS = 60.0
 PREPARE_SECONDS = 180.0
 BOOKS_SECONDS = 60.0
 REASON_MAX = 90
-_ID = re.compile(r"\b(?=\w*\d)[\w-]{12,}\b|\d+")
+_ID = re.compile(r"\b(?=\w*\d)[\w-]{12,}\b|\d{4,}")
 
 
 class Outcome(Enum):
@@ -37,6 +37,9 @@ class Failed(Exception):
 
 class Buyer(Protocol):
     """One who is connected, and has whatever is made ready before a race."""
+
+    async def connects(self) -> None:
+        """Opens its connection anew, as servers hang up on those who have waited for others."""
 
     async def buys(self) -> Outcome:
         """One unit, once.
@@ -63,8 +66,8 @@ class Stall(Protocol):
     async def stocked(self, case: Case) -> None:
         """Makes so many units of one SKU free, and no more."""
 
-    async def ready(self, case: Case, until: float) -> Sequence[Buyer]:
-        """Buyers of the case, or as many as could be made ready before ``until``."""
+    async def ready(self, case: Case, seconds: float) -> Sequence[Buyer]:
+        """Buyers of the case, or as many as could be made ready in so long."""
 
     async def books(self) -> Books:
         """What is written down of the SKU that was last stocked."""
@@ -96,9 +99,10 @@ class Bounds:
 async def race(stall: Stall, case: Case, bounds: Bounds) -> Run:
     """One race of one case, and what the product's own books say of it afterwards."""
     await stall.stocked(case)
-    buyers = await stall.ready(case, time.perf_counter() + bounds.prepare)
+    buyers = await stall.ready(case, bounds.prepare)
     try:
         before = await _within(BOOKS_SECONDS, stall.books)
+        await asyncio.gather(*(buyer.connects() for buyer in buyers))
         heard = await _run(buyers, bounds)
     finally:
         for buyer in buyers:

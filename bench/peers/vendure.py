@@ -4,14 +4,13 @@ It has no hold: a cart promises nothing, and its stock is counted down by the pa
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.peers import durable
-from bench.peers.carts import filled
+from bench.peers.carts import Carts
 from bench.peers.figures import Books, Case, Kind
 from bench.peers.line import Line
 from bench.peers.race import Failed, Outcome
@@ -57,6 +56,7 @@ class _Guest:
     wants_more = False
 
     def __init__(self, line: Line) -> None:
+        self.filled = True
         self._line = line
 
     async def fills(self, variant: str, name: str) -> bool:
@@ -75,12 +75,16 @@ class _Guest:
             return False
         return _good(await self._asks(WAY, m=[ways[0]["id"]]))
 
+    async def connects(self) -> None:
+        await self._line.connect()
+
     async def buys(self) -> Outcome:
-        state = ""
+        state, self.filled = "", False
         for document in (ARRANGE, SETTLE):
             told = await self._asks(document)
             if not _good(told):
                 if told.get("errorCode") in GONE:
+                    self.filled = document is ARRANGE  # else it waits for another payment
                     return Outcome.REFUSED
                 raise Failed(told.get("message"))
             state = told["state"]
@@ -118,6 +122,7 @@ class Vendure:
     def __init__(self, running: Sequence[RunningVendure]) -> None:
         self._running = running
         self._admin = running[0].admin()
+        self._carts = Carts(self._guest, FILLING)
         self._variant: str = self._admin.ask(VARIANT, s=SKU)["items"][0]["id"]
 
     async def stocked(self, case: Case) -> None:
@@ -132,18 +137,9 @@ class Vendure:
         changed = {"id": self._variant, "trackInventory": "TRUE", "stockLevels": levels}
         await asyncio.to_thread(self._admin.ask, STOCK, input=[changed])
 
-    async def ready(self, case: Case, until: float) -> Sequence[_Guest]:
+    async def ready(self, case: Case, seconds: float) -> Sequence[_Guest]:
         """Guests with filled carts, which promise nothing to anybody."""
-        race = time.time_ns()
-
-        async def guest(at: int) -> _Guest | None:
-            made = _Guest(await Line.opened(self._running[at % len(self._running)].port))
-            if await made.fills(self._variant, f"g-{race}-{at}"):
-                return made
-            made.close()
-            return None
-
-        return await filled(range(case.buyers), guest, FILLING, until)
+        return await self._carts.ready(case.buyers, seconds)
 
     async def books(self) -> Books:
         """Orders paid, of one unit each, and what the shop has allocated of the SKU."""
@@ -157,6 +153,13 @@ class Vendure:
             await asyncio.to_thread(shop.kill)
         for shop in self._running:
             await asyncio.to_thread(shop.start_again)
+
+    async def _guest(self, at: int) -> _Guest | None:
+        made = _Guest(Line(self._running[at % len(self._running)].port))
+        if await made.fills(self._variant, f"buyer-{at}"):
+            return made
+        made.close()
+        return None
 
     async def _levels(self) -> Sequence[Mapping[str, Any]]:
         found = await asyncio.to_thread(self._admin.ask, LEVELS, id=self._variant)

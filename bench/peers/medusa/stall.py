@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import durable
-from bench.peers.carts import filled
+from bench.peers.carts import Carts
 from bench.peers.figures import Books, Case, Kind
 from bench.peers.line import Answer, Line
 from bench.peers.medusa.house import (
@@ -44,6 +44,9 @@ class _Holder:
         self._line = line
         self._wish = wish
 
+    async def connects(self) -> None:
+        await self._line.connect()
+
     async def buys(self) -> Outcome:
         answer = await self._line.send("POST", "/admin/reservations", self._wish)
         return Outcome.ACCEPTED if answer.status == 200 else _other(answer)
@@ -58,13 +61,21 @@ class _Shopper:
     wants_more = False
 
     def __init__(self, line: Line, cart: str) -> None:
+        self.filled = True
         self._line = line
         self._cart = cart
 
+    async def connects(self) -> None:
+        await self._line.connect()
+
     async def buys(self) -> Outcome:
+        self.filled = False
         answer = await self._line.send("POST", f"/store/carts/{self._cart}/complete", {})
-        placed = answer.status == 200 and (answer.body or {}).get("type") == "order"
-        return Outcome.ACCEPTED if placed else _other(answer)
+        if answer.status == 200 and (answer.body or {}).get("type") == "order":
+            return Outcome.ACCEPTED
+        refused = _other(answer)
+        self.filled = True
+        return refused
 
     def close(self) -> None:
         self._line.close()
@@ -80,8 +91,8 @@ def _other(answer: Answer) -> Outcome:
 
 
 class Medusa:
-    """Some processes of one shop. Every race has a SKU of its own, as long as there are some:
-    reservations of a SKU take longer the more of them there are.
+    """Some processes of one shop. Every race of holds has a SKU of its own, as long as there are
+    some, for reservations of a SKU take longer the more of them there are; carts are of the last.
     """
 
     name = NAME
@@ -94,13 +105,16 @@ class Medusa:
         self._servers = servers
         self._admin = admin
         self._token = token
+        self._carts = Carts(self._shopper, FILLING)
         self._races = 0
         self._item = self._variant = ""
 
     async def stocked(self, case: Case) -> None:
-        """Takes the next SKU, and adds what is reserved of it to the units."""
-        sku = self._facts["skus"][self._races % len(self._facts["skus"])]
-        self._races += 1
+        """Takes the case's SKU, and adds what is reserved of it to the units."""
+        *skus, sku = self._facts["skus"]
+        if case.kind is Kind.HOLD:
+            sku = skus[self._races % len(skus)]
+            self._races += 1
         [item] = (await self._asks("GET", f"/admin/inventory-items?sku={sku}"))["inventory_items"]
         found = await self._asks("GET", f"/admin/product-variants?sku={sku}&fields=id")
         self._item, self._variant = item["id"], found["variants"][0]["id"]
@@ -108,20 +122,17 @@ class Medusa:
         place = f"/admin/inventory-items/{self._item}/location-levels/{self._facts['place']}"
         await self._asks("POST", place, {"stocked_quantity": reserved + case.units})
 
-    async def ready(self, case: Case, until: float) -> Sequence[_Holder | _Shopper]:
+    async def ready(self, case: Case, seconds: float) -> Sequence[_Holder | _Shopper]:
         """Connections of the administrator, or shoppers with filled carts."""
         if case.kind is Kind.PURCHASE:
-            return await filled(range(case.buyers), self._shopper, FILLING, until)
+            return await self._carts.ready(case.buyers, seconds)
         wish = {
             "inventory_item_id": self._item,
             "location_id": self._facts["place"],
             "quantity": 1,
         }
 
-        async def holder(at: int) -> _Holder:
-            return _Holder(await Line.opened(self._port(at), self._bearer()), wish)
-
-        return await filled(range(case.buyers), holder, FILLING, until)
+        return [_Holder(Line(self._port(at), self._bearer()), wish) for at in range(case.buyers)]
 
     async def books(self) -> Books:
         """Rows of reservations, of one unit each, and the counter that is sold from."""
@@ -135,12 +146,10 @@ class Medusa:
             await asyncio.to_thread(server.kill)
         for server in self._servers:
             await asyncio.to_thread(server.start)
-        self._admin.close()
-        self._admin = await Line.opened(self._port(0), self._bearer())
 
     async def _shopper(self, at: int) -> _Shopper | None:
         """A guest at one process with all that an order needs; None if the server failed at it."""
-        line = await Line.opened(self._port(at), {"x-publishable-api-key": self._facts["key"]})
+        line = Line(self._port(at), {"x-publishable-api-key": self._facts["key"]})
         try:
             async with asyncio.timeout(FILL_SECONDS):
                 cart = await self._cart(line, at)
@@ -225,12 +234,12 @@ async def medusa(
             await asyncio.to_thread(server.start)
             stack.callback(server.stop)
             servers.append(server)
-        login = await Line.opened(servers[0].port)
+        login = Line(servers[0].port)
         who = {"email": ADMIN, "password": house.secret("admin")}
         told = await login.send("POST", "/auth/user/emailpass", who)
         login.close()
         if told.status != 200:
             raise RuntimeError(f"Medusa's administrator was answered {told.status}")
         token = told.body["token"]
-        admin = await Line.opened(servers[0].port, {"Authorization": f"Bearer {token}"})
+        admin = Line(servers[0].port, {"Authorization": f"Bearer {token}"})
         yield Medusa(house, servers, admin, token)
