@@ -31,6 +31,11 @@ class Line:
         self._port = port
         self._wire: _Wire | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether a request can be sent on the connection that there is."""
+        return self._wire is not None and self._wire.open
+
     async def connect(self) -> None:
         """A new connection to the server on loopback."""
         self.close()
@@ -45,7 +50,7 @@ class Line:
         Raises:
             ConnectionError: the server has hung up before it answered.
         """
-        if self._wire is None or not self._wire.open:
+        if not self.connected:
             await self.connect()
         assert self._wire is not None
         content = b"" if body is None else json.dumps(body).encode()
