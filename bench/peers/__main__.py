@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
+from bench.peers import processor
 from bench.peers.figures import Case, Kind
 from bench.peers.medusa.house import Locks
 from bench.peers.medusa.stall import NAME as MEDUSA
@@ -56,6 +57,7 @@ class Bench:
         self._bounds = Bounds(asked.hold, asked.cut, asked.prepare)
         self._end = time.monotonic() + asked.minutes * 60
         self.results = Results()
+        self._programs: dict[str, set[int]] = {}
 
     async def run(self) -> None:
         """Every case; the servers of one number of buyers and processes are started anew."""
@@ -93,6 +95,7 @@ class Bench:
         except TROUBLE as failure:
             self._noted(f"{name}, {processes} process(es), is left out: {failure}")
             return None
+        self._claims(name)
         self.results.steps[name] = {str(kind): said for kind, said in stall.steps.items()}
         return stall
 
@@ -114,7 +117,13 @@ class Bench:
             return
         load = os.getloadavg()[0]
         try:
-            run = await race(stall, case, self._bounds)
+            run = await race(
+                stall,
+                case,
+                self._bounds,
+                lambda: processor.taken(self._programs[stall.name]),
+            )
+            self._claims(stall.name)
         except TROUBLE as failure:
             self._noted(f"{stall.name}, {case}: {type(failure).__name__} {failure}")
             return
@@ -123,6 +132,12 @@ class Bench:
         say(f"{case.kind}, {case.processes} x, {case.buyers} after {case.units}, round {turn + 1}: "
             f"{stall.name} {run.accepted_per_second}/s, {run.accepted} accepted in "
             f"{run.seconds} s, {run.oversold} oversold")  # fmt: skip
+
+    def _claims(self, name: str) -> None:
+        """Programs that nobody's were are those of the product that was started last."""
+        running = processor.children(os.getpid())
+        others = (pids for whose, pids in self._programs.items() if whose != name)
+        self._programs[name] = running.difference(*others)
 
     def _noted(self, note: str) -> None:
         if note not in self.results.notes:

@@ -1,7 +1,6 @@
 """The race itself: buyers who stand ready, one moment at which all begin, a bounded end."""
 
 import asyncio
-import os
 import re
 import time
 from collections import Counter
@@ -10,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from bench.peers import processor
 from bench.peers.figures import Books, Case, Heard, Kind, Run, judged
 
 HOLD_SECONDS = 8.0
@@ -96,14 +94,18 @@ class Bounds:
     prepare: float = PREPARE_SECONDS
 
 
-async def race(stall: Stall, case: Case, bounds: Bounds) -> Run:
-    """One race of one case, and what the product's own books say of it afterwards."""
+async def race(
+    stall: Stall, case: Case, bounds: Bounds, cpu: Callable[[], float] = lambda: 0.0
+) -> Run:
+    """One race of one case, and what the product's own books say of it afterwards; ``cpu`` tells
+    the seconds of the processor that its servers have had.
+    """
     await stall.stocked(case)
     buyers = await stall.ready(case, bounds.prepare)
     try:
         before = await _within(BOOKS_SECONDS, stall.books)
         await asyncio.gather(*(buyer.connects() for buyer in buyers))
-        heard = await _run(buyers, bounds)
+        heard = await _run(buyers, bounds, cpu)
     finally:
         for buyer in buyers:
             buyer.close()
@@ -113,8 +115,8 @@ async def race(stall: Stall, case: Case, bounds: Bounds) -> Run:
     return judged(case, len(buyers), heard, after.since(before))
 
 
-async def _run(buyers: Sequence[Buyer], bounds: Bounds) -> Heard:
-    cpu = processor.below(os.getpid())
+async def _run(buyers: Sequence[Buyer], bounds: Bounds, cpu: Callable[[], float]) -> Heard:
+    before = cpu()
     tally = _Tally(time.perf_counter())
     until = tally.began + bounds.hold
     tasks = [asyncio.create_task(_shops(buyer, tally, until)) for buyer in buyers]
@@ -122,6 +124,7 @@ async def _run(buyers: Sequence[Buyer], bounds: Bounds) -> Heard:
         return Heard((), (), 0, {}, 0, bounds.cut, cut=True, cpu=0.0)
     done, late = await asyncio.wait(tasks, timeout=bounds.cut)
     seconds = time.perf_counter() - tally.began
+    spent = cpu() - before
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
@@ -135,7 +138,7 @@ async def _run(buyers: Sequence[Buyer], bounds: Bounds) -> Heard:
         len(late),
         seconds,
         cut=bool(late),
-        cpu=processor.below(os.getpid()) - cpu,
+        cpu=spent,
     )
 
 

@@ -26,6 +26,7 @@ STEPS = {
 SKU = "BT0101-01"
 SOLD = ("PaymentAuthorized", "PaymentSettled")
 FILLING = 4  # carts that are filled at once
+FILL_SECONDS = 60.0
 ORDER = f"... on Order {{ id state }} {REFUSED}"
 
 VARIANT = (
@@ -155,9 +156,14 @@ class Vendure:
             await asyncio.to_thread(shop.start_again)
 
     async def _guest(self, at: int) -> _Guest | None:
+        """A guest with a filled cart at one process; None if the server failed at it."""
         made = _Guest(Line(self._running[at % len(self._running)].port))
-        if await made.fills(self._variant, f"buyer-{at}"):
-            return made
+        try:
+            async with asyncio.timeout(FILL_SECONDS):
+                if await made.fills(self._variant, f"buyer-{at}"):
+                    return made
+        except (ConnectionError, TimeoutError):
+            pass
         made.close()
         return None
 

@@ -93,10 +93,12 @@ def test_what_a_child_and_its_ended_child_took_of_the_processor_is_seen() -> Non
         "print('done', flush=True)\nsys.stdin.read()"
     )
     command = [sys.executable, "-c", program]
-    before = processor.below(os.getpid())
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"done\n"
-        taken = processor.below(os.getpid()) - before
+        alone = processor.taken([child.pid])
+        mine = processor.children(os.getpid())
 
-    assert taken >= 0.25
+    assert alone >= 0.25
+    assert child.pid in mine
+    assert processor.taken([child.pid]) == 0
