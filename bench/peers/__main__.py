@@ -155,7 +155,7 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="the smallest cases, one process")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=180.0, help="no race begins later")
+    parser.add_argument("--minutes", type=float, help="no race begins later")
     parser.add_argument("--only", nargs="+", choices=(OURS, MEDUSA, VENDURE), metavar="NAME")
     parser.add_argument("--kinds", nargs="+", choices=[*map(str, Kind)])
     parser.add_argument("--processes", nargs="+", type=int, choices=PROCESSES)
@@ -175,6 +175,7 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     asked.processes = asked.processes or (PROCESSES[:1] if quick else PROCESSES)
     asked.buyers = asked.buyers or (BUYERS[:1] if quick else BUYERS)
     asked.units = asked.units or UNITS
+    asked.minutes = asked.minutes or (30.0 if quick else 300.0)
     return asked
 
 

@@ -99,12 +99,17 @@ class Medusa:
     steps: Mapping[Kind, str] = STEPS
 
     def __init__(
-        self, house: MedusaHouse, servers: Sequence[RunningMedusa], admin: Line, token: str
+        self,
+        house: MedusaHouse,
+        servers: Sequence[RunningMedusa],
+        redis: Redis | None,
+        token: str,
     ) -> None:
         self._facts = house.facts()
         self._servers = servers
-        self._admin = admin
+        self._redis = redis
         self._token = token
+        self._admin = Line(servers[0].port, self._bearer())
         self._carts = Carts(self._shopper, FILLING)
         self._races = 0
         self._item = self._variant = ""
@@ -144,6 +149,8 @@ class Medusa:
         """Kills every process, and starts each again."""
         for server in self._servers:
             await asyncio.to_thread(server.kill)
+        if self._redis is not None:  # locks of the killed would be waited for
+            await _emptied(self._redis)
         for server in self._servers:
             await asyncio.to_thread(server.start)
 
@@ -222,12 +229,10 @@ async def medusa(
         cluster = await asyncio.to_thread(durable.copied, house.cluster, OWNER, password, log)
         stack.callback(cluster.removed)
         facts |= durable.shown(cluster) | {"locks": locks}
-        redis_port = 0
-        if locks is Locks.REDIS:
-            redis = Redis(folder)
+        redis = Redis(folder) if locks is Locks.REDIS else None
+        if redis is not None:
             stack.callback(redis.stop)
-            redis_port = redis.port
-        variables = house.variables(cluster.port, locks, redis_port)
+        variables = house.variables(cluster.port, locks, redis.port if redis else 0)
         servers = []
         for at in range(processes):
             server = RunningMedusa(house, folder / f"server-{at}", variables)
@@ -240,6 +245,14 @@ async def medusa(
         login.close()
         if told.status != 200:
             raise RuntimeError(f"Medusa's administrator was answered {told.status}")
-        token = told.body["token"]
-        admin = Line(servers[0].port, {"Authorization": f"Bearer {token}"})
-        yield Medusa(house, servers, admin, token)
+        yield Medusa(house, servers, redis, told.body["token"])
+
+
+async def _emptied(redis: Redis) -> None:
+    async with asyncio.timeout(FILL_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", redis.port)
+        writer.write(b"FLUSHALL\r\n")
+        answer = await reader.readline()
+        writer.close()
+    if not answer.startswith(b"+OK"):
+        raise RuntimeError("Redis does not forget its locks")
