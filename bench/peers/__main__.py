@@ -89,7 +89,9 @@ class Bench:
         try:
             stall = await stack.enter_async_context(self._product(name, folder, processes, facts))
             buyers, units, seconds = WARM
-            for kind in stall.steps:
+            for kind in map(Kind, self._asked.kinds):
+                if kind not in stall.steps:
+                    continue
                 case = Case(kind, processes, buyers, units)
                 await race(stall, case, Bounds(seconds, self._bounds.cut, self._bounds.prepare))
         except TROUBLE as failure:
