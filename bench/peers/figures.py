@@ -5,7 +5,7 @@ Pure. Times are seconds inside and milliseconds where people read them; rates ar
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,13 +85,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Several rounds of one case: the median and the best of what was accepted a second."""
+    """Several rounds of one case, by one measure: its median, its kindest round, and how far the
+    rounds lie apart.
+    """
 
     rounds: int
     median: float
     best: float
     spread: float
-    oversold: int
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -146,25 +147,38 @@ def judged(case: Case, buyers: int, heard: Heard, grown: Books) -> Run:
 
 
 def summed(runs: Sequence[Run]) -> Summary:
-    """Rounds of one case of one product, of which there is at least one."""
-    rates = [run.accepted_per_second for run in runs]
-    median = statistics.median(rates)
-    return Summary(
-        rounds=len(runs),
-        median=median,
-        best=max(rates),
-        spread=math.inf if median == 0 else (max(rates) - min(rates)) / median,
-        oversold=max(run.oversold for run in runs),
-    )
+    """What was accepted a second in rounds of one product, of which there is at least one."""
+    return _summary([run.accepted_per_second for run in runs], best=max)
+
+
+def costs(runs: Sequence[Run]) -> Summary:
+    """What a promise cost of the processor; a round that made none cost nobody knows how much."""
+    return _summary([run.cpu_ms or 0.0 for run in runs], best=min)
+
+
+def _summary(values: Sequence[float], best: Callable[[Sequence[float]], float]) -> Summary:
+    median = statistics.median(values)
+    spread = math.inf if min(values) == 0 else (max(values) - min(values)) / median
+    return Summary(len(values), median, best(values), spread)
 
 
 def ratio(ours: Summary, peer: Summary) -> float | str:
-    """Our median to the peer's best round, or why there is no such number."""
+    """How many times as fast our median is as the peer's best round, or why nobody can say."""
+    return _unfit(ours, peer) or ours.median / peer.best
+
+
+def saving(ours: Summary, peer: Summary) -> float | str:
+    """How many times our median cost the peer's cheapest round took, or why nobody can say."""
+    return _unfit(ours, peer) or peer.best / ours.median
+
+
+def _unfit(ours: Summary, peer: Summary) -> str:
+    """Why two runs are not compared; empty if they are."""
     for who, summary in (("ours", ours), ("the peer's", peer)):
         if summary.rounds < ROUNDS_MIN:
             return f"none: {summary.rounds} of {ROUNDS_MIN} rounds ({who})"
-        if summary.median == 0:
-            return f"none: nothing accepted ({who})"
+        if math.isinf(summary.spread):
+            return f"none: a round in which nothing was accepted ({who})"
         if summary.spread > SPREAD_MAX:
             return f"none: spread {summary.spread:.0%} ({who})"
-    return ours.median / peer.best
+    return ""

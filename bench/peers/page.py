@@ -1,6 +1,7 @@
 """Races as they are kept and shown: JSON of every one, and a page in Markdown of them all."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from bench.peers.figures import Case, Kind, Run, Summary, ratio, summed
+from bench.peers.figures import Case, Kind, Run, costs, ratio, saving, summed
 from bench.peers.ours import NAME as OURS
 
 SHAPE, RULE = ("What", "Processes", "Buyers", "Units"), "|---"
@@ -126,33 +127,37 @@ def _figures(runs: Sequence[Run]) -> tuple[object, ...]:
         f"{statistics.median(run.accepted for run in runs):,.0f}",
         f"{sums.median:,.1f}",
         f"{sums.best:,.1f}",
-        f"{sums.spread:.0%}" if sums.rounds > 1 and sums.median else "",
+        f"{sums.spread:.0%}" if sums.rounds > 1 and math.isfinite(sums.spread) else "",
         _median([run.p50_ms for run in runs]),
         _median([run.p99_ms for run in runs]),
         _median([run.cpu_ms for run in runs]),
         sum(run.failed for run in runs),
         sum(run.unanswered for run in runs),
-        sums.oversold,
+        max(run.oversold for run in runs),
         max(run.uncounted for run in runs),
     )
 
 
 def _ratios(results: Results) -> Iterator[str]:
     yield ""
-    heads = [*SHAPE, "Against", "Our median to its best"]
+    heads = [*SHAPE, "Against", "As fast as its best", "Its cheapest CPU to ours"]
     yield _row(*heads)
     yield RULE * len(heads) + "|"
     for case, by_product in results.cases().items():
-        sums = {product: summed(runs) for product, runs in by_product.items()}
-        for product, summary in sums.items():
-            if product != OURS and OURS in sums:
-                compared = _compared(sums[OURS], summary)
-                buyers = f"{case.buyers}"
-                yield _row(case.kind, case.processes, buyers, f"{case.units:,}", product, compared)
+        ours = by_product.get(OURS)
+        for product, runs in by_product.items():
+            if ours is None or product == OURS:
+                continue
+            compared = (
+                _times(ratio(summed(ours), summed(runs))),
+                _times(saving(costs(ours), costs(runs))),
+            )
+            yield _row(
+                case.kind, case.processes, case.buyers, f"{case.units:,}", product, *compared
+            )
 
 
-def _compared(ours: Summary, peer: Summary) -> str:
-    found = ratio(ours, peer)
+def _times(found: float | str) -> str:
     return found if isinstance(found, str) else f"{found:,.1f} x"
 
 

@@ -11,11 +11,13 @@ from bench.peers.figures import (
     Kind,
     Run,
     Summary,
+    costs,
     judged,
     oversold,
     percentile,
     rate,
     ratio,
+    saving,
     summed,
 )
 
@@ -26,7 +28,7 @@ def heard(*accepted_at: float, seconds: float = 10.0, cut: bool = False) -> Hear
     return Heard(accepted_at, accepted_at, 3, {"500 no": 2}, 1 if cut else 0, seconds, cut, cpu=0.5)
 
 
-def run(accepted_per_second: float, oversold: int = 0) -> Run:
+def run(accepted_per_second: float, cpu_ms: float | None = 1.0) -> Run:
     return Run(
         buyers=50,
         accepted=10,
@@ -37,9 +39,9 @@ def run(accepted_per_second: float, oversold: int = 0) -> Run:
         refused=40,
         failed=0,
         unanswered=0,
-        oversold=oversold,
+        oversold=0,
         uncounted=0,
-        cpu_ms=1.0,
+        cpu_ms=cpu_ms,
         seconds=1.0,
         cut=False,
         reasons={},
@@ -109,9 +111,9 @@ def test_a_race_is_judged_by_what_was_heard_and_what_is_booked() -> None:
 
 
 def test_rounds_are_summed_up_by_median_best_and_spread() -> None:
-    found = summed([run(10.0), run(8.0, oversold=2), run(9.0)])
+    found = summary(10.0, 8.0, 9.0)
 
-    assert (found.rounds, found.median, found.best, found.oversold) == (3, 9.0, 10.0, 2)
+    assert (found.rounds, found.median, found.best) == (3, 9.0, 10.0)
     assert found.spread == pytest.approx(2 / 9)
 
 
@@ -126,7 +128,11 @@ def test_our_median_is_compared_with_the_best_round_of_a_peer() -> None:
         ((100.0, 100.0, 100.0), (4.0, 5.0, 5.51), "none: spread 30% (the peer's)"),
         ((100.0, 100.0), (5.0, 5.0, 5.0), "none: 2 of 3 rounds (ours)"),
         ((100.0, 100.0, 100.0), (5.0,), "none: 1 of 3 rounds (the peer's)"),
-        ((100.0, 100.0, 100.0), (0.0, 0.0, 5.0), "none: nothing accepted (the peer's)"),
+        (
+            (100.0, 100.0, 100.0),
+            (0.0, 5.0, 5.0),
+            "none: a round in which nothing was accepted (the peer's)",
+        ),
     ],
 )
 def test_there_is_no_ratio_of_runs_that_disagree_are_too_few_or_sold_nothing(
@@ -139,5 +145,19 @@ def test_runs_whose_spread_is_just_so_wide_are_compared() -> None:
     assert ratio(summary(85.0, 100.0, 115.0), summary(5.0, 5.0, 5.0)) == 20.0
 
 
-def test_a_median_of_nought_has_no_end_of_spread() -> None:
-    assert summary(0.0, 0.0, 1.0).spread == math.inf
+def test_a_round_of_nought_has_no_end_of_spread() -> None:
+    assert summary(0.0, 1.0, 1.0).spread == math.inf
+
+
+def test_the_cheapest_round_of_a_peer_is_compared_with_our_median_cost() -> None:
+    ours = costs([run(1.0, cpu_ms=cost) for cost in (3.5, 4.0, 4.5)])
+    peer = costs([run(1.0, cpu_ms=cost) for cost in (60.0, 65.0, 70.0)])
+
+    assert saving(ours, peer) == 15.0
+
+
+def test_a_round_whose_cost_nobody_knows_is_compared_with_nothing() -> None:
+    known = costs([run(1.0, cpu_ms=4.0)] * 3)
+    unknown = costs([run(0.0, cpu_ms=None), *[run(1.0, cpu_ms=60.0)] * 2])
+
+    assert saving(known, unknown) == "none: a round in which nothing was accepted (the peer's)"

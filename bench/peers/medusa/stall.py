@@ -228,7 +228,7 @@ async def medusa(
         password, log = house.secret("database"), folder / "postgres.log"
         cluster = await asyncio.to_thread(durable.copied, house.cluster, OWNER, password, log)
         stack.callback(cluster.removed)
-        facts |= durable.shown(cluster) | {"locks": locks}
+        facts |= durable.shown(cluster) | {f"locks of {processes} process(es)": locks}
         redis = Redis(folder) if locks is Locks.REDIS else None
         if redis is not None:
             stack.callback(redis.stop)
