@@ -36,6 +36,7 @@ from bench.peers.vendure import vendure
 from tests.live.processes import SystemFailed
 
 RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
+PRODUCTS = {"gateway": OURS, "medusa": MEDUSA, "vendure": VENDURE}
 PROCESSES, BUYERS, UNITS = (1, 2, 4), (50, 500), (10, 10_000)
 ALONE = 4  # processes at which only the gateway is raced, for what it oversells
 TROUBLE = (SystemFailed, Failed, RuntimeError, TimeoutError, ConnectionError)
@@ -46,7 +47,7 @@ def cases(asked: argparse.Namespace) -> Iterator[Case]:
     """What is raced: the fewest buyers first, as the time may be up before all is."""
     shapes = itertools.product(asked.buyers, asked.processes, asked.kinds, asked.units)
     for buyers, processes, kind, units in shapes:
-        yield Case(Kind(kind), processes, buyers, units)
+        yield Case(kind, processes, buyers, units)
 
 
 class Bench:
@@ -89,7 +90,7 @@ class Bench:
         try:
             stall = await stack.enter_async_context(self._product(name, folder, processes, facts))
             buyers, units, seconds = WARM
-            for kind in map(Kind, self._asked.kinds):
+            for kind in self._asked.kinds:
                 if kind not in stall.steps:
                     continue
                 case = Case(kind, processes, buyers, units)
@@ -158,8 +159,9 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the smallest cases, one process")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, help="no race begins later")
-    parser.add_argument("--only", nargs="+", choices=(OURS, MEDUSA, VENDURE), metavar="NAME")
-    parser.add_argument("--kinds", nargs="+", choices=[*map(str, Kind)])
+    parser.add_argument("--only", nargs="+", choices=PRODUCTS, metavar="NAME",
+                        help=f"of {', '.join(PRODUCTS)}")  # fmt: skip
+    parser.add_argument("--kinds", nargs="+", choices=[kind.name.lower() for kind in Kind])
     parser.add_argument("--processes", nargs="+", type=int, choices=PROCESSES)
     parser.add_argument("--buyers", nargs="+", type=int)
     parser.add_argument("--units", nargs="+", type=int)
@@ -172,8 +174,8 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--show", type=Path, nargs="+", metavar="FILE")
     asked = parser.parse_args(words)
     quick = asked.quick
-    asked.only = asked.only or [OURS, MEDUSA, VENDURE]
-    asked.kinds = asked.kinds or [*map(str, Kind)]
+    asked.only = [PRODUCTS[word] for word in asked.only or PRODUCTS]
+    asked.kinds = [Kind[word.upper()] for word in asked.kinds] if asked.kinds else [*Kind]
     asked.processes = asked.processes or (PROCESSES[:1] if quick else PROCESSES)
     asked.buyers = asked.buyers or (BUYERS[:1] if quick else BUYERS)
     asked.units = asked.units or UNITS
