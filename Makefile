@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live bench-peers schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -99,6 +99,9 @@ bench-live: install ## Measure on real systems: a first reading against a bare c
 	@$(BIN)/python -m tests.live_crm.house install
 	$(BIN)/python -m bench.sync_throughput
 	$(BIN)/python -m bench.products_page
+
+bench-peers: install ## Race Medusa and Vendure on one hot SKU, installed on first use: ARGS=--quick for the smallest cases
+	$(BIN)/python -m bench.peers $(ARGS)
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

@@ -70,7 +70,8 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", ["gateway/page", "tests/conformance/audit", "tests/live/vendure"]
+    "recipe",
+    ["gateway/page", "tests/conformance/audit", "tests/live/vendure", "bench/peers/medusa"],
 )
 def test_what_npm_installs_is_locked_by_version_and_content_without_addresses(recipe: str) -> None:
     lock = json.loads(read(ROOT / recipe / "package-lock.json"))
