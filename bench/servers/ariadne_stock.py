@@ -30,6 +30,7 @@ from bench.servers.shop import Product, Shop, Variant, serve
 
 SDL = Path(__file__).parent / "schema.graphql"
 Answer = Mapping[str, Any]
+Info = GraphQLResolveInfo[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +41,39 @@ class Context:
     availability: DataLoader[str, int]
 
 
-def variant(_: object, info: GraphQLResolveInfo, by: Mapping[str, str]) -> Variant | None:
+def variant(_: object, info: Info, by: Mapping[str, str]) -> Variant | None:
     """One variant."""
     shop: Shop = info.context.shop
     return shop.variants.get(by["sku"])
 
 
-def products(_: object, info: GraphQLResolveInfo, first: int) -> Answer:
+def products(_: object, info: Info, first: int) -> Answer:
     """The first products."""
     return {"nodes": info.context.shop.products[:first]}
 
 
-def variants(of: Product, _: GraphQLResolveInfo, first: int) -> Answer:
+def variants(of: Product, _: Info, first: int) -> Answer:
     """The first variants of a product."""
     return {"nodes": of.variants[:first]}
 
 
-def product(of: Variant, info: GraphQLResolveInfo) -> Product:
+def product(of: Variant, info: Info) -> Product:
     """The product of a variant."""
     shop: Shop = info.context.shop
     return shop.of_handle[of.handle]
 
 
-def price(of: Variant, _: GraphQLResolveInfo, channel: str) -> object:
+def price(of: Variant, _: Info, channel: str) -> object:
     """The price of a variant in a channel."""
     return of.prices.get(channel)
 
 
-async def availability(of: Variant, info: GraphQLResolveInfo, channel: str) -> Answer:  # noqa: ARG001  # one shop, one number
+async def availability(of: Variant, info: Info, channel: str) -> Answer:  # noqa: ARG001  # one shop, one number
     """What can be promised of a variant."""
     return {"availableToPromise": await info.context.availability.load(of.sku), "stale": False}
 
 
-def reserve(_: object, info: GraphQLResolveInfo, input: Mapping[str, Any]) -> Answer:
+def reserve(_: object, info: Info, input: Mapping[str, Any]) -> Answer:
     """Holds units."""
     lines: Sequence[Mapping[str, Any]] = input["lines"]
     made = info.context.shop.reserve([(line["sku"], line["quantity"]) for line in lines])
@@ -90,7 +91,7 @@ def level(place: str, units: int) -> Answer:
 
 async def changes(
     _: object,
-    info: GraphQLResolveInfo,
+    info: Info,
     skus: Sequence[str],
     locationCodes: Sequence[str] | None = None,  # noqa: ARG001, N803  # as the schema names it; there is one place
 ) -> AsyncIterator[Answer]:
@@ -100,7 +101,7 @@ async def changes(
         yield level(shop.place, units)
 
 
-def changed(level: Answer, _: GraphQLResolveInfo, **__: object) -> Answer:
+def changed(level: Answer, _: Info, **__: object) -> Answer:
     """What came, as it came."""
     return level
 

@@ -1,4 +1,4 @@
-"""What may be said of several rounds: medians, how far they lie apart, and ratios or their refusal."""
+"""What may be said of several rounds: how far they lie apart, and a ratio or its refusal."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def spread(figures: Sequence[float]) -> float:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
-    """How many times theirs ours is, by medians; none, if either lies too far apart to say so, or is
-    of a single round, which cannot tell.
+    """How many times theirs ours is, by medians; none, if the rounds of either lie too far apart
+    to say so, or there is a single one, which cannot tell.
     """
     if min(len(ours), len(theirs)) < 2 or max(spread(ours), spread(theirs)) > SPREAD_MAX:
         return None

@@ -1,7 +1,7 @@
 """The servers that are run beside each other: installed by their pins, started, and ended.
 
-Those of Node.js lie under ``node_modules`` beside this file, Ariadne under ``.python``; Strawberry is
-the one that the gateway itself is built on. Each is one process that listens on a free port of
+Those of Node.js lie under ``node_modules`` beside this file, Ariadne under ``.python``; Strawberry
+is the one that the gateway itself is built on. Each is one process that listens on a free port of
 loopback and serves one file of products; it is ended by its process id. Linux only.
 """
 
@@ -59,7 +59,7 @@ kind = "ONLINE"
 code = "erp"
 vendor = "sandbox-erp"
 """
-"""The gateway's settings: what bounds a caller is counted as ever, and so high that nobody is refused."""
+"""The gateway's settings: its bounds are counted as ever, and so high that nobody is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def versions() -> dict[str, str]:
 
 @asynccontextmanager
 async def gateway(name: str, folder: Path) -> AsyncIterator[Server]:
-    """A gateway of the sandbox's ERP with the settings of one row, on a data directory of its own."""
+    """A gateway of the sandbox's ERP with the settings of one row and its own data directory."""
     config = folder / "shop.toml"
     config.write_text(SETTINGS, encoding="utf-8")
     data = folder / name.replace(", ", "-").replace(" ", "-") / "data"
@@ -174,13 +174,15 @@ async def gateway(name: str, folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def peer(name: str, file: Path) -> AsyncIterator[Server]:
-    """A server of others, once it listens.
+async def peer(
+    name: str, file: Path, commands: Mapping[str, Sequence[str]] = PEERS
+) -> AsyncIterator[Server]:
+    """A server of others, once it listens; what it logs stands beside the file.
 
     Raises:
         RuntimeError: it has ended instead.
     """
-    words = [word.format(file=file) for word in PEERS[name]]
+    words = [word.format(file=file) for word in commands[name]]
     env = {
         **os.environ,
         "NODE_ENV": "production",

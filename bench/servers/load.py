@@ -1,7 +1,7 @@
 """Load over HTTP by wrk: what one round came to.
 
-wrk keeps its connections alive and asks on each as soon as it was answered, so what is measured is a
-server that always has as many requests before it as there are connections.
+wrk keeps its connections alive and asks on each as soon as it was answered, so what is measured is
+a server that always has as many requests before it as there are connections.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from bench.servers.house import HERE, Server
 from bench.servers.processes import cpu_seconds, resident_mib
 
 LENGTH_MAY_DIFFER = 0.05
-"""How far answers may differ in length from the one that was looked at: dates and ids do a little."""
+"""How far answers may differ in length from the one looked at: dates and ids do a little."""
 
+REQUESTS_MIN = 20
 STOP_SECONDS = 30
 
 
@@ -42,8 +43,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round came to. CPU is the server's own, all its processes; a rate by core is what one
-    core would do that did nothing else. Times in milliseconds, memory in MiB.
+    """What one round came to. CPU is the server's own, all its processes; a rate by core is what
+    one core would do that did nothing else. Times in milliseconds, memory in MiB.
     """
 
     requests: int
@@ -68,8 +69,8 @@ def told(text: str) -> Told:
 
 
 def round_of(counted: Told, cpu: float, resident: float, length: int) -> Round:
-    """A round, of what wrk has counted and what the server has used; ``length`` is that of an answer
-    that was looked at.
+    """A round, of what wrk has counted and what the server has used; ``length`` is that of an
+    answer that was looked at.
 
     Raises:
         NotMeasured: some requests were not answered, or with something else.
@@ -79,7 +80,7 @@ def round_of(counted: Told, cpu: float, resident: float, length: int) -> Round:
             f"of {counted.requests} requests {counted.refused} were refused, {counted.broken} broke"
             f" off and {counted.late} came too late"
         )
-    if counted.requests < 100 or cpu <= 0:
+    if counted.requests < REQUESTS_MIN or cpu <= 0:
         raise NotMeasured(f"{counted.requests} requests and {cpu:g} s of CPU are too few to tell")
     mean = counted.bytes / counted.requests
     if abs(mean - length) > LENGTH_MAY_DIFFER * length:
@@ -96,7 +97,7 @@ def round_of(counted: Told, cpu: float, resident: float, length: int) -> Round:
 
 
 async def loaded(
-    server: Server, case: Case, connections: int, seconds: int, length: int, folder: Path
+    server: Server, case: Case, *, connections: int, seconds: int, length: int, folder: Path
 ) -> Round:
     """Some seconds of one case on one server.
 
@@ -134,4 +135,3 @@ async def loaded(
         return round_of(told(text.decode()), used, resident_mib(server.pid), length)
     except NotMeasured as found:
         raise NotMeasured(f"{server.name}, {case.name}: {found}") from found
-

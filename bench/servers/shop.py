@@ -1,4 +1,5 @@
-"""The shop that the servers of Python serve: the file of products in memory, and what is done to it.
+"""The shop that the servers of Python serve: the file of products in memory, and what is done to
+it.
 
 The same as `shop.mjs`, which says what is left out here and is kinder to these servers: rules, keys
 that make a hold safe to send again, and any store.
@@ -111,13 +112,16 @@ def _product(row: Mapping[str, Any]) -> Product:
             of["sku"],
             of["title"],
             row["handle"],
-            {at: Money(Decimal(has["amount"]), has["currencyCode"]) for at, has in of["prices"].items()},
+            {
+                at: Money(Decimal(has["amount"]), has["currencyCode"])
+                for at, has in of["prices"].items()
+            },
             of["availableToPromise"],
         )
         for of in row["variants"]
     ]
-    said = (row[name] for name in ("id", "handle", "title", "brand", "description", "categories"))
-    return Product(*said, variants)
+    names = ("id", "handle", "title", "brand", "description", "categories")
+    return Product(**{name: row[name] for name in names}, variants=variants)
 
 
 def serve(app: ASGIApp) -> None:

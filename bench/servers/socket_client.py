@@ -1,7 +1,7 @@
 """A WebSocket of graphql-transport-ws that costs its client next to nothing.
 
-It hears of a message what a measurement needs: whether some words stand in it, and when. Frames of a
-server are read as RFC 6455 has them; none of these servers breaks a message into several.
+It hears of a message what a measurement needs: whether some words stand in it, and when. Frames of
+a server are read as RFC 6455 has them; none of these servers breaks a message into several.
 """
 
 import asyncio

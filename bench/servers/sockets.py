@@ -1,7 +1,7 @@
-"""What open sockets cost a server: memory of those that say nothing, and telling many of one change.
+"""What open sockets cost a server: memory of silent ones, and telling many of one change.
 
-Every server is a fresh process. A change is one hold of the watched SKU, posted over HTTP; it has been
-told when the last subscriber has it, and the next is posted a moment later.
+Every server is a fresh process. A change is one hold of the watched SKU, posted over HTTP; it has
+been told when the last subscriber has it, and the next is posted a moment later.
 """
 
 import asyncio

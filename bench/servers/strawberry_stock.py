@@ -1,7 +1,9 @@
-"""Strawberry as it comes, on uvicorn: ``python -m bench.servers.strawberry_stock FILE [--uncached]``.
+"""Strawberry as it comes, on uvicorn.
 
-Its own caches of parsed and of validated documents are on, unless it is told to do without. What the
-shop has is made of its types once, at the start.
+    python -m bench.servers.strawberry_stock FILE [--uncached]
+
+Its own caches of parsed and of validated documents are on, unless it is told to do without. What
+the shop has is made of its types once, at the start.
 """
 
 import sys
