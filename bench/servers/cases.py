@@ -81,11 +81,14 @@ KEY = "@key@"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One document and its variables."""
+    """One document and its variables, and how many ask at once: fewer where an answer is large, so
+    that what is under way when a round ends is a small part of it.
+    """
 
     name: str
     document: str
     variables: Mapping[str, Any]
+    connections: int
 
     @property
     def body(self) -> str:
@@ -105,9 +108,9 @@ class Goods:
 def cases(goods: Goods) -> Sequence[Case]:
     """Everything that is asked over HTTP."""
     return (
-        Case("five leaves", FIVE_LEAVES, {"sku": goods.read, "channel": CHANNEL}),
-        Case("list of 100 products", PRODUCT_LIST, {"channel": CHANNEL}),
-        Case("20 products and what can be promised", AVAILABLE_LIST, {"channel": CHANNEL}),
+        Case("five leaves", FIVE_LEAVES, {"sku": goods.read, "channel": CHANNEL}, 16),
+        Case("list of 100 products", PRODUCT_LIST, {"channel": CHANNEL}, 4),
+        Case("20 products and what can be promised", AVAILABLE_LIST, {"channel": CHANNEL}, 8),
         hold(goods.held),
     )
 
@@ -115,7 +118,7 @@ def cases(goods: Goods) -> Sequence[Case]:
 def hold(sku: str, at: str | None = None) -> Case:
     """One unit of a SKU, wherever it lies or at a place; each request has a key of its own."""
     variables = {"key": KEY, "sku": sku, "channel": CHANNEL, "at": at, "seconds": HOLD_SECONDS}
-    return Case("a hold", HOLD, variables)
+    return Case("a hold", HOLD, variables, 16)
 
 
 def leaves(found: object) -> int:

@@ -19,7 +19,7 @@ from bench.servers.processes import cpu_seconds, resident_mib
 LENGTH_MAY_DIFFER = 0.05
 """How far answers may differ in length from the one looked at: dates and ids do a little."""
 
-REQUESTS_MIN = 20
+REQUESTS_MIN = 10
 STOP_SECONDS = 30
 
 
@@ -96,9 +96,7 @@ def round_of(counted: Told, cpu: float, resident: float, length: int) -> Round:
     )
 
 
-async def loaded(
-    server: Server, case: Case, *, connections: int, seconds: int, length: int, folder: Path
-) -> Round:
+async def loaded(server: Server, case: Case, *, seconds: int, length: int, folder: Path) -> Round:
     """Some seconds of one case on one server.
 
     Raises:
@@ -112,7 +110,7 @@ async def loaded(
         "BENCH_RUN": f"r{time.time_ns()}",
         "BENCH_TOKEN": server.shopper,
     }
-    words = ("-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", "wrk.lua")
+    words = ("-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", "wrk.lua")
     before = cpu_seconds(server.pid)
     process = await asyncio.create_subprocess_exec(
         "wrk",

@@ -46,7 +46,7 @@ def middle(rounds: Sequence[R], of: Callable[[R], float]) -> float:
     return statistics.median(map(of, rounds))
 
 
-def of_load(case: str, leaves: int, servers: Mapping[str, Sequence[Round]]) -> Shown:
+def of_load(case: str, about: str, servers: Mapping[str, Sequence[Round]]) -> Shown:
     """One case over HTTP."""
     rows = []
     ours = [row.per_core for row in servers[GATEWAY]]
@@ -69,7 +69,7 @@ def of_load(case: str, leaves: int, servers: Mapping[str, Sequence[Round]]) -> S
         "Server", "Requests/s", "By core", "p50 ms", "p99 ms", "CPU ms", "MiB", "Spread",
         "Gateway to it",
     )  # fmt: skip
-    return Shown(f"{case[0].upper()}{case[1:]}: {leaves:,} leaves", columns, rows)
+    return Shown(f"{case[0].upper()}{case[1:]}: {about}", columns, rows)
 
 
 def of_sockets(sockets: Sockets) -> Shown:
@@ -99,16 +99,16 @@ def of_sockets(sockets: Sockets) -> Shown:
     return Shown(title, columns, rows)
 
 
-def shown(loads: Loads, sockets: Sockets, leaves: Mapping[str, int]) -> list[Shown]:
+def shown(loads: Loads, sockets: Sockets, about: Mapping[str, str]) -> list[Shown]:
     """Every table."""
-    found = [of_load(case, leaves[case], servers) for case, servers in loads.items()]
+    found = [of_load(case, about[case], servers) for case, servers in loads.items()]
     return [*found, of_sockets(sockets)]
 
 
-def tables(loads: Loads, sockets: Sockets, leaves: Mapping[str, int]) -> list[Table]:
+def tables(loads: Loads, sockets: Sockets, about: Mapping[str, str]) -> list[Table]:
     """Every table for a screen."""
     found = []
-    for one in shown(loads, sockets, leaves):
+    for one in shown(loads, sockets, about):
         table = Table(title=one.title)
         for at, name in enumerate(one.columns):
             table.add_column(name, justify="right" if at else "left")
@@ -118,10 +118,10 @@ def tables(loads: Loads, sockets: Sockets, leaves: Mapping[str, int]) -> list[Ta
     return found
 
 
-def markdown(loads: Loads, sockets: Sockets, leaves: Mapping[str, int]) -> str:
+def markdown(loads: Loads, sockets: Sockets, about: Mapping[str, str]) -> str:
     """Every table in Markdown, the gateway's own rows in bold."""
     lines = []
-    for one in shown(loads, sockets, leaves):
+    for one in shown(loads, sockets, about):
         lines += [f"{one.title}:", "", _line(one.columns), "|---" * len(one.columns) + "|"]
         for name, *figures in one.rows:
             lines.append(_line([f"**{name}**" if name.startswith(GATEWAY) else name, *figures]))
