@@ -96,7 +96,7 @@ def round_of(counted: Told, cpu: float, resident: float, length: int) -> Round:
     )
 
 
-async def loaded(server: Server, case: Case, *, seconds: int, length: int, folder: Path) -> Round:
+async def loaded(server: Server, case: Case, seconds: int, *, length: int, folder: Path) -> Round:
     """Some seconds of one case on one server.
 
     Raises:
