@@ -71,7 +71,7 @@ class Plan:
     rounds: int
     seconds: int
     socket_rounds: int
-    sockets: int
+    half_of_sockets: int
     subscribers: int
     changes: int
 
@@ -194,7 +194,7 @@ async def sockets_of(names: Sequence[str], file: Path, goods: Goods, plan: Plan)
                     server = await stack.enter_async_context(house.gateway(name, root))
                     await settled([server])
                     await stocked(server, goods)
-                nothing = await idle(server, plan.sockets)
+                nothing = await idle(server, plan.half_of_sockets)
                 told = await telling(server, goods.watched, plan.subscribers, plan.changes)
                 found[name].append((nothing, told))
     said("")

@@ -32,7 +32,9 @@ TOLD_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Sockets that have introduced themselves and say nothing; memory of each in KiB."""
+    """Sockets that have introduced themselves and say nothing; what each of the second half has
+    added to the memory, in KiB.
+    """
 
     sockets: int
     kib_each: float
@@ -64,18 +66,22 @@ async def opened(server: Server, count: int) -> list[Socket]:
 
 
 async def idle(server: Server, count: int) -> Idle:
-    """What a server has in memory for so many sockets, against as it was before them."""
+    """What a server has in memory for so many sockets, against as many as were open before them:
+    the first ones fill what it had free.
+    """
     for socket in await opened(server, WARM_UP):
         socket.close()
     await asyncio.sleep(SETTLE_SECONDS)
-    before = resident_mib(server.pid)
     sockets = await opened(server, count)
+    await asyncio.sleep(SETTLE_SECONDS)
+    before = resident_mib(server.pid)
+    sockets += await opened(server, count)
     await asyncio.sleep(SETTLE_SECONDS)
     after = resident_mib(server.pid)
     for socket in sockets:
         socket.close()
     await asyncio.sleep(SETTLE_SECONDS)
-    return Idle(count, round((after - before) * 1024 / count, 1), round(after, 1))
+    return Idle(len(sockets), round((after - before) * 1024 / count, 1), round(after, 1))
 
 
 async def telling(server: Server, sku: str, subscribers: int, changes: int) -> Telling:
