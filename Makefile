@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live bench-peers schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live bench-peers bench-servers schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -103,6 +103,9 @@ bench-live: install ## Measure on real systems: a first reading against a bare c
 bench-peers: install ## Race Medusa and Vendure on one hot SKU, installed on first use: ARGS=--quick for the smallest cases
 	$(BIN)/python -m bench.peers $(ARGS)
 
+bench-servers: install ## Measure the gateway beside GraphQL servers of others, installed on first use; needs wrk
+	$(BIN)/python -m bench.graphql_servers
+
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium
 	$(BIN)/pytest -m browser tests/browser -k it_runs_a_query --picture docs/graphiql.png
@@ -122,7 +125,7 @@ composition: install ## Write docs/composition.md: what composers of others make
 	@mv .venv/written docs/composition.md
 
 clean: ## Remove what the other targets made; data under var/ stays
-	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules*
+	rm -rf .venv build *.egg-info $(PAGE)/node_modules $(PAGE)/dist tests/composition/node_modules tests/conformance/audit/node_modules* bench/servers/node_modules bench/servers/.python
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
