@@ -22,7 +22,7 @@ from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
-from gateway.http_layers import Origins, layers
+from gateway.http_layers import Origins, Shortcut, layered
 from gateway.listeners import Listeners
 from gateway.siblings import Siblings
 from gateway.telemetry import telemetry_of
@@ -56,6 +56,8 @@ def create_app(
     telemetry, server = desk.telemetry, runtime.settings.server
     tabs = examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION)
 
+    plain = GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max))
+    graphql = layered(plain, origins or Origins(server.allowed_origins))
     webhooks = Webhooks(runtime, telemetry.metrics)
 
     @asynccontextmanager
@@ -72,17 +74,16 @@ def create_app(
     return Starlette(
         routes=[
             Route("/", _home),
-            Route(
-                "/graphql",
-                GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
-                middleware=layers(origins or Origins(server.allowed_origins)),
-            ),
+            Route("/graphql", graphql),
             *(Route(path, webhooks) for path in PATHS),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=tabs, headers=page_headers),
             *health.routes(runtime, telemetry.metrics, listeners, siblings),
         ],
-        middleware=[Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id)],
+        middleware=[
+            Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id),
+            Middleware(Shortcut, path="/graphql", endpoint=graphql),
+        ],
         lifespan=lifespan,
     )
 

@@ -6,12 +6,12 @@ Pages of other origins are let in here, and long answers are compressed. Sockets
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware, IdentityResponder
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.graphql_http import weight_of
+from gateway.remembering import remembering
 
 PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again before it sends; Chromium heeds no longer time."""
@@ -25,6 +25,8 @@ LEVEL = 4
 DEPENDS = "Accept, Authorization, Accept-Encoding"
 """What every answer depends on; where pages of other origins are let in, it is the origin, too."""
 
+_VARY = (b"vary", DEPENDS.encode())
+
 
 class Compression(GZipMiddleware):
     """Compresses long answers for clients that take gzip, but no stream of events."""
@@ -35,10 +37,10 @@ class Compression(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; the library itself takes ``gzip;q=0`` for a yes."""
         given = ",".join(Headers(scope=scope).getlist("accept-encoding"))
-        if takes_gzip(given):
+        if given and takes_gzip(given):
             await super().__call__(scope, receive, send)
-        else:
-            await IdentityResponder(self.app, self.minimum_size)(scope, receive, send)
+        else:  # on what this depends is said around all of it
+            await self.app(scope, receive, send)
 
 
 class Varying:
@@ -55,13 +57,18 @@ class Varying:
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                said = ",".join([DEPENDS, *headers.getlist("vary")]).split(",")
-                headers["vary"] = ", ".join({name.strip().title(): None for name in said})
+                own = headers.getlist("vary")
+                if own:
+                    said = ",".join([DEPENDS, *own]).split(",")
+                    headers["vary"] = ", ".join({name.strip().title(): None for name in said})
+                else:
+                    message["headers"].append(_VARY)
             await send(message)
 
         await self.app(scope, receive, telling)
 
 
+@remembering
 def takes_gzip(accept_encoding: str) -> bool:
     """Says whether a client takes answers in gzip, by the value of its Accept-Encoding header."""
     wishes: dict[str, float] = {}
@@ -95,9 +102,26 @@ class Pages:
         await self._layer(scope, receive, send)
 
 
-def layers(origins: Origins) -> list[Middleware]:
-    """The layers around the endpoint, the outermost first."""
-    return [Middleware(Varying), Middleware(Pages, origins=origins), Middleware(Compression)]
+def layered(endpoint: ASGIApp, origins: Origins) -> ASGIApp:
+    """An endpoint with the layers around it."""
+    return Varying(Pages(Compression(endpoint), origins))
+
+
+class Shortcut:
+    """Leads requests for one path straight to where they are answered, before routes are looked
+    through one by one; nearly every request is for it.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        direct = scope["type"] == "http" and scope["path"] == self._path
+        app = self._endpoint if direct and not scope.get("root_path") else self._app
+        await app(scope, receive, send)
 
 
 def _cors(app: ASGIApp, allowed: Sequence[str]) -> ASGIApp:
