@@ -76,6 +76,7 @@ class GraphqlHttp:
             if request.method not in ("GET", "POST"):
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
+            self._desk.require_room()
             caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await asked_in(request, self._batch_max, self._body_seconds)
             client = calling().name

@@ -103,23 +103,51 @@ def place_of(address: str) -> str:
     return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
-class Crowd:
-    """How many operations are under way in the process. ``most`` of 0 is no limit."""
+FEW = 8
+"""So many may be under way however slow they are: a process that waits for a backend or a disk is
+not busy, and a first slow answer says nothing of the next."""
 
-    def __init__(self, most: int) -> None:
+_SMOOTHED = 64
+"""Over about how many endings the pace is taken: a tenth of a second of a busy process."""
+
+
+class Crowd:
+    """How many operations are under way in the process, and at which pace they end.
+
+    ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when one
+    more would wait longer for those before it than so, which is their number times the pace at
+    which they end (Little's law). So the bound follows what the machine does just now, and whoever
+    is let in is answered in time, however many are not.
+    """
+
+    def __init__(
+        self, most: int, wait_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most
+        self._wait_seconds = wait_seconds
+        self._clock = clock
+        self._pace = 0.0
+        self._last = 0.0
         self.under_way = 0
 
     @property
     def full(self) -> bool:
         """Whether one more would be too many."""
-        return 0 < self._most <= self.under_way
+        if 0 < self._most <= self.under_way:
+            return True
+        bounded = self._wait_seconds > 0 and self.under_way >= FEW
+        return bounded and self.under_way * self._pace > self._wait_seconds
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
         """Counts one operation for as long as it is under way."""
+        if self.under_way == 0:
+            self._last = self._clock()  # what was idle before says nothing of the pace
         self.under_way += 1
         try:
             yield
         finally:
             self.under_way -= 1
+            now = self._clock()
+            self._pace += (now - self._last - self._pace) / _SMOOTHED
+            self._last = now

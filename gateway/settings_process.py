@@ -365,6 +365,15 @@ class Limits:
             high=1_000_000,
         ),
     )
+    wait_seconds: float = field(
+        default=0.25,
+        metadata=about(
+            "Longest that one more operation may have to wait for those under way, by the pace at"
+            " which they end; then it is refused (503). 0 is no limit.",
+            low=0,
+            high=300,
+        ),
+    )
     introspection: bool = field(
         default=True,
         metadata=about("Whether clients may ask for the schema; without it GraphiQL is of no use."),
