@@ -43,6 +43,11 @@ class Asker(asyncio.Protocol):
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
 
+    def hang_up(self) -> None:
+        """Closes it."""
+        if self._transport is not None:
+            self._transport.close()
+
     async def ask(self, request: bytes) -> bytes:
         """Sends a request; the whole answer.
 

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.hot_sku import CHANNEL, HOLD, Buyer, connected, levels_of, stocked, tokens_of
-from bench.over_http import served_by
+from bench.over_http import configured
 from bench.progress import said
 
 RESULTS = Path(__file__).parent / "results" / "overload.json"
@@ -41,6 +41,16 @@ P99_TIMES_MAX, RECOVERY_MAX_SECONDS, WINDOW_SECONDS = 5.0, 2.0, 0.5
 RECOVERED_TIMES = 2.0
 UNITS = 1_000_000
 SKU = "BT-0001-30ML"
+SETTINGS = """
+[[channels]]
+code = "mini-program"
+name = "Mini program"
+kind = "ONLINE"
+
+[[backends]]
+code = "erp"
+vendor = "sandbox-erp"
+"""
 NO_LIMIT_OF_ONE_CALLER = {
     "GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0",
     "GATEWAY_LIMITS_COST_PER_SECOND": "0",
@@ -89,9 +99,10 @@ def question(buyer: Buyer, at: int, name: str) -> bytes:
     return buyer.request(HOLD, key=f"{name}-{at}", sku=SKU, channel=CHANNEL)
 
 
-async def asked(buyers: Sequence[Buyer], seconds: float, name: str) -> Heard:
-    """Has every connection ask, one question after another, for some seconds."""
+async def asked(door: tuple[str, int], tokens: Sequence[str], seconds: float, name: str) -> Heard:
+    """Has a connection of each caller ask, one question after another, for some seconds."""
     heard, run = Heard(), f"{name}-{time.time_ns()}"
+    buyers = [await connected(door, token) for token in tokens]
     until = time.perf_counter() + seconds
 
     async def keep_asking(number: int, buyer: Buyer) -> None:
@@ -108,6 +119,7 @@ async def asked(buyers: Sequence[Buyer], seconds: float, name: str) -> Heard:
             assert status in ("429", "503"), answer
             heard.shed[status] = heard.shed.get(status, 0) + 1
             await asyncio.sleep(AGAIN_SECONDS)
+        buyer.hang_up()
 
     async with asyncio.timeout(seconds + ANSWER_SECONDS):
         await asyncio.gather(*(keep_asking(at, buyer) for at, buyer in enumerate(buyers)))
@@ -150,20 +162,20 @@ async def bench(seconds: float, wait: float | None) -> dict[str, Any]:
     if wait is not None:
         settings["GATEWAY_LIMITS_WAIT_SECONDS"] = f"{wait:g}"
     with tempfile.TemporaryDirectory(prefix="overload-") as directory:
-        data = Path(directory) / "state"
-        async with served_by(data, settings) as (pid, host, port):
+        data, config = Path(directory) / "state", Path(directory) / "gateway.toml"
+        await asyncio.to_thread(config.write_text, SETTINGS)
+        async with configured(data, config, settings) as (pid, host, port):
             operator_token, tokens = tokens_of(data, LADDER[-1] * TIMES)
             operator = await connected((host, port), operator_token)
             await stocked(operator, UNITS)
-            buyers = [await connected((host, port), token) for token in tokens[: LADDER[-1]]]
-            await asked(buyers[:4], WARM_UP_SECONDS, "warm")
-            steps = []
+            door, steps = (host, port), []
+            await asked(door, tokens[:4], WARM_UP_SECONDS, "warm")
             for connections in LADDER:
                 said(f"{connections} connections")
-                heard = await asked(buyers[:connections], STEP_SECONDS, f"s{connections}")
+                heard = await asked(door, tokens[:connections], STEP_SECONDS, f"s{connections}")
                 steps.append(step_of(connections, heard, STEP_SECONDS))
             at = saturation(steps)
-            many = [await connected((host, port), it) for it in tokens[: at.connections * TIMES]]
+            many = tokens[: at.connections * TIMES]
             said(f"{len(many)} connections")
             memory: list[float] = []
 
@@ -173,12 +185,11 @@ async def bench(seconds: float, wait: float | None) -> dict[str, Any]:
                     await asyncio.sleep(1)
 
             watching = asyncio.create_task(watch())
-            flood = await asked(many, seconds, "flood")
+            flood = await asked(door, many, seconds, "flood")
             watching.cancel()
             began = time.perf_counter()
-            few = [await connected((host, port), it) for it in tokens[: at.connections]]
-            after = await asked(few, STEP_SECONDS, "after")
-            operator = await connected((host, port), operator_token)
+            after = await asked(door, tokens[: at.connections], STEP_SECONDS, "after")
+            operator = await connected(door, operator_token)
             levels = await levels_of(operator)
     owed = [it["softReserved"] + it["hardReserved"] - it["onHand"] for it in levels]
     over, third = step_of(len(many), flood, seconds), max(1, len(memory) // 3)

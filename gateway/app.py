@@ -23,6 +23,7 @@ from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
 from gateway.http_layers import Origins, Shortcut, layered
+from gateway.limits import beating
 from gateway.listeners import Listeners
 from gateway.siblings import Siblings
 from gateway.telemetry import telemetry_of
@@ -67,6 +68,7 @@ def create_app(
             monitor.watching(runtime, telemetry),
             workers.running(replace(runtime, backends=backends)),
             desk.keys.kept(),
+            beating(desk.crowd),
             nullcontext() if siblings is None else siblings.told(telemetry.metrics.registry),
         ):
             yield

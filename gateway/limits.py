@@ -4,11 +4,12 @@ And how much a process takes on at a time. Callers are told apart by the subject
 those who have none by their address. Nothing is kept on disk: each process counts for itself.
 """
 
+import asyncio
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 CALLERS_MAX = 10_000
@@ -103,21 +104,28 @@ def place_of(address: str) -> str:
     return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
-FEW = 8
-"""So many may be under way however slow they are: a process that waits for a backend or a disk is
-not busy, and a first slow answer says nothing of the next."""
+FEW = 16
+"""So many may be under way however slow they are: a first slow answer says nothing of the next."""
 
 _SMOOTHED = 64
 """Over about how many endings the pace is taken: a tenth of a second of a busy process."""
+
+_LATE_PART = 5
+"""A process is busy when its event loop is late by more than one part of so many of the wait that
+is allowed; else what is under way waits for others, a backend or a disk, and one more costs them
+nothing."""
+
+BEAT_SECONDS = 0.02
+"""How often the event loop is asked how late it is."""
 
 
 class Crowd:
     """How many operations are under way in the process, and at which pace they end.
 
-    ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when one
-    more would wait longer for those before it than so, which is their number times the pace at
-    which they end (Little's law). So the bound follows what the machine does just now, and whoever
-    is let in is answered in time, however many are not.
+    ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
+    event loop is late, and one more would wait longer than so for those before it, which is their
+    number times the pace at which they end (Little's law). So the bound follows what the machine
+    does just now, and whoever is let in is answered in time, however many are not.
     """
 
     def __init__(
@@ -128,6 +136,8 @@ class Crowd:
         self._clock = clock
         self._pace = 0.0
         self._last = 0.0
+        self._due: float | None = None
+        self._late = 0.0
         self.under_way = 0
 
     @property
@@ -135,8 +145,10 @@ class Crowd:
         """Whether one more would be too many."""
         if 0 < self._most <= self.under_way:
             return True
-        bounded = self._wait_seconds > 0 and self.under_way >= FEW
-        return bounded and self.under_way * self._pace > self._wait_seconds
+        if self._wait_seconds == 0 or self.under_way < FEW:
+            return False
+        is_long = self.under_way * self._pace > self._wait_seconds
+        return is_long and self._lateness() > self._wait_seconds / _LATE_PART
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
@@ -151,3 +163,30 @@ class Crowd:
             now = self._clock()
             self._pace += (now - self._last - self._pace) / _SMOOTHED
             self._last = now
+
+    def beat(self) -> None:
+        """Is to be called every ``BEAT_SECONDS``, and sees how late it is."""
+        now = self._clock()
+        self._late = 0.0 if self._due is None else max(0.0, now - self._due)
+        self._due = now + BEAT_SECONDS
+
+    def _lateness(self) -> float:
+        """How late the event loop was, or is just now."""
+        return 0.0 if self._due is None else max(self._late, self._clock() - self._due)
+
+
+@asynccontextmanager
+async def beating(crowd: Crowd) -> AsyncIterator[None]:
+    """Has a crowd know how late the event loop is, until the block ends."""
+
+    async def beat() -> None:
+        while True:
+            crowd.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    task = asyncio.create_task(beat(), name="beat")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
