@@ -53,7 +53,7 @@ def test_a_token_that_is_remembered_ends_when_it_ends() -> None:
     now = [NOON]
     tokens = Tokens(KEY, "house", lambda: now[0], skew_seconds=30)
     token = tokens.issue(SHOPPER, 60)
-    told = []
+    told: list[bool | str] = []
     for seconds in (0, 89, -31, 89.999):
         now[0] = NOON + timedelta(seconds=seconds)
         try:
