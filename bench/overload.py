@@ -1,13 +1,14 @@
 """Asks a gateway for ten times what it can do, and looks at what becomes of those whom it lets in.
 
-    python -m bench.overload [--seconds S] [--wait W] [--out FILE]
+    python -m bench.overload [--seconds S] [--wait W] [--rude] [--out FILE]
 
 First it is found how many connections saturate one process: each asks for the promises of a SKU
 three times and then holds one unit, again and again, at once when it was answered; the least number
 of them that has 95 % of the best throughput is taken. Then ten times as many do the same for a
-minute. An answer is admitted, or shed (429 or 503); whoever is shed asks again after a tenth of a
-second, ten times sooner than it is told to. Then those of the first part come back alone: it has
-recovered when half a second of theirs is as fast as it was. Clients and server share the machine.
+minute. An answer is admitted, or shed (429 or 503); whoever is shed asks again when it is told to
+(Retry-After, a second), or with --rude after a tenth of that. Then those of the first part come
+back alone: it has recovered when half a second of theirs is nearly as fast as it was. Clients and
+server share the machine.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import asyncio
 import json
 import os
 import platform
+import random
 import statistics
 import sys
 import tempfile
@@ -36,7 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "overload.json"
 LADDER = (1, 2, 4, 8, 16, 32, 64)
 STEP_SECONDS, WARM_UP_SECONDS, ANSWER_SECONDS = 4.0, 2.0, 60.0
 TIMES, ENOUGH = 10, 0.95
-AGAIN_SECONDS = 0.1
+RUDE_PART = 10
 P99_TIMES_MAX, RECOVERY_MAX_SECONDS, WINDOW_SECONDS = 5.0, 2.0, 0.5
 RECOVERED_TIMES = 2.0
 UNITS = 1_000_000
@@ -99,7 +101,14 @@ def question(buyer: Buyer, at: int, name: str) -> bytes:
     return buyer.request(HOLD, key=f"{name}-{at}", sku=SKU, channel=CHANNEL)
 
 
-async def asked(door: tuple[str, int], tokens: Sequence[str], seconds: float, name: str) -> Heard:
+async def asked(
+    door: tuple[str, int],
+    tokens: Sequence[str],
+    seconds: float,
+    name: str,
+    *,
+    rude: bool = False,
+) -> Heard:
     """Has a connection of each caller ask, one question after another, for some seconds."""
     heard, run = Heard(), f"{name}-{time.time_ns()}"
     buyers = [await connected(door, token) for token in tokens]
@@ -118,7 +127,8 @@ async def asked(door: tuple[str, int], tokens: Sequence[str], seconds: float, na
                 continue
             assert status in ("429", "503"), answer
             heard.shed[status] = heard.shed.get(status, 0) + 1
-            await asyncio.sleep(AGAIN_SECONDS)
+            told = int(answer.lower().partition(b"retry-after: ")[2].partition(b"\r\n")[0])
+            await asyncio.sleep((told / RUDE_PART if rude else told) * random.uniform(0.5, 1.5))
         buyer.hang_up()
 
     async with asyncio.timeout(seconds + ANSWER_SECONDS):
@@ -156,7 +166,7 @@ def recovery(heard: Heard, began: float, bound_ms: float) -> float | None:
     return None
 
 
-async def bench(seconds: float, wait: float | None) -> dict[str, Any]:
+async def bench(seconds: float, wait: float | None, *, rude: bool) -> dict[str, Any]:
     """Climbs the ladder, overloads, and lets it recover."""
     settings = dict(NO_LIMIT_OF_ONE_CALLER)
     if wait is not None:
@@ -185,7 +195,7 @@ async def bench(seconds: float, wait: float | None) -> dict[str, Any]:
                     await asyncio.sleep(1)
 
             watching = asyncio.create_task(watch())
-            flood = await asked(door, many, seconds, "flood")
+            flood = await asked(door, many, seconds, "flood", rude=rude)
             watching.cancel()
             began = time.perf_counter()
             after = await asked(door, tokens[: at.connections], STEP_SECONDS, "after")
@@ -235,9 +245,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the overload")
     parser.add_argument("--wait", type=float, help="[limits] wait_seconds; by default its own")
+    parser.add_argument("--rude", action="store_true", help="ask again sooner than told")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    result = asyncio.run(bench(min(given.seconds, 600.0), given.wait))
+    result = asyncio.run(bench(min(given.seconds, 600.0), given.wait, rude=given.rude))
     console, over = Console(), result["overload"]
     console.print(table(result))
     console.print(
@@ -253,6 +264,7 @@ def main() -> None:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "wait_seconds": given.wait,
+        "rude": given.rude,
     }
     given.out.write_text(json.dumps({**head, **result}, indent=2) + "\n", encoding="utf-8")
     if over["oversold"]:

@@ -3,11 +3,13 @@
 Pages of other origins are let in here, and long answers are compressed. Sockets pass by.
 """
 
+import asyncio
+import gzip
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.graphql_http import weight_of
@@ -19,6 +21,9 @@ PREFLIGHT_SECONDS = 7200
 LONG_BYTES = 1024
 """Answers from here on are compressed; a shorter one fills no second packet."""
 
+LARGE_BYTES = 131_072
+"""From here on compressing takes milliseconds, in which the event loop has other things to do."""
+
 LEVEL = 4
 """Of zlib's nine: its usual 9 takes three times as long over an introspection for a tenth less."""
 
@@ -28,19 +33,53 @@ DEPENDS = "Accept, Authorization, Accept-Encoding"
 _VARY = (b"vary", DEPENDS.encode())
 
 
-class Compression(GZipMiddleware):
-    """Compresses long answers for clients that take gzip, but no stream of events."""
+class Compression:
+    """Compresses long answers for clients that take gzip, but no stream: what comes in parts is to
+    go on as it comes.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, LONG_BYTES, LEVEL)
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; the library itself takes ``gzip;q=0`` for a yes."""
+        """Answers one request."""
         given = ",".join(Headers(scope=scope).getlist("accept-encoding"))
-        if given and takes_gzip(given):
-            await super().__call__(scope, receive, send)
-        else:  # on what this depends is said around all of it
+        if not given or not takes_gzip(given):  # on what this depends is said around all of it
             await self.app(scope, receive, send)
+            return
+        held: Message | None = None
+
+        async def compressing(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start" and not _is_stream(message):
+                held = message  # its headers are known when its body is
+                return
+            if held is not None:
+                start, held = held, None
+                body = message.get("body", b"")
+                if len(body) >= LONG_BYTES and not message.get("more_body", False):
+                    start, message = await _compressed(start, body)
+                await send(start)
+            await send(message)
+
+        await self.app(scope, receive, compressing)
+
+
+def _is_stream(start: Message) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in start["headers"]
+    )
+
+
+async def _compressed(start: Message, body: bytes) -> tuple[Message, Message]:
+    """An answer that came whole, in gzip."""
+    pack = partial(gzip.compress, body, LEVEL, mtime=0)
+    packed = await asyncio.to_thread(pack) if len(body) >= LARGE_BYTES else pack()
+    head = {**start, "headers": list(start["headers"])}
+    headers = MutableHeaders(scope=head)
+    headers["content-encoding"], headers["content-length"] = "gzip", f"{len(packed)}"
+    return head, {"type": "http.response.body", "body": packed}
 
 
 class Varying:
