@@ -104,16 +104,22 @@ def place_of(address: str) -> str:
     return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
-FEW = 16
+FEW = 8
 """So many may be under way however slow they are: a first slow answer says nothing of the next."""
 
 _SMOOTHED = 64
 """Over about how many endings the pace is taken: a tenth of a second of a busy process."""
 
-_LATE_PART = 5
-"""A process is busy when its event loop is late by more than one part of so many of the wait that
-is allowed; else what is under way waits for others, a backend or a disk, and one more costs them
-nothing."""
+STANDING_SECONDS = 1.0
+"""What is to do for longer than this is no burst, which would be over soon."""
+
+_STANDING_PART = 5
+"""In a load that stands, the wait that is allowed is one part of so many: nobody is served sooner
+by waiting longer, as everybody waits as long."""
+
+LATE_SECONDS = 0.01
+"""A process is busy when its event loop is late by more than this; else what is under way waits for
+others, a backend or a disk, and one more costs them nothing."""
 
 BEAT_SECONDS = 0.02
 """How often the event loop is asked how late it is."""
@@ -124,8 +130,9 @@ class Crowd:
 
     ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
     event loop is late, and one more would wait longer than so for those before it, which is their
-    number times the pace at which they end (Little's law). So the bound follows what the machine
-    does just now, and whoever is let in is answered in time, however many are not.
+    number times the pace at which they end (Little's law). A burst may wait that long, a load that
+    stands a fifth of it. So the bound follows what the machine does just now, and whoever is let in
+    is answered in time, however many are not.
     """
 
     def __init__(
@@ -138,6 +145,7 @@ class Crowd:
         self._last = 0.0
         self._due: float | None = None
         self._late = 0.0
+        self._standing_since: float | None = None
         self.under_way = 0
 
     @property
@@ -147,8 +155,7 @@ class Crowd:
             return True
         if self._wait_seconds == 0 or self.under_way < FEW:
             return False
-        is_long = self.under_way * self._pace > self._wait_seconds
-        return is_long and self._lateness() > self._wait_seconds / _LATE_PART
+        return self._wait > self._bound and self._lateness() > LATE_SECONDS
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
@@ -169,6 +176,23 @@ class Crowd:
         now = self._clock()
         self._late = 0.0 if self._due is None else max(0.0, now - self._due)
         self._due = now + BEAT_SECONDS
+        standing = self._wait_seconds / _STANDING_PART
+        if self._wait <= standing / 2:  # it does not end by our keeping it at its bound
+            self._standing_since = None
+        elif self._standing_since is None and self._wait > standing:
+            self._standing_since = now
+
+    @property
+    def _wait(self) -> float:
+        """How long one more would wait for those before it."""
+        return self.under_way * self._pace
+
+    @property
+    def _bound(self) -> float:
+        """How long one more may wait now."""
+        since = self._standing_since
+        stands = since is not None and self._clock() - since > STANDING_SECONDS
+        return self._wait_seconds / _STANDING_PART if stands else self._wait_seconds
 
     def _lateness(self) -> float:
         """How late the event loop was, or is just now."""

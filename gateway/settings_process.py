@@ -368,8 +368,8 @@ class Limits:
     wait_seconds: float = field(
         default=0.25,
         metadata=about(
-            "Longest that one more operation may wait in a busy process for those before it,"
-            " by the pace at which they end; else it is refused (503). 0 is no limit.",
+            "Longest that one more operation may wait in a busy process for those before it, in a"
+            " burst; in a load that stands, a fifth. Else it is refused (503). 0 is no limit.",
             low=0,
             high=300,
         ),

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Address
 
-from gateway.limits import BEAT_SECONDS, CALLERS_MAX, FEW, Allowance, Crowd, beating, place_of
+from gateway.limits import (
+    BEAT_SECONDS,
+    CALLERS_MAX,
+    FEW,
+    STANDING_SECONDS,
+    Allowance,
+    Crowd,
+    beating,
+    place_of,
+)
 from tests.gateway.house import opened
 
 
@@ -124,23 +133,46 @@ def under_way(crowd: Crowd, stack: ExitStack, times: int) -> None:
         stack.enter_context(crowd.one_more())
 
 
-def test_who_would_wait_too_long_for_those_before_is_not_let_in() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "full"),  # 45 of them take 0.45 s, 0.9 s and 0.225 s
+    [(0.01, False), (0.02, True), (0.005, False)],
+)
+def test_who_would_wait_too_long_for_those_before_is_not_let_in(seconds: float, full: bool) -> None:
     watch = Watch()
     crowd = Crowd(0, wait_seconds=0.5, clock=watch)
     with ExitStack() as stack:
         under_way(crowd, stack, 45)
-        told = []
-        for seconds in (0.01, 0.02, 0.005):  # 45 of them take 0.45 s, 0.9 s and 0.225 s
-            ended(crowd, watch, 1000, seconds)
-            late(crowd, watch, 0.2)
+        ended(crowd, watch, 1000, seconds)
+        late(crowd, watch, 0.02)
+        found = crowd.full
+
+    assert (found, crowd.full) == (full, False)
+
+
+def test_a_load_that_stands_may_wait_a_fifth_as_long_as_a_burst() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    told = []
+    with ExitStack() as more, ExitStack() as stack:
+        under_way(crowd, stack, 9)
+        ended(crowd, watch, 1000, 0.01)  # 9 of them take 0.09 s
+        under_way(crowd, more, 3)
+        for seconds in (0.02, STANDING_SECONDS - 0.1, 0.2):
+            late(crowd, watch, seconds)
             told.append(crowd.full)
-        ended(crowd, watch, 1000, 0.01)
-        under_way(crowd, stack, 6)
-        late(crowd, watch, 0.2)
+        more.close()
+        late(crowd, watch, 0.02)
+        told.append(crowd.full)  # below its bound, and not by half
+        under_way(crowd, more, 3)
+        told.append(crowd.full)
+        more.close()
+        stack.close()
+        late(crowd, watch, 0.02)  # it is over
+        under_way(crowd, more, 12)
+        late(crowd, watch, 0.02)
         told.append(crowd.full)
 
-    assert told == [False, True, False, True]
-    assert not crowd.full
+    assert told == [False, False, True, False, True, False]
 
 
 def test_a_process_that_waits_for_others_is_not_busy() -> None:
@@ -149,9 +181,9 @@ def test_a_process_that_waits_for_others_is_not_busy() -> None:
     with ExitStack() as stack:
         under_way(crowd, stack, 500)
         ended(crowd, watch, 200, 2.0)  # a backend that takes its time
-        late(crowd, watch, 0.09)
+        late(crowd, watch, 0.009)
         waiting = crowd.full
-        late(crowd, watch, 0.11)
+        late(crowd, watch, 0.011)
         busy = crowd.full
         late(crowd, watch, 0.0)
         free = crowd.full
