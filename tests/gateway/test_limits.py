@@ -161,6 +161,7 @@ def test_a_load_that_stands_may_wait_a_fifth_as_long_as_a_burst() -> None:
             late(crowd, watch, seconds)
             told.append(crowd.full)
         more.close()
+        ended(crowd, watch, 1000, 0.01)
         late(crowd, watch, 0.02)
         told.append(crowd.full)  # below its bound, and not by half
         under_way(crowd, more, 3)
@@ -169,6 +170,7 @@ def test_a_load_that_stands_may_wait_a_fifth_as_long_as_a_burst() -> None:
         stack.close()
         late(crowd, watch, 0.02)  # it is over
         under_way(crowd, more, 12)
+        ended(crowd, watch, 1000, 0.01)
         late(crowd, watch, 0.02)
         told.append(crowd.full)
 
