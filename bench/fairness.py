@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 from rich.table import Table
@@ -54,8 +55,7 @@ class Numbered(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tells it."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(bytes([self._number]))
+        cast("asyncio.Transport", transport).write(bytes([self._number]))
 
 
 def process(number: int, inherited: socket.socket | None, port: int) -> int:
