@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-big bench-live bench-peers bench-servers schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-overload profile bench-big bench-live bench-peers bench-servers schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -80,6 +80,12 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.observability
 	$(BIN)/python -m bench.inbox
 	$(BIN)/python -m bench.publication
+
+bench-overload: install ## Ask a gateway for ten times what it can do, for a minute
+	$(BIN)/python -m bench.overload
+
+profile: install ## Show where a request's CPU goes, layer by layer
+	$(BIN)/python -m bench.profile
 
 bench-big: install ## Measure stores with a long history and five million positions, a first import, and idle connections: 6 GB of disk
 	$(BIN)/python -m bench.growth

@@ -47,6 +47,7 @@ UNREAD = re.compile(rb'"variant":null|"availableToPromise":0|"extensions"')
 SETTINGS = """
 [limits]
 cost_per_second = 0
+wait_seconds = 0
 
 [[channels]]
 code = "mini-program"

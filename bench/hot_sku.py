@@ -38,6 +38,7 @@ UNLIMITED = {
     "GATEWAY_SERVER_MUTATIONS_PER_SECOND": "0",
     "GATEWAY_LIMITS_COST_PER_SECOND": "0",
     "GATEWAY_LIMITS_CONCURRENT_MAX": "0",
+    "GATEWAY_LIMITS_WAIT_SECONDS": "0",
 }
 SECONDS_MAX = 60.0
 RESULTS = Path(__file__).parent / "results" / "hot_sku.json"
@@ -120,10 +121,14 @@ class Buyer(Asker):
             f"Authorization: Bearer {token}\r\nContent-Length: "
         )
 
+    def request(self, document: str, **variables: Any) -> bytes:
+        """A document as bytes on the wire."""
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        return f"{self._head}{len(body)}\r\n\r\n".encode() + body
+
     async def send(self, document: str, **variables: Any) -> Any:
         """Sends a document; the payload of its one field."""
-        body = json.dumps({"query": document, "variables": variables}).encode()
-        request = f"{self._head}{len(body)}\r\n\r\n".encode() + body
+        request = self.request(document, **variables)
         _, _, answer = (await self.ask(request)).partition(b"\r\n\r\n")
         found = json.loads(answer)
         if found.get("errors"):

@@ -43,6 +43,11 @@ class Asker(asyncio.Protocol):
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
 
+    def hang_up(self) -> None:
+        """Closes it."""
+        if self._transport is not None:
+            self._transport.close()
+
     async def ask(self, request: bytes) -> bytes:
         """Sends a request; the whole answer.
 
@@ -62,11 +67,20 @@ async def served(data: Path, **settings: str) -> AsyncIterator[tuple[str, int]]:
     """One process of the demo on a free port of loopback, with settings from its environment; its
     host and port. What it logs stands beside its data.
     """
-    async with _process(data, ["demo"], settings) as (process, host, port):
+    async with served_by(data, settings) as (_, host, port):
+        yield host, port
+
+
+@asynccontextmanager
+async def served_by(
+    data: Path, settings: Mapping[str, str], *words: str
+) -> AsyncIterator[tuple[int, str, int]]:
+    """The same, and more words of its command; its process id stands before its host and port."""
+    async with _process(data, ["demo", *words], settings) as (process, host, port):
         assert process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
             await process.stdout.readuntil(b"Stop with")
-        yield host, port
+        yield process.pid, host, port
 
 
 @asynccontextmanager

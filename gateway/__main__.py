@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,14 @@ from gateway import (
     outbox_commands,
     reconcile_command,
     schema_text,
+    serve_commands,
     serving,
     store_commands,
     usage_commands,
 )
 from gateway.manifests import Unreadable
 from gateway.settings import Limits, Settings, SettingsError, Storage, load, load_store
+from gateway.settings_process import WORKERS_MAX
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
 from resolvers.domain.errors import CommerceError
@@ -54,6 +57,10 @@ StoreConfig = Annotated[
 ]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=WORKERS_MAX, help="Processes behind the port, which share the store."),
+]
 _DEMO = Path("var/demo")
 _DATA = Path("var/shop")
 _CONFIG = Path("gateway.toml")
@@ -64,13 +71,15 @@ class DataUnwritable(Exception):
 
 
 @app.command(epilog="Example: gateway demo --port 8000 --data var/demo")
-def demo(port: Port = 8000, data: Data = _DEMO, host: Host = _LOOPBACK) -> None:
+def demo(
+    port: Port = 8000, data: Data = _DEMO, host: Host = _LOOPBACK, workers: Workers = None
+) -> None:
     """Serve a make-believe retailer, with nothing to configure."""
     with _told():
-        serving.serve_demo(port, _ready(data), host)
+        serve_commands.demo(_ready(data), host, port, workers or 1, _told)
 
 
-@app.command(epilog="Example: gateway serve --config gateway.toml --port 8000 --data var/shop")
+@app.command(epilog="Example: gateway serve --config gateway.toml --data var/shop --workers 4")
 def serve(
     config: Config = _CONFIG,
     data: Data = _DATA,
@@ -78,13 +87,13 @@ def serve(
         int | None, typer.Option(min=0, max=65_535, help="Instead of the configured port.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Instead of the configured host.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Serve the retailer that a file of settings describes."""
     with _told():
-        settings = load(config, os.environ)
-        listen = settings.server.host if host is None else host
-        at = settings.server.port if port is None else port
-        serving.serve(settings, _ready(data), listen, at, lambda: load(config, os.environ))
+        read = partial(load, config, os.environ)
+        read()  # what is wrong there is told before a directory is made
+        serve_commands.serve(read, _ready(data), host, port, workers, _told)
 
 
 @app.command(epilog="Example: gateway schema > schema.graphql")

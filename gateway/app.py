@@ -4,7 +4,7 @@ Each endpoint stands in its own module. The server that it runs in stands in ``g
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from gateway.doorman import Doorman
 from gateway.graphql_http import GraphqlHttp
 from gateway.graphql_sse import GraphqlStreams
 from gateway.graphql_ws import GraphqlSockets
-from gateway.http_layers import Origins, layers
+from gateway.http_layers import Origins, Shortcut, layered
+from gateway.limits import beating
 from gateway.listeners import Listeners
+from gateway.siblings import Siblings
 from gateway.telemetry import telemetry_of
 from gateway.webhooks import PATHS, Webhooks
 
@@ -40,12 +42,14 @@ def create_app(
     listeners: Listeners | None = None,
     origins: Origins | None = None,
     page_headers: Callable[[], str] | None = None,
+    *,
+    siblings: Siblings | None = None,
 ) -> Starlette:
     """The application of a runtime. Its lifespan runs the workers; the runtime is not closed.
 
     Whoever gives ``listeners`` can send them away before the server stops; whoever gives
     ``origins``, exchange them. ``page_headers`` writes the headers that GraphiQL opens with on this
-    machine.
+    machine. Of several workers, ``siblings`` are those that tell their metrics together.
     """
     listeners = listeners or Listeners(runtime.settings.sockets)
     if desk is None:
@@ -53,6 +57,8 @@ def create_app(
     telemetry, server = desk.telemetry, runtime.settings.server
     tabs = examples.examples(EXAMPLE_SKU, EXAMPLE_CHANNEL, EXAMPLE_LOCATION)
 
+    plain = GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max))
+    graphql = layered(plain, origins or Origins(server.allowed_origins))
     webhooks = Webhooks(runtime, telemetry.metrics)
 
     @asynccontextmanager
@@ -62,23 +68,24 @@ def create_app(
             monitor.watching(runtime, telemetry),
             workers.running(replace(runtime, backends=backends)),
             desk.keys.kept(),
+            beating(desk.crowd),
+            nullcontext() if siblings is None else siblings.told(telemetry.metrics.registry),
         ):
             yield
 
     return Starlette(
         routes=[
             Route("/", _home),
-            Route(
-                "/graphql",
-                GraphqlStreams(desk, listeners, GraphqlHttp(desk, server.batch_max)),
-                middleware=layers(origins or Origins(server.allowed_origins)),
-            ),
+            Route("/graphql", graphql),
             *(Route(path, webhooks) for path in PATHS),
             WebSocketRoute("/graphql", GraphqlSockets(desk, listeners)),
             *graphiql.routes(PAGE, examples=tabs, headers=page_headers),
-            *health.routes(runtime, telemetry.metrics, listeners),
+            *health.routes(runtime, telemetry.metrics, listeners, siblings),
         ],
-        middleware=[Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id)],
+        middleware=[
+            Middleware(Doorman, telemetry=telemetry, new_id=runtime.new_id),
+            Middleware(Shortcut, path="/graphql", endpoint=graphql),
+        ],
         lifespan=lifespan,
     )
 

@@ -97,6 +97,15 @@ class Desk:
             return caller
         return replace(caller, address=place_of(address.host))
 
+    def require_room(self) -> None:
+        """Refuses one more operation while the process is busy: before it is read, that is cheap.
+
+        Raises:
+            TurnedAway: it is (503, to be sent again).
+        """
+        if self.crowd.full:
+            raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
+
     def operation(self, asked: Asked, caller: Principal, client: str) -> Operation:
         """What a request asks to run, with its document: sent, or found by its name.
 
@@ -116,8 +125,7 @@ class Desk:
         """
         speaks(operation)
         began = time.perf_counter()
-        if self.crowd.full:
-            raise _later(503, "OVERLOADED", "too many requests are under way here", 1)
+        self.require_room()
         asked = outline(self.schema, operation, self.bounds)
         if asked is not None and asked.kind is Kind.MUTATION:
             wait = self.allowance.take(_payer(caller), asked.fields)
@@ -313,7 +321,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         lambda document, remember: faults(schema, document, bounds, remember=remember), telemetry
     )
     library.adopt(library.opened(runtime.settings.documents))
-    crowd = Crowd(limits.concurrent_max)
+    crowd = Crowd(limits.concurrent_max, limits.wait_seconds)
     telemetry.metrics.crowded(crowd)
     return Desk(
         runtime,

@@ -19,6 +19,7 @@ from gateway.caching import NO_STORE, cache_control, revalidated
 from gateway.clients import calling
 from gateway.desk import Desk
 from gateway.notes import note
+from gateway.remembering import remembering
 from gateway.wire import (
     BYTES_MAX,
     Asked,
@@ -75,6 +76,7 @@ class GraphqlHttp:
             if request.method not in ("GET", "POST"):
                 raise _not_allowed("GET, POST", "GraphQL is asked by GET or POST")
             media = accepted(request.headers.getlist("accept"))
+            self._desk.require_room()
             caller = await self._desk.caller(request.headers.get("authorization"), request.client)
             asked = await asked_in(request, self._batch_max, self._body_seconds)
             client = calling().name
@@ -218,7 +220,12 @@ def _require_plain_json(headers: Headers) -> None:
 def _is_json(headers: Headers) -> bool:
     """Says whether the one content type of a request is JSON in UTF-8."""
     given = headers.getlist("content-type")
-    media, _, parameters = given[0].partition(";") if len(given) == 1 else ("", "", "")
+    return len(given) == 1 and _names_json(given[0])
+
+
+@remembering
+def _names_json(content_type: str) -> bool:
+    media, _, parameters = content_type.partition(";")
     charset = _parameter(parameters, "charset") or "utf-8"
     return media.strip().lower() == JSON and charset.lower() in _UTF8
 
@@ -278,7 +285,12 @@ def accepted(headers: Sequence[str]) -> str:
     Raises:
         TurnedAway: it wants neither.
     """
-    ranges = _ranges(",".join(headers))
+    return _accepted(",".join(headers)) if headers else JSON
+
+
+@remembering
+def _accepted(header: str) -> str:
+    ranges = _ranges(header)
     if not ranges:
         return JSON
     best: tuple[float, int, int] = (0.0, 0, 0)

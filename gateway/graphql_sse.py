@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +23,7 @@ from gateway.graphql_http import GRAPHQL, JSON, one_asked_in, weight_of
 from gateway.listeners import Ending, Full, Listeners
 from gateway.notes import note
 from gateway.origins import may_connect
+from gateway.remembering import remembering
 from gateway.timers import Later, Timers, later
 from gateway.wire import TurnedAway, encoded, error, internal
 from resolvers.access import Principal
@@ -64,11 +66,12 @@ class GraphqlStreams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        request = Request(scope, receive)
-        asks = request.method in ("GET", "POST")
-        if not asks or not wants_events(",".join(request.headers.getlist("accept"))):
+        given = ",".join(Headers(scope=scope).getlist("accept"))
+        asks = scope["method"] in ("GET", "POST")
+        if not asks or not given or not wants_events(given):
             await self._rest(scope, receive, send)
             return
+        request = Request(scope, receive)
         kind: Kind | None = None
         request_id = request.state.request_id
         try:
@@ -233,6 +236,7 @@ async def _until_gone(receive: Receive, ending: Ending[_End]) -> None:
     ending.now(_End.CLIENT_LEFT)
 
 
+@remembering
 def wants_events(accept: str) -> bool:
     """Says whether a client would rather have events than JSON; wildcards say nothing of it."""
     wishes: dict[str, float] = {}

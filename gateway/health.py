@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from gateway.bootstrap import Runtime
 from gateway.listeners import Listeners
+from gateway.siblings import Siblings
 from gateway.telemetry import Metrics
 from resolvers.domain.errors import CommerceError
 from resolvers.house import missing
@@ -23,8 +24,12 @@ _STOPPING = "the gateway is stopping"
 _FRESH = {"Cache-Control": "no-store"}
 
 
-def routes(runtime: Runtime, metrics: Metrics, listeners: Listeners) -> list[Route]:
-    """``/health/live``, ``/health/ready`` and ``/metrics``. Who is stopping is not ready."""
+def routes(
+    runtime: Runtime, metrics: Metrics, listeners: Listeners, siblings: Siblings | None = None
+) -> list[Route]:
+    """``/health/live``, ``/health/ready`` and ``/metrics``, which with ``siblings`` is of them all.
+    Who is stopping is not ready.
+    """
 
     async def live(_: Request) -> Response:
         return JSONResponse({"live": True}, headers=_FRESH)
@@ -35,7 +40,10 @@ def routes(runtime: Runtime, metrics: Metrics, listeners: Listeners) -> list[Rou
         return JSONResponse(body, 503 if lacking else 200, headers=_FRESH)
 
     async def counted(_: Request) -> Response:
-        text = generate_latest(metrics.registry)
+        if siblings is None:
+            text = generate_latest(metrics.registry)
+        else:
+            text = await siblings.metrics(metrics.registry)
         return Response(text, headers={**_FRESH, "Content-Type": CONTENT_TYPE_LATEST})
 
     return [

@@ -4,11 +4,12 @@ And how much a process takes on at a time. Callers are told apart by the subject
 those who have none by their address. Nothing is kept on disk: each process counts for itself.
 """
 
+import asyncio
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 CALLERS_MAX = 10_000
@@ -103,23 +104,113 @@ def place_of(address: str) -> str:
     return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
-class Crowd:
-    """How many operations are under way in the process. ``most`` of 0 is no limit."""
+FEW = 8
+"""So many may be under way however slow they are: a first slow answer says nothing of the next."""
 
-    def __init__(self, most: int) -> None:
+_SMOOTHED = 64
+"""Over about how many endings the pace is taken: a tenth of a second of a busy process."""
+
+STANDING_SECONDS = 1.0
+"""What is to do for longer than this is no burst, which would be over soon."""
+
+_STANDING_PART = 5
+"""In a load that stands, the wait that is allowed is one part of so many: nobody is served sooner
+by waiting longer, as everybody waits as long."""
+
+LATE_SECONDS = 0.01
+"""A process is busy when its event loop is late by more than this; else what is under way waits for
+others, a backend or a disk, and one more costs them nothing."""
+
+BEAT_SECONDS = 0.02
+"""How often the event loop is asked how late it is."""
+
+
+class Crowd:
+    """How many operations are under way in the process, and at which pace they end.
+
+    ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
+    event loop is late, and one more would wait longer than so for those before it, which is their
+    number times the pace at which they end (Little's law). A burst may wait that long, a load that
+    stands a fifth of it. So the bound follows what the machine does just now, and whoever is let in
+    is answered in time, however many are not.
+    """
+
+    def __init__(
+        self, most: int, wait_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most
+        self._wait_seconds = wait_seconds
+        self._clock = clock
+        self._pace = 0.0
+        self._last = 0.0
+        self._due: float | None = None
+        self._late = 0.0
+        self._standing_since: float | None = None
         self.under_way = 0
 
     @property
     def full(self) -> bool:
         """Whether one more would be too many."""
-        return 0 < self._most <= self.under_way
+        if 0 < self._most <= self.under_way:
+            return True
+        if self._wait_seconds == 0 or self.under_way < FEW:
+            return False
+        return self._wait > self._bound and self._lateness() > LATE_SECONDS
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
         """Counts one operation for as long as it is under way."""
+        if self.under_way == 0:
+            self._last = self._clock()  # what was idle before says nothing of the pace
         self.under_way += 1
         try:
             yield
         finally:
             self.under_way -= 1
+            now = self._clock()
+            self._pace += (now - self._last - self._pace) / _SMOOTHED
+            self._last = now
+
+    def beat(self) -> None:
+        """Is to be called every ``BEAT_SECONDS``, and sees how late it is."""
+        now = self._clock()
+        self._late = 0.0 if self._due is None else max(0.0, now - self._due)
+        self._due = now + BEAT_SECONDS
+        standing = self._wait_seconds / _STANDING_PART
+        if self._wait <= standing / 2:  # it does not end by our keeping it at its bound
+            self._standing_since = None
+        elif self._standing_since is None and self._wait > standing:
+            self._standing_since = now
+
+    @property
+    def _wait(self) -> float:
+        """How long one more would wait for those before it."""
+        return self.under_way * self._pace
+
+    @property
+    def _bound(self) -> float:
+        """How long one more may wait now."""
+        since = self._standing_since
+        stands = since is not None and self._clock() - since > STANDING_SECONDS
+        return self._wait_seconds / _STANDING_PART if stands else self._wait_seconds
+
+    def _lateness(self) -> float:
+        """How late the event loop was, or is just now."""
+        return 0.0 if self._due is None else max(self._late, self._clock() - self._due)
+
+
+@asynccontextmanager
+async def beating(crowd: Crowd) -> AsyncIterator[None]:
+    """Has a crowd know how late the event loop is, until the block ends."""
+
+    async def beat() -> None:
+        while True:
+            crowd.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    task = asyncio.create_task(beat(), name="beat")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

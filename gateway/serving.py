@@ -28,14 +28,21 @@ from starlette.applications import Starlette
 from gateway import workers
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
+from gateway.crew import Crew, Post
 from gateway.desk import desk_of
+from gateway.doors import BACKLOG as BACKLOG
+from gateway.doors import CAN_SHARE as CAN_SHARE
+from gateway.doors import address_of as address_of
+from gateway.doors import listening as listening
+from gateway.doors import reserved, sharing
 from gateway.health import lacks
 from gateway.http_layers import Origins
 from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
 from gateway.logs import configure_logging
 from gateway.reloading import Early, Reloader, reloading
-from gateway.settings import Retailer, Server, Settings
+from gateway.settings import Limits, Retailer, Server, Settings
+from gateway.siblings import Siblings
 from gateway.telemetry import telemetry_of
 from gateway.welcome import shopper_headers, welcome
 from gateway.wire import BYTES_MAX
@@ -43,9 +50,6 @@ from gateway.ws_protocol import QuietSocket
 from resolvers.domain.errors import BackendUnavailable
 
 T = TypeVar("T")
-
-BACKLOG = 2048
-"""Connections that wait to be taken: a burst of a launch's first second."""
 
 CONNECTIONS_MAX = 4096
 """Connections at a time; more are answered 503 at once. A process may open about as many files."""
@@ -68,26 +72,52 @@ live until it is written; at Python's own 700 looking took 9 of the 112 us of CP
 log = logging.getLogger(__name__)
 
 
-class CannotListen(OSError):
-    """The address to listen on is not to be had."""
+def serve_demo(port: int, data: Path, host: str, post: Post | None = None) -> None:
+    """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop; at a
+    ``post``, as one worker of several.
+    """
+    settings = demo_settings(port, host)
+    _serve(host, port, lambda: bootstrap_demo(settings, data), settings, post=post, greet=True)
 
 
-def serve_demo(port: int, data: Path, host: str) -> None:
-    """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop."""
-    settings = Settings(
+def demo_settings(port: int, host: str) -> Settings:
+    """How the sandbox retailer is served."""
+    return Settings(
         server=Server(host=host, port=port, mutations_per_second=100_000, drain_seconds=0),
         retailer=Retailer(name="the sandbox retailer"),
+        limits=Limits(wait_seconds=0),  # on a busy laptop it is slow rather than closed
     )
-    _serve(host, port, lambda: bootstrap_demo(settings, data), settings, greet=True)
 
 
 def serve(
-    settings: Settings, data: Path, host: str, port: int, again: Callable[[], Settings]
+    settings: Settings,
+    data: Path,
+    host: str,
+    port: int,
+    again: Callable[[], Settings],
+    *,
+    post: Post | None = None,
 ) -> None:
     """Serves the retailer that the settings describe until it is told to stop; ``again`` reads them
-    once more at SIGHUP.
+    once more at SIGHUP; at a ``post``, as one worker of several.
     """
-    _serve(host, port, lambda: bootstrap(settings, data), settings, again, greet=False)
+    _serve(host, port, lambda: bootstrap(settings, data), settings, again, post=post, greet=False)
+
+
+def serve_by_crew(
+    settings: Settings, host: str, port: int, size: int, work: Callable[[int, Post], int]
+) -> int:
+    """Has so many workers serve behind one port, which ``work`` is given with its post; an exit
+    code.
+
+    Raises:
+        CannotListen: with what to do.
+    """
+    configure_logging(settings.telemetry.log_level)
+    patience = _patience(settings.server.shutdown_seconds) + settings.server.drain_seconds
+    with reserved(host, port) as found:
+        gc.freeze()  # what is loaded by now stays, and all workers have it in common
+        return Crew(size, lambda post: work(found, post), patience).run()
 
 
 def sync_now(settings: Settings, data: Path, backend: str) -> None:
@@ -141,15 +171,16 @@ def _serve(
     settings: Settings,
     again: Again = None,
     *,
+    post: Post | None,
     greet: bool,
 ) -> None:
-    early = Early()
+    early = Early() if post is None else post.early
     configure_logging(settings.telemetry.log_level)
-    listener = listening(host, port)
+    listener = listening(host, port) if post is None else sharing(host, port)
     with listener:
         runtime = assembled()
         address = address_of(listener, host)
-        run(_served(runtime, listener, address, again, early, greet=greet))
+        run(_served(runtime, listener, address, again, early, post=post, greet=greet))
 
 
 async def _served(
@@ -159,29 +190,39 @@ async def _served(
     again: Again,
     early: Early,
     *,
+    post: Post | None,
     greet: bool,
 ) -> None:
     settings = runtime.settings
     listeners, origins = Listeners(settings.sockets), Origins(settings.server.allowed_origins)
     page_headers = partial(shopper_headers, runtime.tokens, settings.auth.token_ttl_seconds)
+    siblings = None if post is None else Siblings(post.number, post.of, post.meeting)
     try:
         desk = desk_of(runtime, telemetry_of(runtime))
         headers = page_headers if greet else None
-        app = create_app(runtime, desk, listeners, origins, headers)
+        app = create_app(runtime, desk, listeners, origins, headers, siblings=siblings)
         config = _config(app, settings.server.shutdown_seconds)
-        server = _Server(config, listeners, settings.server.drain_seconds)
+        server = _Server(config, listeners, settings.server.drain_seconds, post)
         server.heed_signals()
         reloader = Reloader(runtime, desk.library, listeners, origins, again)
         async with (
             app.router.lifespan_context(app),
             reloading(reloader, early),
-            _greeting(runtime, address, greet=greet),
+            _greeting(runtime, address, greet=greet) if post is None or post.greets else _silence(),
         ):
             log.info("serving %s at %s", settings.retailer.name, address)
+            gc.collect()
+            gc.freeze()  # the schema, too: a full look for garbage took 2.4 ms for what stays
             await server.serve([listener])
             log.info("stopping")
     finally:
         await runtime.close()
+
+
+@asynccontextmanager
+async def _silence() -> AsyncIterator[None]:
+    """What a worker says that is not the first."""
+    yield
 
 
 class _Server(uvicorn.Server):
@@ -189,10 +230,17 @@ class _Server(uvicorn.Server):
     whoever listens, and refuse connections before anybody could know.
     """
 
-    def __init__(self, config: uvicorn.Config, listeners: Listeners, drain_seconds: int) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listeners: Listeners,
+        drain_seconds: int,
+        post: Post | None = None,
+    ) -> None:
         super().__init__(config)
         self._listeners = listeners
         self._drain_seconds = drain_seconds
+        self._post = post
 
     def heed_signals(self) -> None:
         """Stops at a signal from now on, also at one that comes before or after it serves."""
@@ -204,6 +252,12 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals as they are."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to listen, and tells whoever waits for that."""
+        await super().startup(sockets)
+        if self._post is not None:
+            self._post.serving()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Lets nobody in any more, sends away whoever listens, and waits for the other requests."""
@@ -235,10 +289,15 @@ class _Server(uvicorn.Server):
 
     def _watch_over(self, drain_seconds: float) -> None:
         """Ends the process hard if it has not ended when every patience is over."""
-        shutdown = max(self.config.timeout_graceful_shutdown or 0, FAREWELL_SECONDS)
-        watchdog = threading.Timer(drain_seconds + shutdown + CLOSE_SECONDS, _give_up)
+        patience = _patience(self.config.timeout_graceful_shutdown or 0)
+        watchdog = threading.Timer(drain_seconds + patience, _give_up)
         watchdog.daemon = True
         watchdog.start()
+
+
+def _patience(shutdown_seconds: float) -> float:
+    """How long a process may take to end, once it lets nobody in any more."""
+    return max(shutdown_seconds, FAREWELL_SECONDS) + CLOSE_SECONDS
 
 
 def _give_up() -> None:
@@ -290,30 +349,6 @@ async def _greeting(runtime: Runtime, address: str, *, greet: bool) -> AsyncIter
 def _print(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens; nothing else is opened before it is.
-
-    Raises:
-        CannotListen: with what to do.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while attempting")[0].lower()
-        raise CannotListen(
-            f"cannot listen on {host}, port {port}: {reason}; name another with --port or --host"
-        ) from error
-
-
-def address_of(listener: socket.socket, host: str) -> str:
-    """Where a browser of this machine finds a socket."""
-    port = listener.getsockname()[1]
-    named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # compared, not listened on
-    shown = named.get(host) or (f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,10 @@ from gateway.origins import ORIGIN_KIND, SCRIPTS_KIND, is_origin, is_script_orig
 from gateway.settings_file import Reader, about
 
 _DAY = 86_400
+
+WORKERS_MAX = 64
+"""Most workers of one gateway: more cores than that are better used by several machines."""
+
 _MONGO_KIND = "a mongodb or mongodb+srv address without a user or password in it"
 
 FROM_VARIABLE = "Name of the environment variable that holds the user's password."
@@ -51,10 +55,19 @@ class Server:
     port: int = field(
         default=8000, metadata=about("Port to listen on; 0 takes any free one.", low=0, high=65_535)
     )
+    workers: int = field(
+        default=1,
+        metadata=about(
+            "Processes that serve behind the one port, on Linux (`docs/workers.md`): about as many"
+            " as there are cores. Every limit of one process is each worker's own.",
+            low=1,
+            high=WORKERS_MAX,
+        ),
+    )
     mutations_per_second: int = field(
         default=5000,
         metadata=about(
-            "Most mutations a second that one caller may send; 0 is no limit.",
+            "Most mutations a second that one caller may send to one process; 0 is no limit.",
             low=0,
             high=1_000_000,
         ),
@@ -350,6 +363,15 @@ class Limits:
             "Most queries and mutations under way in one process; 0 is no limit.",
             low=0,
             high=1_000_000,
+        ),
+    )
+    wait_seconds: float = field(
+        default=0.25,
+        metadata=about(
+            "Longest that one more operation may wait in a busy process for those before it, in a"
+            " burst; in a load that stands, a fifth. Else it is refused (503). 0 is no limit.",
+            low=0,
+            high=300,
         ),
     )
     introspection: bool = field(

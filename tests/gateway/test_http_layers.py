@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http_layers import LONG_BYTES, Compression
+from gateway.http_layers import LARGE_BYTES, LONG_BYTES, Compression
 from gateway.origins import is_script_origin
 from gateway.settings import Server
 from tests.conformance.asking import POSTED, Sent, ask
@@ -176,3 +177,33 @@ async def test_a_stream_of_events_is_never_compressed() -> None:
 
     assert "content-encoding" not in heard.headers
     assert heard.content.decode() == "".join(events)
+
+
+@pytest.mark.parametrize("size", [LARGE_BYTES - 1, LARGE_BYTES])
+async def test_what_is_large_is_compressed_beside_the_event_loop_and_is_the_same(size: int) -> None:
+    app = Compression(Response("a" * size, media_type="text/plain"))
+
+    heard = await ask(app, Sent(headers=[*POSTED, ("accept-encoding", "gzip")]))
+
+    assert heard.headers["content-length"] == f"{len(heard.content)}"
+    assert gzip.decompress(heard.content) == b"a" * size
+
+
+async def test_an_answer_that_fails_before_its_body_has_not_begun() -> None:
+    sent: list[Message] = []
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    scope = {"type": "http", "headers": [(b"accept-encoding", b"gzip")]}
+    with pytest.raises(RuntimeError):
+        await Compression(failing)(scope, receive, send)
+
+    assert sent == []

@@ -1,11 +1,22 @@
 """How much a caller may send, and how much a process takes on at a time."""
 
+import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from starlette.datastructures import Address
 
-from gateway.limits import CALLERS_MAX, Allowance, Crowd, place_of
+from gateway.limits import (
+    BEAT_SECONDS,
+    CALLERS_MAX,
+    FEW,
+    STANDING_SECONDS,
+    Allowance,
+    Crowd,
+    beating,
+    place_of,
+)
 from tests.gateway.house import opened
 
 
@@ -101,6 +112,133 @@ def test_a_process_knows_when_it_has_enough_to_do() -> None:
             full = crowd.full
         assert (full, crowd.full) == (True, False)
     assert crowd.under_way == 0
+
+
+def ended(crowd: Crowd, watch: Watch, times: int, seconds: float) -> None:
+    """Has operations end at a pace, with as many under way as there were."""
+    for _ in range(times):
+        with crowd.one_more():
+            watch.now += seconds
+
+
+def late(crowd: Crowd, watch: Watch, seconds: float) -> None:
+    """Has the event loop be late by so much, and beat again."""
+    crowd.beat()
+    watch.now += BEAT_SECONDS + seconds
+    crowd.beat()
+
+
+def under_way(crowd: Crowd, stack: ExitStack, times: int) -> None:
+    for _ in range(times):
+        stack.enter_context(crowd.one_more())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "full"),  # 45 of them take 0.45 s, 0.9 s and 0.225 s
+    [(0.01, False), (0.02, True), (0.005, False)],
+)
+def test_who_would_wait_too_long_for_those_before_is_not_let_in(seconds: float, full: bool) -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    with ExitStack() as stack:
+        under_way(crowd, stack, 45)
+        ended(crowd, watch, 1000, seconds)
+        late(crowd, watch, 0.02)
+        found = crowd.full
+
+    assert (found, crowd.full) == (full, False)
+
+
+def test_a_load_that_stands_may_wait_a_fifth_as_long_as_a_burst() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    told = []
+    with ExitStack() as more, ExitStack() as stack:
+        under_way(crowd, stack, 9)
+        ended(crowd, watch, 1000, 0.01)  # 9 of them take 0.09 s
+        under_way(crowd, more, 3)
+        for seconds in (0.02, STANDING_SECONDS - 0.1, 0.2):
+            late(crowd, watch, seconds)
+            told.append(crowd.full)
+        more.close()
+        ended(crowd, watch, 1000, 0.01)
+        late(crowd, watch, 0.02)
+        told.append(crowd.full)  # below its bound, and not by half
+        under_way(crowd, more, 3)
+        told.append(crowd.full)
+        more.close()
+        stack.close()
+        late(crowd, watch, 0.02)  # it is over
+        under_way(crowd, more, 12)
+        ended(crowd, watch, 1000, 0.01)
+        late(crowd, watch, 0.02)
+        told.append(crowd.full)
+
+    assert told == [False, False, True, False, True, False]
+
+
+def test_a_process_that_waits_for_others_is_not_busy() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    with ExitStack() as stack:
+        under_way(crowd, stack, 500)
+        ended(crowd, watch, 200, 2.0)  # a backend that takes its time
+        late(crowd, watch, 0.009)
+        waiting = crowd.full
+        late(crowd, watch, 0.011)
+        busy = crowd.full
+        late(crowd, watch, 0.0)
+        free = crowd.full
+        watch.now += 0.5  # and the next beat is overdue
+        stuck = crowd.full
+
+    assert (waiting, busy, free, stuck) == (False, True, False, True)
+
+
+def test_a_few_are_let_in_however_slow_those_before_are() -> None:
+    watch = Watch()
+    crowd, unbounded = Crowd(0, wait_seconds=0.5, clock=watch), Crowd(0, clock=watch)
+    with ExitStack() as stack:
+        under_way(crowd, stack, FEW - 1)
+        under_way(unbounded, stack, FEW)
+        for one in (crowd, unbounded):
+            ended(one, watch, 200, 60.0)
+            late(one, watch, 60.0)
+        few = crowd.full
+        under_way(crowd, stack, 1)
+
+        assert (few, crowd.full, unbounded.full) == (False, True, False)
+
+
+def test_time_without_anything_to_do_says_nothing_of_the_pace() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    for _ in range(200):
+        watch.now += 3600
+        ended(crowd, watch, 1, 0.01)
+    with ExitStack() as stack:
+        under_way(crowd, stack, FEW)
+        late(crowd, watch, 60.0)
+
+        assert not crowd.full
+
+
+async def test_the_event_loop_is_asked_how_late_it_is() -> None:
+    beats = []
+
+    class Counted(Crowd):
+        def beat(self) -> None:
+            super().beat()
+            beats.append(1)
+
+    async with beating(Counted(0, 0.5)):
+        async with asyncio.timeout(30):
+            while len(beats) < 2:  # noqa: ASYNC110  # it is real time that passes
+                await asyncio.sleep(0)
+    before = len(beats)
+    await asyncio.sleep(0)
+
+    assert len(beats) == before
 
 
 @pytest.mark.parametrize(

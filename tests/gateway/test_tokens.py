@@ -8,7 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
+from gateway.tokens import PROVED_MAX, KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Principal, Role
 from resolvers.domain.errors import Unauthenticated
 
@@ -47,6 +47,57 @@ def test_a_token_is_good_until_its_end_and_the_skew_are_over() -> None:
     assert at(NOON + timedelta(seconds=89)).verify(token) == SHOPPER
     with pytest.raises(Unauthenticated, match=r"^the token has expired; ask for a new one$"):
         at(NOON + timedelta(seconds=90)).verify(token)
+
+
+def test_a_token_that_is_remembered_ends_when_it_ends() -> None:
+    now = [NOON]
+    tokens = Tokens(KEY, "house", lambda: now[0], skew_seconds=30)
+    token = tokens.issue(SHOPPER, 60)
+    told: list[bool | str] = []
+    for seconds in (0, 89, -31, 89.999):
+        now[0] = NOON + timedelta(seconds=seconds)
+        try:
+            told.append(tokens.verify(token) == SHOPPER)
+        except Unauthenticated as refusal:
+            told.append(str(refusal))
+
+    assert told == [
+        True,
+        True,
+        "the token was made in the future: compare the clocks",  # ours was set back
+        True,
+    ]
+    now[0] = NOON + timedelta(seconds=90)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated, match=r"^the token has expired"):
+            tokens.verify(token)
+
+
+def test_one_sign_of_a_token_that_is_remembered_makes_it_another() -> None:
+    tokens = at(NOON)
+    token = tokens.issue(SHOPPER, 60)
+    assert tokens.verify(token) == SHOPPER
+
+    head, _, signature = token.rpartition(".")
+    for changed in (f"{head}.{signature[::-1]}", f"{token} ", token.swapcase(), f"{token}\udc80"):
+        with pytest.raises(Unauthenticated):
+            tokens.verify(changed)
+
+
+def test_tokens_that_are_remembered_are_bounded_and_bad_ones_take_no_room() -> None:
+    tokens = at(NOON)
+    signatures = [tokens.issue(principal_of(Role.SHOPPER, member=f"M-{n}"), 60) for n in range(3)]
+    for token in signatures:
+        tokens.verify(token)
+    for n in range(PROVED_MAX):
+        with pytest.raises(Unauthenticated):
+            tokens.verify(f"{signatures[0]}{n}")
+    kept = len(tokens._proved)  # noqa: SLF001  # nobody else is told of it
+    for n in range(PROVED_MAX):
+        tokens.verify(signed(sub=f"s-{n}"))
+
+    assert (kept, len(tokens._proved)) == (3, PROVED_MAX)  # noqa: SLF001  # the same
+    assert [tokens.verify(token).member_id for token in signatures] == ["M-0", "M-1", "M-2"]
 
 
 def test_a_caller_knows_when_its_token_ends() -> None:
