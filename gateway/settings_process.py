@@ -76,6 +76,13 @@ class Server:
             high=10,
         ),
     )
+    compiled: bool = field(
+        default=True,
+        metadata=about(
+            "Run documents that come again by code that is written for them (`docs/compiled.md`)."
+            " Without it the answers are the same, and take longer."
+        ),
+    )
     drain_seconds: int = field(
         default=2,
         metadata=about(

@@ -33,7 +33,6 @@ def pure_when(is_so: Callable[[Any], bool]) -> Mapping[str, Any]:
     return MappingProxyType({PURE: is_so})
 
 
-
 class PlainField(StrawberryField):
     """A field that a pure function reads from its parent."""
 

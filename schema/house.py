@@ -31,7 +31,9 @@ class EntityLagType:
         "Null before the first time.",
     )
 
-    @strawberry.field(description="Seconds since then; null before the first time.", metadata=IS_PURE)
+    @strawberry.field(
+        description="Seconds since then; null before the first time.", metadata=IS_PURE
+    )
     @staticmethod
     def seconds(lag: strawberry.Parent[EntityLag], info: Info) -> float | None:
         """How long ago that was."""

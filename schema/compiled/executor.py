@@ -6,7 +6,8 @@ its place among the others, and what becomes null by it are the library's own.
 """
 
 from collections.abc import Awaitable
-from typing import Any, Final, cast
+from contextlib import suppress
+from typing import Any, cast
 
 from graphql import (
     ExecutionResult,
@@ -27,9 +28,6 @@ from strawberry.types.info import Info
 
 from schema.compiled.plan import Called, Plan, Step
 from schema.compiled.values import Run
-
-NOT_READ: Final = object()
-"""Stands for a value that code could not make."""
 
 
 class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -66,7 +64,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         executor.plan = plan
         executor.run = Run(context, variables, plan.arguments)
         executor.handing_back = False
-        executor._relevant_sub_fields = plan.tree.found  # noqa: SLF001  # the same for every request
+        executor._relevant_sub_fields = plan.tree.found  # the same for every request
         return executor
 
     def execute_fields(
@@ -157,7 +155,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
         return completed
 
-    def _resolved(self, called: Called, source: Any, info: GraphQLResolveInfo) -> Any:
+    def _resolved(self, called: Called, source: Any, info: GraphQLResolveInfo[Any]) -> Any:
         """What a field's resolver answers."""
         direct = called.direct
         given = None
@@ -197,19 +195,14 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         return get_argument_values(field, node, self.variable_values, None, self.hide_suggestions)
 
     def _completed(
-        self, called: Called, info: GraphQLResolveInfo, path: Path, result: Any
+        self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Any
     ) -> Any:
         """What a resolver answered, as it stands in the answer."""
         kind, details = called.definition.type, called.details
         if called.value is None or self.handing_back:
             return self.complete_value(kind, details, info, path, result, None)
-        made = NOT_READ
-        try:
-            made = called.value(result, self.run)
-        except Exception:  # noqa: BLE001, S110  # the library comes to it again and tells
-            pass
-        if made is not NOT_READ:
-            return made
+        with suppress(Exception):  # whatever it is, the library comes to it again and tells
+            return called.value(result, self.run)
         self.handing_back = True
         try:
             return self.complete_value(kind, details, info, path, result, None)
@@ -217,7 +210,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             self.handing_back = False
 
     async def _awaited(
-        self, called: Called, info: GraphQLResolveInfo, path: Path, result: Awaitable[Any]
+        self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Awaitable[Any]
     ) -> Any:
         try:
             completed = self._completed(called, info, path, await result)
@@ -238,19 +231,18 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
     async def respond(self) -> ExecutionResult:
         """Runs the operation to its end."""
         operation = self.operation.operation
+        data: dict[str, Any] | None = None
         try:
-            data = self.execute_root_grouped_field_set(
+            made: Any = self.execute_root_grouped_field_set(
                 self.plan.tree.root.kind,
                 None,
                 self.plan.collected.grouped_field_set,
                 operation is OperationType.MUTATION,
                 None,
             )
-            if optimized_is_awaitable(data):
-                data = await data
+            data = await made if optimized_is_awaitable(made) else made
         except GraphQLError as error:
             self.collected_errors.add(error, None)
-            data = None
         return cast("ExecutionResult", self.build_response(data))
 
 

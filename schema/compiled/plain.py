@@ -38,7 +38,10 @@ _TYPE_OF_INTERFACE = _inner(
     GraphQLCoreConverter.from_interface.__code__, "_get_resolve_type", "resolve_type"
 )
 _TYPE_OF_UNION = _inner(StrawberryUnion.get_type_resolver.__code__, "_resolve_union_type")
-_INSTANCES: CodeType = instances_of(object).__code__  # type: ignore[attr-defined]  # it is a function
+_INSTANCES: CodeType = instances_of(object).__code__
+
+
+_OPEN: Ask = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +75,30 @@ class Call:
 
 def reading(field: GraphQLField) -> Read | Call:
     """How a field is read, if it is plain, or why it is not."""
-    resolve, ask = field.resolve, OPEN
+    resolve, ask = field.resolve, _OPEN
     laid: Laid | None = field.extensions.get(LAID)
     if laid is not None:
         if laid.over is not resolve:
             return Call("something is laid over its guard")
         resolve, ask = laid.under, laid.ask
-    code = getattr(resolve, "__code__", None)
-    defined = field.extensions.get(DEFINED)
+    defined: Any = field.extensions.get(DEFINED)
     if type(defined) not in (StrawberryField, PlainField):
         return Call("it is a field of a kind of its own")
+    code = getattr(resolve, "__code__", None)
     if code is _BASIC:
         return _basic(field, defined, ask)
     if code not in (_CALLING, _WAITING) or defined.extensions or _handlers(resolve):
         return Call("something is laid over its resolver")
+    return _called(defined, ask, waits=code is _WAITING)
+
+
+def _called(defined: StrawberryField, ask: Ask, *, waits: bool) -> Read | Call:
     if type(defined) is not StrawberryField or not _plain_call(defined):
         return Call("its resolver is called in a way of its own")
-    if code is _CALLING and defined.metadata.get(PURE) and _first_is_parent(defined):
-        pure = defined.metadata[PURE]
+    pure = defined.metadata.get(PURE)
+    if pure and not waits and _first_is_parent(defined):
         return Read(resolver=defined, ask=ask, when=pure if callable(pure) else None)
-    return Call("it may wait" if code is _WAITING else "it is not marked as pure", defined, ask)
+    return Call("it may wait" if waits else "it is not marked as pure", defined, ask)
 
 
 def _basic(field: GraphQLField, defined: StrawberryField, ask: Ask) -> Read | Call:

@@ -17,7 +17,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, 
 from graphql.execution.values import VariableValues
 
 from schema.access import OPEN, Masked
-from schema.compiled.plain import Call, Read
+from schema.compiled.plain import Read
 from schema.compiled.tree import Asked, Level, Tree, grown
 from schema.compiled.values import Arguments, Run
 from schema.compiled.writing import Code
@@ -89,7 +89,7 @@ class Plan:
         return self.tree.root_collected
 
 
-def planned(
+def planned(  # noqa: PLR0917  # all that a plan is made of, once
     schema: GraphQLSchema,
     converter: Any,
     operation: OperationDefinitionNode,
@@ -136,7 +136,7 @@ def _steps(plan: Plan, level: Level, seen: set[int]) -> Iterator[tuple[Give, str
         for asked in run:
             steps.append(Step([(asked.name, asked.details)]))
             yield from _called(plan, asked)
-            for beneath in asked.levels.values():
+            for beneath in () if asked.flat else asked.levels.values():
                 yield from _steps(plan, beneath, seen)
 
 
@@ -153,7 +153,7 @@ def _runs(level: Level) -> Iterator[tuple[bool, list[Asked]]]:
 
 
 def _called(plan: Plan, asked: Asked) -> Iterator[tuple[Give, str]]:
-    if asked.name.startswith("__") or asked.coordinate.split(".")[1].startswith("__"):
+    if asked.coordinate.split(".")[1].startswith("__"):
         return  # what describes the schema is left to the library whole
     nodes = [detail.node for detail in asked.details]
     called = Called(asked.definition, nodes, asked.details, direct=_direct(plan, asked))
@@ -169,7 +169,8 @@ def _direct(plan: Plan, asked: Asked) -> Direct | None:
     if how.ask != OPEN and (isinstance(how.ask, Masked) or not plan.code.caller.may(how.ask)):
         return None
     resolver = how.direct.base_resolver
-    assert resolver is not None and callable(resolver.wrapped_func), "it was proved to be"
+    assert resolver is not None, "it was proved to have one"
+    assert callable(resolver.wrapped_func), "it was proved to be"
     arguments = Arguments(
         asked.definition, asked.details, how.direct, plan.code.converter, hide_suggestions=False
     )
@@ -188,22 +189,3 @@ def _direct(plan: Plan, asked: Asked) -> Direct | None:
 
 def _giving(to: Step | Called, name: str) -> Give:
     return lambda function: setattr(to, name, function)
-
-
-def reasons(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The fields that are handed back, with why, as they come in the answer."""
-    seen: set[int] = set()
-    waiting = [plan.tree.root]
-    while waiting:
-        level = waiting.pop()
-        if id(level) in seen:
-            continue
-        seen.add(id(level))
-        for asked in level.fields:
-            if isinstance(asked.how, Call):
-                yield asked.coordinate, asked.how.why
-            elif not asked.flat:
-                yield asked.coordinate, "something that is asked of it is handed back"
-        waiting.extend(
-            beneath for asked in reversed(level.fields) for beneath in asked.levels.values()
-        )

@@ -161,9 +161,7 @@ class _Growth:
                 level.fields.append(asked)
         return level
 
-    def _asked(
-        self, kind: GraphQLObjectType, name: str, details: FieldDetailsList
-    ) -> Asked | None:
+    def _asked(self, kind: GraphQLObjectType, name: str, details: FieldDetailsList) -> Asked | None:
         called = details[0].node.name.value
         definition = self.schema.get_field(kind, called)
         if definition is None:
@@ -190,7 +188,11 @@ class _Growth:
         if kind is self.schema.mutation_type:
             return Call("it changes something")
         how = reading(definition)
-        if isinstance(how, Read) and how.resolver is not None and is_hidden(how, self.context.ctx.principal):
+        if (
+            isinstance(how, Read)
+            and how.resolver is not None
+            and is_hidden(how, self.context.ctx.principal)
+        ):
             return Call("it is hidden from this caller, and has a resolver")
         if isinstance(how, Read) and how.when is not None:
             if how.when not in self.whens:

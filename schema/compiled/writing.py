@@ -167,9 +167,7 @@ class Code:
             level = self.level(asked.levels[kind.name])
             known: set[type] = set()
             ok = self._put("known", known)
-            other = self._put(
-                "other", object_of(kind, level, self.space, known, nullable=nullable)
-            )
+            other = self._put("other", object_of(kind, level, self.space, known, nullable=nullable))
             return f"{level}({v}, run) if type({v}) in {ok} else {other}({v}, run)"
         if is_abstract_type(kind):
             levels = {name: self.level(level) for name, level in asked.levels.items()}
@@ -202,7 +200,9 @@ class Code:
         """What stands for a name that the request gives to a field."""
         return self._shared(("key", name), lambda: name, "key")
 
-    def _shared(self, known_as: tuple[object, ...], make: Callable[[], Any], word: str = "other") -> str:
+    def _shared(
+        self, known_as: tuple[object, ...], make: Callable[[], Any], word: str = "other"
+    ) -> str:
         if known_as not in self._names:
             self._names[known_as] = self._put(word, make())
         return self._names[known_as]

@@ -12,10 +12,13 @@ import pytest
 from graphql import GraphQLError
 
 from resolvers.access import Role
-from schema.errors import Telling
-from tests.schema.corners import Documents, context, cornered
+from tests.schema.corners import context, cornered
+from tests.schema.dealing import Documents
 
-DOCUMENTS = int(os.environ.get("COMPILED_DOCUMENTS", "1500"))
+PARTS = int(os.environ.get("COMPILED_PARTS", "4"))
+"""How many times ``DOCUMENTS`` are dealt for each sort of goods; `make compiled` deals more."""
+
+DOCUMENTS = 50
 SETTLED_TURNS = 30
 SCHEMA = cornered()
 ROLES = (Role.SHOPPER, Role.MANAGER, Role.ADMIN, Role.GUEST)
@@ -46,13 +49,15 @@ async def both(document: str, variables: dict[str, Any], role: Role, wild: float
     found = await SCHEMA.compiled.run(document, None, variables, compiled)
     for _ in range(SETTLED_TURNS):  # of what goes on behind an answer that is null already
         await asyncio.sleep(0)
-    return expected, found, plain.ctx.batches, compiled.ctx.batches
+    ran: Any = (plain.ctx, compiled.ctx)
+    return expected, found, *(ctx.batches for ctx in ran)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("wild", [0.0, 0.02, 0.2])
-async def test_a_plan_answers_as_the_library_does(wild: float) -> None:
+async def test_a_plan_answers_as_the_library_does(wild: float, part: int) -> None:
     ran, with_errors, with_batches = 0, 0, 0
-    for seed in range(DOCUMENTS):
+    for seed in range(part * DOCUMENTS, (part + 1) * DOCUMENTS):
         dice = random.Random(f"{wild} {seed}")
         document, variables = Documents(dice).document()
         role = dice.choice(ROLES)
@@ -70,4 +75,4 @@ async def test_a_plan_answers_as_the_library_does(wild: float) -> None:
 
     assert ran > DOCUMENTS * 0.9
     assert with_batches > DOCUMENTS * 0.05
-    assert with_errors > (DOCUMENTS * 0.2 if wild else 0)
+    assert with_errors > (DOCUMENTS * 0.5 if wild > 0.1 else 0)
