@@ -202,14 +202,15 @@ Resolve = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """What a field asks for, its resolver under the guard, the guard over it, and whether it
-    refuses who has not what it asks for.
+    """What a field asks for, its resolver under the guard, the guard over it, how that is laid, and
+    whether it refuses who has not what it asks for.
     """
 
     ask: Ask
     under: Resolve
     over: Resolve
-    refuses: bool = False
+    lay: Callable[[Resolve], Resolve]
+    refuses: bool
 
 
 def admitted(caller: Principal, ask: Ask) -> bool:
@@ -276,18 +277,18 @@ def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, a
         return
     if ask == OPEN and owner is not schema.mutation_type:
         return
-    under, refusing = _resolve_of(field), False
-    if owner is schema.mutation_type:
-        over = recorded(_refusing(_afresh(under), ask, nobody=ask == OPEN))
-        refusing = True
-    elif isinstance(ask, Masked):
-        over = _masking(under, ask)
-    elif owner is schema.query_type or refuses(field, ask):
-        over, refusing = _refusing(under, ask), True
-    else:
-        over = _hiding(under, ask)
-    field.resolve = over
-    field.extensions = {**field.extensions, LAID: Laid(ask, under, over, refusing)}
+    refusing = owner in (schema.mutation_type, schema.query_type) or refuses(field, ask)
+
+    def lay(resolve: Resolve) -> Resolve:
+        if owner is schema.mutation_type:
+            return recorded(_refusing(_afresh(resolve), ask, nobody=ask == OPEN))
+        if isinstance(ask, Masked):
+            return _masking(resolve, ask)
+        return _refusing(resolve, ask) if refusing else _hiding(resolve, ask)
+
+    under = _resolve_of(field)
+    field.resolve = lay(under)
+    field.extensions = {**field.extensions, LAID: Laid(ask, under, field.resolve, lay, refusing)}
 
 
 def _resolve_of(field: GraphQLField) -> Resolve:

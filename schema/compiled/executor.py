@@ -164,9 +164,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             if given is None:
                 given = self._read_once(called)
         if direct is None or given is None:
-            resolve = called.definition.resolve
-            assert resolve is not None, "the library gives every field a resolver"
-            return resolve(source, info, **self._arguments(called))
+            return called.resolve(source, info, **self._arguments(called))
         more = {**given}
         if direct.parent is not None:
             more[direct.parent] = source

@@ -16,8 +16,9 @@ from graphql import (
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, FragmentDetails
 from graphql.execution.values import VariableValues
 
-from schema.access import OPEN, Masked
-from schema.compiled.plain import Read
+from schema.access import LAID, OPEN, Laid, Masked
+from schema.compiled.inputs import calling
+from schema.compiled.plain import Read, reading
 from schema.compiled.tree import Asked, Level, Tree, grown
 from schema.compiled.values import Arguments, Run
 from schema.compiled.writing import Code
@@ -34,6 +35,7 @@ class Called:
     """
 
     definition: GraphQLField
+    resolve: Callable[..., Any]
     nodes: list[FieldNode]
     details: FieldDetailsList
     value: Projection | None = None
@@ -156,15 +158,30 @@ def _called(plan: Plan, asked: Asked) -> Iterator[tuple[Give, str]]:
     if asked.coordinate.split(".")[1].startswith("__"):
         return  # what describes the schema is left to the library whole
     nodes = [detail.node for detail in asked.details]
-    called = Called(asked.definition, nodes, asked.details, direct=_direct(plan, asked))
+    direct = _direct(plan, asked)
+    called = Called(asked.definition, _resolver(plan, asked), nodes, asked.details, direct=direct)
     plan.called[id(asked.details)] = called
     if asked.flat and asked.levels:
         yield _giving(called, "value"), plan.code.value(asked)
 
 
+def _resolver(plan: Plan, asked: Asked) -> Callable[..., Any]:
+    """What resolves a field: our own function under its guard, if nothing else is between them."""
+    as_ever = asked.definition.resolve
+    assert as_ever is not None, "the library gives every field a resolver"
+    proved = reading(asked.definition)
+    if isinstance(proved, Read) or proved.direct is None:
+        return as_ever
+    ours = calling(proved.direct, plan.code.converter)
+    laid: Laid | None = asked.definition.extensions.get(LAID)
+    if ours is None:
+        return as_ever
+    return ours if laid is None else laid.lay(ours)
+
+
 def _direct(plan: Plan, asked: Asked) -> Direct | None:
     how = asked.how
-    if isinstance(how, Read) or how.direct is None:
+    if isinstance(how, Read) or how.direct is None or asked.at_root:
         return None
     if how.ask != OPEN and (isinstance(how.ask, Masked) or not plan.code.caller.may(how.ask)):
         return None

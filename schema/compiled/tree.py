@@ -63,7 +63,7 @@ class TooLarge(Exception):
 @dataclass(eq=False, slots=True)
 class Asked:
     """One field of a level. ``levels`` are what is asked of its value, by the type that it may be
-    of; ``flat`` says that all of that is plain.
+    of; ``flat`` says that all of that is plain. What is ``at_root`` is resolved once for a request.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Asked:
     coordinate: str
     levels: Mapping[str, "Level"] = field(default_factory=dict)
     flat: bool = True
+    at_root: bool = False
 
     @property
     def plain(self) -> bool:
@@ -173,6 +174,7 @@ class _Growth:
             introspection = Call("it describes the schema")
             return Asked(name, details, definition, introspection, coordinate, flat=False)
         asked = Asked(name, details, definition, self._how(kind, definition), coordinate)
+        asked.at_root = kind is self.schema.get_root_type(self.operation.operation)
         asked.levels = dict(self._levels(definition.type, details))
         asked.flat = is_flat(definition.type) and all(it.plain for it in asked.levels.values())
         return asked

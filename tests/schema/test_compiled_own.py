@@ -120,7 +120,7 @@ def test_what_is_made_of_the_schema_is_answered_alike_to_every_role() -> None:
         runner.run(shop.close())
 
 
-EVERYTHING = """query All($with: Boolean!, $channel: String = "mini-program") {
+EVERYTHING = """query All($with: Boolean!, $own: Boolean!, $channel: String = "mini-program") {
   products(first: 20) { edges { cursor node { ...P } } nodes { ...P saidBy { attribute systems } }
     pageInfo { hasNextPage endCursor startCursor hasPreviousPage } }
   variant(by: {sku: "BT-0001-30ML"}) { ...V barcodes components { quantity }
@@ -129,8 +129,9 @@ EVERYTHING = """query All($with: Boolean!, $channel: String = "mini-program") {
   none: variant(by: {sku: "none"}) { ...V }
   locations(first: 3) { nodes { code kind } }
   channels { code name kind }
-  me { __typename id }
-  orders(first: 5) { nodes { id number status total { amount currencyCode } lines { sku quantity }
+  me @include(if: $own) { __typename id }
+  orders(first: 5) @include(if: $own) { nodes { id number status total { amount currencyCode }
+    lines { sku quantity }
     delivery { method address { recipient phone street postalCode city } }
     history { at } } }
 }
@@ -149,12 +150,12 @@ async def test_a_document_of_everything_is_answered_alike(
 ) -> None:
     shop = await stocked()
 
-    said = {"with": with_levels}
+    said = {"with": with_levels, "own": not caller.is_guest}
     expected = await asked(STOCK, shop, EVERYTHING, caller, **said)
     found = await asked(FAST, shop, EVERYTHING, caller, **said)
 
     assert found == expected
-    assert found.startswith(b'{"data":{"products":{"edges":[{') or b'"path":["orders"]' in found
+    assert found.startswith(b'{"data":{"products":{"edges":[{')
     await shop.close()
 
 
