@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot chaos mutants check bench bench-overload profile bench-big bench-live bench-peers bench-servers schema docs composition clean
+.PHONY: help install demo demo-live live-vendure live-crm conformance test test-live resilience test-quick screenshot compiled chaos mutants check bench bench-overload profile bench-big bench-live bench-peers bench-servers schema docs composition clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile \
@@ -56,6 +56,9 @@ test-live: install ## Prove what `make test` leaves out: the page in Chromium, a
 test-quick: install ## Prove everything but the live backends and what others publish or compose
 	$(BIN)/pytest -m "not live and not live_long and not live_vendure and not live_crm and not composition and not published and not browser"
 
+compiled: install ## Hold ten thousand documents that are run by plans against the library's answers
+	COMPILED_PARTS=67 COMPILED_GENERATED=2000 $(BIN)/pytest -o timeout=3600 tests/schema/test_compiled.py tests/schema/test_compiled_own.py
+
 chaos: install ## Kill a working process two hundred times and look for what is lost or doubled
 	CHAOS_KILLS=200 $(BIN)/pytest -s tests/chaos
 
@@ -76,6 +79,7 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.hot_sku
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.execution
 	$(BIN)/python -m bench.caching
 	$(BIN)/python -m bench.observability
 	$(BIN)/python -m bench.inbox

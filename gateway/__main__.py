@@ -102,9 +102,17 @@ def schema(
     federation: Annotated[
         bool, typer.Option("--federation", help="With keys, as composers of Federation 2 read it.")
     ] = False,
+    explain_plan: Annotated[
+        str | None, typer.Option(help="Print the plan of this document instead, or of this file.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="Whose plan it is.")] = Role.SHOPPER,
 ) -> None:
-    """Print the GraphQL schema."""
-    text = schema_text.federated_sdl() if federation else schema_text.sdl()
+    """Print the GraphQL schema, or how a document runs."""
+    if explain_plan is not None:
+        with _told():
+            text = schema_text.plan(explain_plan, role)
+    else:
+        text = schema_text.federated_sdl() if federation else schema_text.sdl()
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 

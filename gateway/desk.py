@@ -316,7 +316,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
     """
     limits = runtime.settings.limits
     bounds = bounds_of(limits)
-    schema = build_schema(bounds)
+    schema = build_schema(bounds, compiled=runtime.settings.server.compiled)
     library = Library(
         lambda document, remember: faults(schema, document, bounds, remember=remember), telemetry
     )

@@ -28,11 +28,11 @@ from gateway.settings_file import (
     read_source,
     shown,
 )
+from gateway.settings_limits import Limits
 from gateway.settings_live import Live
 from gateway.settings_process import (
     Auth,
     InboxSettings,
-    Limits,
     OutboxSettings,
     Secret,
     Server,

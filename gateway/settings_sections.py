@@ -16,13 +16,13 @@ from gateway.settings_callers import IssuerSettings, WechatAppSettings
 from gateway.settings_catalog import Catalog
 from gateway.settings_documents import Documents
 from gateway.settings_file import about
+from gateway.settings_limits import Limits
 from gateway.settings_live import LIVE_AFTER_MAX, Live
 from gateway.settings_process import (
     FROM_FILE,
     FROM_VARIABLE,
     Auth,
     InboxSettings,
-    Limits,
     OutboxSettings,
     Secret,
     Server,

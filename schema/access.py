@@ -35,6 +35,9 @@ class Masked:
 
 Ask = Scope | Masked | Literal["open"]
 
+LAID: Final = "laid"
+"""Where a field's extensions keep what was laid over it."""
+
 ANY = "*"
 """In the place of a field: every field of the type that has no row of its own."""
 
@@ -197,6 +200,19 @@ Table = Mapping[str, Ask]
 Resolve = Callable[..., Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What a field asks for, its resolver under the guard, the guard over it, how that is laid, and
+    whether it refuses who has not what it asks for.
+    """
+
+    ask: Ask
+    under: Resolve
+    over: Resolve
+    lay: Callable[[Resolve], Resolve]
+    refuses: bool
+
+
 def admitted(caller: Principal, ask: Ask) -> bool:
     """Says whether a caller has what a field asks for, so that it sees the whole of it."""
     return ask == OPEN or caller.may(ask.scope if isinstance(ask, Masked) else ask)
@@ -254,20 +270,25 @@ def refuses(field: GraphQLField, ask: Ask) -> bool:
 
 def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, ask: Ask) -> None:
     """Lays what a field asks over what it does; where it asks nothing, the field stays as it is."""
-    if owner is schema.mutation_type:
-        asking = _refusing(_afresh(_resolve_of(field)), ask, nobody=ask == OPEN)
-        field.resolve = recorded(asking)
-    elif ask == OPEN:
+    if owner is schema.subscription_type:
+        if ask != OPEN:
+            assert field.subscribe is not None
+            field.subscribe = _refusing(field.subscribe, ask)
         return
-    elif owner is schema.subscription_type:
-        assert field.subscribe is not None
-        field.subscribe = _refusing(field.subscribe, ask)
-    elif isinstance(ask, Masked):
-        field.resolve = _masking(_resolve_of(field), ask)
-    elif owner is schema.query_type or refuses(field, ask):
-        field.resolve = _refusing(_resolve_of(field), ask)
-    else:
-        field.resolve = _hiding(_resolve_of(field), ask)
+    if ask == OPEN and owner is not schema.mutation_type:
+        return
+    refusing = owner in (schema.mutation_type, schema.query_type) or refuses(field, ask)
+
+    def lay(resolve: Resolve) -> Resolve:
+        if owner is schema.mutation_type:
+            return recorded(_refusing(_afresh(resolve), ask, nobody=ask == OPEN))
+        if isinstance(ask, Masked):
+            return _masking(resolve, ask)
+        return _refusing(resolve, ask) if refusing else _hiding(resolve, ask)
+
+    under = _resolve_of(field)
+    field.resolve = lay(under)
+    field.extensions = {**field.extensions, LAID: Laid(ask, under, field.resolve, lay, refusing)}
 
 
 def _resolve_of(field: GraphQLField) -> Resolve:

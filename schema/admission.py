@@ -52,13 +52,34 @@ class Admission(SchemaExtension):
             operation = _operation(document, context.operation_name)
             if operation is not None and operation.operation is OperationType.MUTATION:
                 core = context.schema._schema  # noqa: SLF001  # the library has no other door to it
-                said = _said(operation, context.variables or {})
-                asked = _Asked(core, _fragments(document), said)
-                denied = list(asked.denials(operation, context.context.ctx.principal))
+                said = context.variables or {}
+                caller = context.context.ctx.principal
+                denied = denials(core, document, operation, said, caller)
                 if denied:
+                    asked = _asked(core, document, operation, said)
                     turned_away(context.context, asked.mutations(operation), _reasons(denied))
                 context.pre_execution_errors = denied
         yield
+
+
+def denials(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    caller: Principal,
+) -> list[GraphQLError]:
+    """The refusals of what a caller may not ask for in a mutation; none if it may run."""
+    return list(_asked(schema, document, operation, variables).denials(operation, caller))
+
+
+def _asked(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+) -> "_Asked":
+    return _Asked(schema, _fragments(document), _said(operation, variables))
 
 
 def _reasons(errors: Sequence[GraphQLError]) -> list[Denied]:

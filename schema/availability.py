@@ -14,7 +14,7 @@ from resolvers.domain.catalog import Provenance
 from resolvers.domain.locations import GeoPoint
 from resolvers.stock import Pickup, Promise
 from schema.enums import Method
-from schema.fields import plain
+from schema.fields import IS_PURE, plain
 from schema.ids import seal
 from schema.info import Info
 from schema.locations import LocationType
@@ -145,7 +145,8 @@ class AvailabilityType:
 
     @strawberry.field(
         description="Whether some of it rests on a system that was not heard for longer than the "
-        "configuration allows. The answer's `extensions.warnings` say the same."
+        "configuration allows. The answer's `extensions.warnings` say the same.",
+        metadata=IS_PURE,
     )
     @staticmethod
     def stale(promise: strawberry.Parent[Promise], info: Info) -> bool:

@@ -19,7 +19,7 @@ from resolvers.paging import Page, slice_of
 from resolvers.stock import Promise
 from resolvers.terms import LiveField
 from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
-from schema.fields import After, First, Locale, instances_of, plain
+from schema.fields import IS_PURE, After, First, Locale, instances_of, plain, pure_when
 from schema.ids import NodeType, identity
 from schema.info import Info
 from schema.paging import ConnectionType, Listed, after_of, listed
@@ -120,7 +120,7 @@ class VariantType(NodeType):
 
     said_by: list[AttributeSourceType] = attribute_sources()
 
-    @strawberry.field(description="Its title, in one language.")
+    @strawberry.field(description="Its title, in one language.", metadata=IS_PURE)
     @staticmethod
     def title(variant: strawberry.Parent[Variant], locale: Locale = UNSET) -> str:
         """The title in a locale."""
@@ -138,6 +138,7 @@ class VariantType(NodeType):
     @strawberry.field(
         graphql_type=MoneyType | None,
         description="Its price in a channel, tax included; null if it is not sold there.",
+        metadata=pure_when(lambda asked: not looks.may_ask(asked.ctx, LiveField.PRICE)),
     )
     @staticmethod
     def price(
@@ -215,7 +216,7 @@ class ProductType(NodeType):
 
     said_by: list[AttributeSourceType] = attribute_sources()
 
-    @strawberry.field(description="Its title, in one language.")
+    @strawberry.field(description="Its title, in one language.", metadata=IS_PURE)
     @staticmethod
     def title(product: strawberry.Parent[Product], locale: Locale = UNSET) -> str:
         """The title in a locale."""
@@ -224,6 +225,7 @@ class ProductType(NodeType):
     @strawberry.field(
         graphql_type=ConnectionType[VariantType],
         description="Its variants, in the order that the ERP gives them.",
+        metadata=IS_PURE,
     )
     @staticmethod
     def variants(

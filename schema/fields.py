@@ -3,15 +3,34 @@
 Everything that can be such a field is one, so that an answer costs little.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
 READ = "read"
 """Where the metadata of a plain field keeps the function that reads it from its parent."""
+
+PATH = "path"
+"""Where it keeps the dotted path of attributes, if it is read by one."""
+
+PURE: Final = "pure"
+"""Marks a resolver that waits for nothing and may be asked again: it reads its parent, its
+arguments, and of the request no more than ``info.context``. Nothing else changes by it.
+"""
+
+IS_PURE: Mapping[str, bool] = MappingProxyType({PURE: True})
+"""The metadata of such a field."""
+
+
+def pure_when(is_so: Callable[[Any], bool]) -> Mapping[str, Any]:
+    """The metadata of a field whose resolver is pure in requests of which a function of their
+    ``RequestContext`` says so.
+    """
+    return MappingProxyType({PURE: is_so})
 
 
 class PlainField(StrawberryField):
@@ -25,7 +44,8 @@ class PlainField(StrawberryField):
 def plain(read: str | Callable[[Any], Any], description: str, name: str | None = None) -> Any:
     """A field read by a dotted path of attributes, or by a pure function of the parent."""
     function = attrgetter(read) if isinstance(read, str) else read
-    return PlainField(graphql_name=name, description=description, metadata={READ: function})
+    metadata = {READ: function, PATH: read if isinstance(read, str) else ""}
+    return PlainField(graphql_name=name, description=description, metadata=metadata)
 
 
 def instances_of(domain: type) -> Callable[[Any, Any], bool]:

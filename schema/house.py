@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 from resolvers import house
 from resolvers.house import BackendView, EntityLag
 from schema.enums import BackendStatus
-from schema.fields import plain
+from schema.fields import IS_PURE, plain
 from schema.info import Info
 
 
@@ -31,7 +31,9 @@ class EntityLagType:
         "Null before the first time.",
     )
 
-    @strawberry.field(description="Seconds since then; null before the first time.")
+    @strawberry.field(
+        description="Seconds since then; null before the first time.", metadata=IS_PURE
+    )
     @staticmethod
     def seconds(lag: strawberry.Parent[EntityLag], info: Info) -> float | None:
         """How long ago that was."""

@@ -14,7 +14,7 @@ from resolvers.domain.outbox import Write
 from resolvers.house import ORDERS
 from resolvers.members import Shown
 from schema.enums import Method, OrderStatus, WriteStatus
-from schema.fields import instances_of, plain
+from schema.fields import IS_PURE, instances_of, plain
 from schema.ids import NodeType, identity, seal, sealed_member
 from schema.info import Info
 from schema.values import MoneyType, ProvenanceType
@@ -220,6 +220,7 @@ class OrderType(NodeType):
     @strawberry.field(
         graphql_type=DeliveryType | None,
         description="How its goods reach the buyer; null where the selling system does not say.",
+        metadata=IS_PURE,
     )
     @staticmethod
     def delivery(order: strawberry.Parent[Order], info: Info) -> _Way | None:

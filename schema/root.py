@@ -12,6 +12,7 @@ from schema.audit import AuditQuery
 from schema.availability import AvailabilityQuery
 from schema.catalog_queries import CatalogQuery
 from schema.checkout import OrdersMutation, OrdersQuery
+from schema.compiled.running import Compiled
 from schema.dead_letters import DeadLettersMutation, DeadLettersQuery
 from schema.federation import FEDERATION_SCALARS, FederationQuery
 from schema.house import HouseQuery
@@ -40,7 +41,12 @@ BOUNDS = Bounds()
 
 
 class Schema(strawberry.Schema):
-    """Leaves errors to ``schema.errors``: the library would log refusals as if they were bugs."""
+    """Leaves errors to ``schema.errors``: the library would log refusals as if they were bugs.
+
+    ``compiled`` has the plans by which operations run; None if they all run as the library does it.
+    """
+
+    compiled: Compiled | None = None
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -48,8 +54,11 @@ class Schema(strawberry.Schema):
         """Does nothing: whoever answers formats them."""
 
 
-def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
-    """The schema, guarded, ready to run operations with a ``RequestContext`` each."""
+def build_schema(bounds: Bounds = BOUNDS, *, compiled: bool = True) -> Schema:
+    """The schema, guarded, ready to run operations with a ``RequestContext`` each.
+
+    With ``compiled`` those that come again run by plans, else all as the library does it.
+    """
     schema = Schema(
         query=_root(
             "Query",
@@ -97,6 +106,8 @@ def build_schema(bounds: Bounds = BOUNDS) -> strawberry.Schema:
         config=StrawberryConfig(scalar_map={**SCALARS, **FEDERATION_SCALARS}),
     )
     guard(schema._schema)  # noqa: SLF001  # the library has no other door to it
+    if compiled:
+        schema.compiled = Compiled(schema, bounds)
     return schema
 
 

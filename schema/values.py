@@ -11,7 +11,7 @@ from resolvers.domain.catalog import Provenance
 from resolvers.domain.errors import InvalidInput
 from resolvers.domain.locations import GeoPoint
 from resolvers.domain.values import Money, money
-from schema.fields import plain
+from schema.fields import IS_PURE, plain
 from schema.info import Info
 
 
@@ -58,7 +58,8 @@ class ProvenanceType:
     )
 
     @strawberry.field(
-        description="Seconds since then, at the time of this answer; never below zero."
+        description="Seconds since then, at the time of this answer; never below zero.",
+        metadata=IS_PURE,
     )
     @staticmethod
     def age_seconds(fact: strawberry.Parent[Provenance], info: Info) -> float:
@@ -68,7 +69,8 @@ class ProvenanceType:
     @strawberry.field(
         description="Whether that is longer ago than the configuration allows, or the system was "
         "asked again just now and did not answer: it may say something else by now. Never so for "
-        "what this house owns."
+        "what this house owns.",
+        metadata=IS_PURE,
     )
     @staticmethod
     def stale(fact: strawberry.Parent[Provenance], info: Info) -> bool:

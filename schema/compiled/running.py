@@ -1,0 +1,114 @@
+"""Runs an operation by its plan, straight from what is known of its document.
+
+What has no plan yet, is refused, or cannot be told from a refusal at once, runs as ever: whoever
+asks is told so by None, and nothing has happened.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import strawberry
+from graphql import (
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+)
+from graphql.execution.values import get_variable_values
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from schema.admission import denials
+from schema.compiled.executor import PlannedExecutor
+from schema.compiled.plan import Plan
+from schema.compiled.plans import COMPILED_AFTER, Plans
+from schema.documents import Document, invalid, read
+from schema.info import RequestContext
+from schema.limits import Bounds, beyond, measured, too_many_values
+
+COERCION_ERRORS_MAX = 50
+"""As many as the library tells of the variables of one request."""
+
+
+class Compiled:
+    """What a schema has to run operations by plans."""
+
+    def __init__(
+        self, schema: strawberry.Schema, bounds: Bounds, after: int = COMPILED_AFTER
+    ) -> None:
+        self._core = schema._schema  # noqa: SLF001  # the library has no other door to it
+        self._bounds = bounds
+        self.plans = Plans(self._core, schema.schema_converter, after)
+
+    async def run(
+        self,
+        text: str,
+        name: str | None,
+        variables: Mapping[str, Any],
+        context: RequestContext,
+    ) -> ExecutionResult | None:
+        """The answer to a query or mutation; None if it is to be run as ever."""
+        try:
+            document = read(text, self._bounds.tokens)
+        except GraphQLError:
+            return None
+        operation = _meant(document, name)
+        if operation is None or self._refuses(document, variables):
+            return None
+        said = get_variable_values(
+            self._core,
+            operation.variable_definitions or (),
+            dict(variables),
+            max_errors=COERCION_ERRORS_MAX,
+        )
+        if isinstance(said, list):
+            return None
+        plan = self.plans.find(document, operation, said, context)
+        if plan is None or not self._admits(plan, document, operation, variables, context):
+            return None
+        executor = PlannedExecutor.of(self._core, plan, operation, said, context)
+        try:
+            answer = await executor.respond()
+        except Exception as error:  # noqa: BLE001  # as the library does with what is no field's error
+            told = GraphQLError(str(error), original_error=error)
+            return PreExecutionError(None, [told])
+        return ExecutionResult(answer.data, answer.errors)
+
+    def _refuses(self, document: Document, variables: Mapping[str, Any]) -> bool:
+        """Whether the document is over a limit, or asks for what is not there."""
+        bounds = self._bounds
+        return bool(
+            beyond(bounds, measured(self._core, document, variables, bounds))
+            or too_many_values(variables, bounds.variables)
+            or invalid(
+                self._core,
+                document,
+                introspection=bounds.introspection,
+                suggestions=bounds.suggestions,
+            )
+        )
+
+    def _admits(
+        self,
+        plan: Plan,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+        context: RequestContext,
+    ) -> bool:
+        """Whether a caller may do all of a mutation: the same for all who have the plan."""
+        if operation.operation is not OperationType.MUTATION:
+            return True
+        if plan.admits is None:
+            caller = context.ctx.principal
+            denied = denials(self._core, document.tree, operation, variables, caller)
+            plan.admits = not denied
+        return plan.admits
+
+
+def _meant(document: Document, name: str | None) -> OperationDefinitionNode | None:
+    """The query or mutation that is to run; None if it is not clear, or a subscription."""
+    if name is None and len(document.operations) != 1:
+        return None
+    for node in document.operations:
+        if name is None or (node.name is not None and node.name.value == name):
+            return None if node.operation is OperationType.SUBSCRIPTION else node
+    return None
