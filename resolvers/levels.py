@@ -4,7 +4,7 @@ What a channel may promise of all of it stands in ``stock``; which levels are si
 ``domain/signals``.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,6 +30,9 @@ LOOK_MAX = 500
 
 LOOKED_MAX = 10_000
 """Most positions that are looked through for one page; with fewer found, the next goes on there."""
+
+APART_MAX = 8
+"""Most SKUs that are read one by one, each for all who watch it; more are read in one batch."""
 
 _NO_CHANNEL = ""
 """A level is about no channel: rules that name channels do not hold for it."""
@@ -252,14 +255,27 @@ async def watch_levels(
     asked = list(dict.fromkeys(skus))
     shown: dict[Place, tuple[Position, int]] = {}
     async for changed in ctx.watch.changes([*(("stock", sku) for sku in asked), ("rule", ANY)]):
-        now = ctx.renewed()
         moved = asked if ("rule", ANY) in changed else [s for s in asked if ("stock", s) in changed]
-        for level in await stocked_levels(now, moved, locations):
+        together = not shown or len(moved) > APART_MAX
+        read = stocked_levels(ctx.renewed(), moved, locations) if together else _shared(ctx, moved)
+        for level in await read:
+            if locations and level.location.code not in locations:
+                continue
             place = (level.position.sku, level.location.code)
             state = (level.position, level.safety_stock)
             if shown.get(place) != state:
                 shown[place] = state
                 yield level
+
+
+async def _shared(ctx: Context, skus: Sequence[str]) -> list[Level]:
+    """The levels of SKUs that have just changed, read once for all who watch them."""
+
+    def read(sku: str) -> Callable[[], Awaitable[list[Level]]]:
+        return lambda: stocked_levels(ctx.renewed(), [sku], ())
+
+    found = [await ctx.watch.shared(("levels", sku), read(sku)) for sku in skus]
+    return [level for of_sku in found for level in of_sku]
 
 
 async def stocked_levels(

@@ -5,7 +5,9 @@ itself, so a slow one may miss some changes but never the last.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
 from resolvers.ports import ANY, TOPICS, HouseStore
 
@@ -17,7 +19,12 @@ KEYS_MAX = 10_000
 everything again. A launch changes hundreds between two looks, a full reconciliation all.
 """
 
+SHARED_MAX = 10_000
+"""Most readings that are shared until the next change; with more, all are forgotten."""
+
 _EVENTS_MAX = 1000
+
+T = TypeVar("T")
 
 Key = tuple[str, str]
 """A topic, and the key of what changed in it."""
@@ -55,6 +62,7 @@ class Watch:
         self._last: int | None = None
         self._waiting: dict[Key, set[asyncio.Event]] = {}
         self._following: dict[str, set[Follower]] = {}
+        self._shared: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def changes(self, keys: Iterable[Key]) -> AsyncIterator[set[Key]]:
         """Yields, first at once with every key, then whenever some of them have changed."""
@@ -99,6 +107,24 @@ class Watch:
             self._following.setdefault(topic, set()).add(follower)
         return follower
 
+    async def shared(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read under a key, once for all who ask before the next change is heard of: two
+        hundred who watch one SKU cost one reading. Whoever hears of a change finds it read.
+        """
+        reading: asyncio.Future[T] | None = self._shared.get(key)
+        if reading is None:
+            if len(self._shared) >= SHARED_MAX:
+                self._shared.clear()
+            reading = self._shared[key] = asyncio.ensure_future(read())
+            reading.add_done_callback(partial(self._read, key))
+        return await asyncio.shield(reading)
+
+    def _read(self, key: Hashable, reading: asyncio.Future[Any]) -> None:
+        """Keeps no failure: who asks next reads again."""
+        failed = reading.cancelled() or reading.exception() is not None
+        if failed and self._shared.get(key) is reading:
+            del self._shared[key]
+
     async def tail(self) -> None:
         """Follows the store's events for ever and wakes whoever waits for them.
 
@@ -118,6 +144,7 @@ class Watch:
 
     def _wake(self, key: Key) -> None:
         topic, of = key
+        self._shared.clear()
         asked = self._waiting if of == ANY else (key, (topic, ANY))
         for waited_for in asked:
             if waited_for[0] == topic:

@@ -1,7 +1,9 @@
 """How often an answer asks the store: once for each kind of thing, however many there are of it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from connectors.sandbox import goods
 from connectors.stores.memory.engine import open_memory
 from connectors.stores.sqlite.engine import open_sqlite
 from schema.ids import seal
-from tests.schema.asking import ask, hold, place
+from tests.schema.asking import ask, hold, place, states
 from tests.support import CHANNEL, SKU, Shop, counted
 
 SKUS = [variant.sku for product in goods.catalogue()[:50] for variant in product.variants][:100]
@@ -142,3 +144,26 @@ async def test_ids_of_one_type_are_read_together(counting: Counted) -> None:
 
     assert [node["id"] for node in answer.data["nodes"]] == ids
     assert asked == {"stock.orders": 1, "catalog.variants": 1}
+
+
+async def test_twenty_who_watch_one_sku_cost_one_reading_a_change(counting: Counted) -> None:
+    shop, asked = counting
+    tail = asyncio.create_task(shop.watch.tail())
+    watch = "subscription ($skus: [String!]!) { stockChanged(skus: $skus) { onHand softReserved } }"
+    async with AsyncExitStack() as stack:
+        watching = [
+            await stack.enter_async_context(aclosing(states(shop, watch, skus=[SKU])))  # type: ignore[type-var]  # it is a generator
+            for _ in range(20)
+        ]
+        async with asyncio.timeout(10):
+            for answers in watching:
+                await anext(answers)
+            waiting = [asyncio.create_task(anext(answers)) for answers in watching]
+            await asyncio.sleep(0)
+            asked.clear()
+            await hold(shop, "one")
+            told = await asyncio.gather(*waiting)
+    tail.cancel()
+
+    assert [it.data for it in told] == [{"stockChanged": {"onHand": 9, "softReserved": 1}}] * 20
+    assert (asked["stock.streams"], asked["house.feeds"]) == (1, 1)
