@@ -158,7 +158,7 @@ async def test_twenty_who_watch_one_sku_cost_one_reading_a_change(counting: Coun
         async with asyncio.timeout(10):
             for answers in watching:
                 await anext(answers)
-            waiting = [asyncio.create_task(anext(answers)) for answers in watching]
+            waiting = [asyncio.ensure_future(anext(answers)) for answers in watching]
             await asyncio.sleep(0)
             asked.clear()
             await hold(shop, "one")
