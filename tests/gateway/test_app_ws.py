@@ -1,14 +1,17 @@
 """GraphQL over WebSocket: graphql-transport-ws as its protocol says, and every way to misuse it."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.bootstrap import Runtime
 from gateway.settings import Sockets
+from resolvers.access import Principal
+from resolvers.context import Context
 from tests.gateway.house import HOLD, NOON, PROMISE, SKU, House, house_of, opened, promised, talking
 
 WATCH = (
@@ -323,10 +326,18 @@ async def test_mutations_of_one_caller_have_a_bound_here_too(tmp_path: Path) -> 
         assert codes(await talk.message()) == ["THROTTLED"]
 
 
+class Broken(Runtime):
+    """One with a bug that no field is to blame for."""
+
+    def context(self, principal: Principal) -> Context:
+        raise AttributeError("'object' has none of it")
+
+
 async def test_a_bug_ends_its_operation_and_not_the_connection(house: House) -> None:
-    nothing: Any = object()
-    store = replace(house.runtime.store, catalog=nothing)
-    async with talking(house_of(replace(house.runtime, store=store)).app) as talk:
+    broken = Broken(
+        **{it.name: getattr(house.runtime, it.name) for it in fields(Runtime) if it.init}
+    )
+    async with talking(house_of(broken).app) as talk:
         await talk.event()
         await talk.introduce()
 

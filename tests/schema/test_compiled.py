@@ -3,8 +3,10 @@ order, the same batches (G5).
 """
 
 import asyncio
+import gc
 import os
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -22,6 +24,13 @@ DOCUMENTS = 50
 SETTLED_TURNS = 30
 SCHEMA = cornered()
 ROLES = (Role.SHOPPER, Role.MANAGER, Role.ADMIN, Role.GUEST)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """What was called off before it had begun goes here, and not while another test runs."""
+    yield
+    gc.collect()
 
 
 def told(errors: list[GraphQLError] | None) -> list[Any]:
