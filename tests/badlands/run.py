@@ -119,8 +119,21 @@ async def _witnessed(people: People, days: list[Day], done: asyncio.Event) -> No
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _told(looker: Asker) -> dict[str, Any]:
+    """The backends once none has anything to be told: a write whose answer was lost is there, and
+    is known to be there only when it was looked up.
+    """
+    for _ in range(int(WRITTEN_MAX_SECONDS / LOOK_SECONDS)):
+        rows = await looker.backends()
+        if not any(row["pendingOut"] for row in rows.values()):
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    return rows
+
+
 async def _ended(built: Town, people: People, looker: Asker, days: Sequence[Day]) -> list[str]:
     """What is wrong at the end of it all: with orders, with logs, between mirror and systems."""
+    rows = await _told(looker)
     numbers = [number for day in days for number in day.orders]
     sales = await asyncio.to_thread(people.sales, set(numbers))
     wrong = [
@@ -136,7 +149,6 @@ async def _ended(built: Town, people: People, looker: Asker, days: Sequence[Day]
             for sku in sorted(theirs.keys() | ours.keys())
             if theirs.get(sku, 0) != ours.get(sku, 0)
         ]
-    rows = await looker.backends()
     wrong += [
         f"{code} waits for {row['pendingOut']} writes"
         for code, row in rows.items()
