@@ -33,15 +33,18 @@ class Directory:
         self._clock = clock
         self._locations: Mapping[str, Location] = {}
         self._read_at: datetime | None = None
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
         self.channels: Mapping[str, Channel] = {channel.code: channel for channel in channels}
 
     async def locations(self) -> Mapping[str, Location]:
         """Every location by code, in order of code."""
         if self._outdated():
-            async with self._reading:  # one reads for all who ask meanwhile
-                if self._outdated():
-                    await self._read()
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read(), name="read locations")
+                self._reading.add_done_callback(self._has_read)
+            # One reads for all who ask meanwhile, and all go on in one turn of the loop: what they
+            # ask for next is one batch. One after the other, a page of 50 read variants 17 times.
+            await asyncio.shield(self._reading)
         return self._locations
 
     async def location(self, code: str, field: tuple[str, ...]) -> Location:
@@ -70,6 +73,11 @@ class Directory:
     def _outdated(self) -> bool:
         at = self._read_at
         return at is None or not self._locations or self._clock() - at >= _FRESH
+
+    def _has_read(self, reading: asyncio.Task[None]) -> None:
+        self._reading = None
+        if not reading.cancelled():
+            reading.exception()  # told to who asked; nobody may be left to hear it
 
     async def _read(self) -> None:
         now = self._clock()
