@@ -152,7 +152,8 @@ class Publisher:
         return bool(due.skus or due.walk or self._listings_due(ctx.now))
 
     def _listings_due(self, now: datetime) -> list[str]:
-        return [id for id, at in self._due.listings.items() if at <= now][:AT_ONCE]
+        due = (id for id, at in self._due.listings.items() if at <= now)
+        return list(islice(due, self._size))
 
     async def _look_at_skus(self, ctx: Context, skus: Sequence[str], renewed: Renewed) -> None:
         concerned = dict.fromkeys(skus)

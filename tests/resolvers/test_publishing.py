@@ -86,6 +86,21 @@ async def test_a_shop_that_never_rests_keeps_no_other_listing_waiting(telling):
     assert await telling.number(other) == promised
 
 
+async def test_what_has_just_changed_waits_for_one_call_of_a_walk_over_all_listings(telling):
+    """S5: a marketplace that answers slowly is gone through a call at a time."""
+    before, lease = await telling.number(), await telling.lease()
+    telling.anew()
+    looks = telling.sink.looks
+
+    assert await telling.publisher.step(telling.house(ADMIN), lambda: lease)
+    assert telling.sink.looks == looks + 1
+    await telling.sell_at_a_till()
+    telling.changed.note(("stock", SKU))
+    assert await telling.publisher.step(telling.house(ADMIN), lambda: lease)
+
+    assert await telling.number() == before - 1
+
+
 async def test_ten_changes_are_told_as_one(telling):
     before, sent = await telling.number(), len(telling.sink.sent)
 

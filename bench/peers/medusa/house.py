@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from tests.live import debian
 from tests.live.houses import cache, fingerprint
+from tests.live.node import PINS, are_installed, install, node
 from tests.live.postgres import Cluster
 from tests.live.processes import Kept, SystemFailed, free_port, locked, run, say, taken
 
@@ -31,13 +32,11 @@ VERSION = "2.21.2"
 DATABASE, OWNER = "medusa", "medusa"
 ADMIN = "race@example.com"
 SKUS = 60
-NODE_MIN = 20
 INSTALL_SECONDS = 600  # took 60 to 170
 SEED_SECONDS = 300  # took 24
 START_SECONDS = 180  # took 6 to 8, and 16 two of them
 POOL_OF_LOCKS = 80  # each that waits for a lock in PostgreSQL keeps a connection meanwhile
 
-PINS = ("package.json", "package-lock.json", ".npmrc")
 PROGRAMS = ("medusa-config.js", "seed.js")
 
 
@@ -66,11 +65,11 @@ class MedusaHouse:
         pins = fingerprint(*(_beside(name) for name in PINS))
         content = fingerprint(*(_beside(name) for name in (*PROGRAMS, "house.py")))
         house = cls(cache() / f"medusa-app-{pins}", cache() / f"medusa-{pins}-{content}")
-        if house._installed() and house._seeded():
+        if are_installed(house.app) and house._seeded():
             return house
         with locked(cache() / f"medusa-{pins}.lock"):
-            if not house._installed():
-                house._install()
+            if not are_installed(house.app):
+                install(Path(__file__).parent, house.app, "@medusajs/medusa", INSTALL_SECONDS)
             if not house._seeded():
                 house._seed()
         return house
@@ -102,7 +101,7 @@ class MedusaHouse:
 
     def command(self, *words: str) -> list[str]:
         """One command of Medusa's own command line."""
-        return [_node(), "node_modules/@medusajs/cli/cli.js", *words]
+        return [node(), "node_modules/@medusajs/cli/cli.js", *words]
 
     def variables(self, database_port: int, locks: Locks, redis_port: int) -> dict[str, str]:
         """The environment of all its programs."""
@@ -120,26 +119,8 @@ class MedusaHouse:
             "POOL": str(POOL_OF_LOCKS) if locks is Locks.POSTGRES else "",
         }
 
-    def _installed(self) -> bool:
-        return (self.app / "installed").exists()
-
     def _seeded(self) -> bool:
         return self.cluster.exists()
-
-    def _install(self) -> None:
-        node, npm = _node(), shutil.which("npm")
-        if npm is None:
-            raise SystemFailed("npm is missing: it comes with Node.js, or as a package of its own")
-        say(f"installing Medusa {VERSION} into {self.app} (700 MB)")
-        self.app.mkdir(parents=True, exist_ok=True)
-        for name in PINS:
-            shutil.copyfile(_beside(name), self.app / name)
-        log = self.app / "install.log"
-        quiet = ("--no-progress", "--loglevel=error")
-        there = {"cwd": self.app, "variables": os.environ, "seconds": INSTALL_SECONDS}
-        run([npm, "ci", *quiet], log, **there)  # type: ignore[arg-type]
-        run([node, "-e", "require('@medusajs/medusa')"], log, **there)  # type: ignore[arg-type]
-        (self.app / "installed").touch()
 
     def _seed(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -256,13 +237,6 @@ class Redis:
     def stop(self) -> None:
         """Ends it."""
         self._server.stop()
-
-
-def _node() -> str:
-    node = shutil.which("node")
-    if node is None:
-        raise SystemFailed(f"Node.js {NODE_MIN} or later is missing: Medusa runs on it")
-    return node
 
 
 def _beside(name: str) -> Path:

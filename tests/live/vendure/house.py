@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.live.houses import cache, command, fingerprint, until_told
+from tests.live.node import PINS, are_installed, install, node
 from tests.live.postgres import Cluster
 from tests.live.processes import Kept, SystemFailed, free_port, locked, run, say, taken
 from tests.live.vendure.api import Api, ApiRefused, Shopper
@@ -30,10 +30,8 @@ from tests.live.vendure.seed import seed
 DATABASE, OWNER = "vendure", "vendure"
 TEMPLATE = "vendure_seed"
 USER = "gateway@example.com"
-NODE_MIN = 20
 START_SECONDS = 120  # took 7 to 9, and 30 beside much other work
 
-PINS = ("package.json", "package-lock.json", ".npmrc")
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PLUGINS = [EXAMPLES / name for name in ("vendure-orders", "vendure-webhooks")]
 
@@ -54,11 +52,11 @@ class VendureHouse:
         house = cls(
             cache() / f"vendure-app-{pins}", cache() / f"vendure-{pins}-{fingerprint(*content)}"
         )
-        if house._installed() and house._seeded():
+        if are_installed(house.app) and house._seeded():
             return house
         with locked(cache() / f"vendure-{pins}.lock"):
-            if not house._installed():
-                house._install()
+            if not are_installed(house.app):
+                install(Path(__file__).parent, house.app, "@vendure/core")
             if not house._seeded():
                 house._seed()
         return house
@@ -85,26 +83,8 @@ class VendureHouse:
             raise
         return running
 
-    def _installed(self) -> bool:
-        return (self.app / "installed").exists()
-
     def _seeded(self) -> bool:
         return self.cluster.exists()
-
-    def _install(self) -> None:
-        node = _node()
-        say(f"installing into {self.app}")
-        self.app.mkdir(parents=True, exist_ok=True)
-        for name in PINS:
-            shutil.copyfile(_beside(name), self.app / name)
-        npm = shutil.which("npm")
-        if npm is None:
-            raise SystemFailed("npm is missing: it comes with Node.js, or as a package of its own")
-        quiet = ("--no-progress", "--loglevel=error")
-        log = self.app / "install.log"
-        run([npm, "ci", *quiet], log, cwd=self.app, variables=os.environ)
-        run([node, "-e", "require('@vendure/core')"], log, cwd=self.app, variables=os.environ)
-        (self.app / "installed").touch()
 
     def _seed(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -120,7 +100,7 @@ class VendureHouse:
             try:
                 cluster.start()
                 cluster.sql(f"create database {DATABASE}")
-                build = [_node(), "shop.js", "build"]
+                build = [node(), "shop.js", "build"]
                 folder, variables = running.laid_out(), running.variables()
                 run(build, log, cwd=folder, variables=variables)
                 running.start_again()
@@ -172,7 +152,7 @@ class RunningVendure:
             raise SystemFailed(f"port {self.port} is taken")
         self._webhooks = webhooks
         self._shop = Kept(
-            [_node(), "shop.js"],
+            [node(), "shop.js"],
             self.log,
             ended_by=signal.SIGTERM,
             cwd=self.laid_out(),
@@ -260,20 +240,6 @@ class RunningVendure:
             return bool(Api(self.port, "shop-api").ask("{ activeChannel { id } }"))
         except (OSError, ValueError, ApiRefused):
             return False
-
-
-def _node() -> str:
-    """Node.js, new enough."""
-    node = shutil.which("node")
-    told = "" if node is None else _said(node, "-p", "parseInt(process.versions.node)")
-    if node is None or not told.isdigit() or int(told) < NODE_MIN:
-        raise SystemFailed(f"Node.js {NODE_MIN} or later is missing: Vendure runs on it")
-    return node
-
-
-def _said(*command: str) -> str:
-    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    return told.stdout.strip()
 
 
 def _beside(name: str) -> Path:
