@@ -93,5 +93,11 @@ def slice_of(
 ) -> Page[T]:
     """A page of a list that is short and whole, ordered by its cursor."""
     checked_first(first)
-    rows = [(cursor_of(row), row) for row in all_rows]
-    return page_of([row for row in rows if after is None or row[0] > after], first, after)
+    few = all_rows[: first + 1] if after is None else all_rows
+    return sliced([(cursor_of(row), row) for row in few], first, after)
+
+
+def sliced(rows: Sequence[tuple[str, T]], first: int, after: str | None) -> Page[T]:
+    """The same of a list whose cursors stand beside its entries."""
+    checked_first(first)
+    return page_of(rows if after is None else [it for it in rows if it[0] > after], first, after)

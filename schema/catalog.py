@@ -4,6 +4,7 @@ What is asked about them stands in ``catalog_queries``.
 """
 
 from collections.abc import Awaitable, Sequence
+from operator import itemgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -15,7 +16,7 @@ from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
 from resolvers.house import CATALOG, LISTINGS
 from resolvers.levels import Level
-from resolvers.paging import Page, slice_of
+from resolvers.paging import sliced
 from resolvers.stock import Promise
 from resolvers.terms import LiveField
 from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
@@ -27,6 +28,10 @@ from schema.stock import LocationCodes, StockLevelType, looked, variant_of
 from schema.values import MoneyType, ProvenanceType
 
 PRODUCTS, VARIANTS, LEVELS = "products", "variants", "stockLevelsOfVariant"
+
+
+def _known_price(variant: Variant, channel: str) -> Money | None:
+    return variant.prices.get(channel)
 
 
 async def _price(info: Info, variant: Variant, channel: str) -> Money | None:
@@ -54,8 +59,8 @@ class MediaType:
 class SelectedOptionType:
     """One pair of the domain's options."""
 
-    name: str = plain(lambda option: option[0], "What is chosen, like `size`.")
-    value: str = plain(lambda option: option[1], "What was chosen, like `30ml`.")
+    name: str = plain(itemgetter(0), "What is chosen, like `size`.")
+    value: str = plain(itemgetter(1), "What was chosen, like `30ml`.")
 
 
 @strawberry.type(name="AttributeSource", description="Which backends an attribute was taken from.")
@@ -138,7 +143,9 @@ class VariantType(NodeType):
     @strawberry.field(
         graphql_type=MoneyType | None,
         description="Its price in a channel, tax included; null if it is not sold there.",
-        metadata=pure_when(lambda asked: not looks.may_ask(asked.ctx, LiveField.PRICE)),
+        metadata=pure_when(
+            lambda asked: not looks.may_ask(asked.ctx, LiveField.PRICE), then=_known_price
+        ),
     )
     @staticmethod
     def price(
@@ -148,7 +155,7 @@ class VariantType(NodeType):
     ) -> Money | Awaitable[Money | None] | None:
         """The channel's price; nothing waits where no backend may be asked."""
         if not looks.may_ask(info.context.ctx, LiveField.PRICE):
-            return variant.prices.get(channel)
+            return _known_price(variant, channel)
         return _price(info, variant, channel)
 
     @strawberry.field(
@@ -232,11 +239,8 @@ class ProductType(NodeType):
         product: strawberry.Parent[Product], first: First, after: After = UNSET
     ) -> Listed[Variant]:
         """A page of variants, by place."""
-        places = list(enumerate(product.variants))
-        start = after_of(after, VARIANTS)
-        page = slice_of(places, lambda place: f"{place[0]:06}", first, start)
-        edges = tuple((cursor, variant) for cursor, (_, variant) in page.edges)
-        return listed(Page(edges, page.has_next, page.has_previous), VARIANTS)
+        places = [(f"{at:06}", variant) for at, variant in enumerate(product.variants)]
+        return listed(sliced(places, first, after_of(after, VARIANTS)), VARIANTS)
 
     @strawberry.field(
         graphql_type=list[ProvenanceType], description="Which systems say so, and when."

@@ -26,11 +26,18 @@ IS_PURE: Mapping[str, bool] = MappingProxyType({PURE: True})
 """The metadata of such a field."""
 
 
-def pure_when(is_so: Callable[[Any], bool]) -> Mapping[str, Any]:
+THEN: Final = "then"
+"""Where such a field keeps what reads it in requests in which its resolver is pure."""
+
+
+def pure_when(
+    is_so: Callable[[Any], bool], then: Callable[..., Any] | None = None
+) -> Mapping[str, Any]:
     """The metadata of a field whose resolver is pure in requests of which a function of their
-    ``RequestContext`` says so.
+    ``RequestContext`` says so. ``then`` is what it does in those, if that needs no more than the
+    parent and the arguments.
     """
-    return MappingProxyType({PURE: is_so})
+    return MappingProxyType({PURE: is_so, THEN: then})
 
 
 class PlainField(StrawberryField):

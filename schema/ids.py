@@ -3,9 +3,11 @@
 A key alone is never accepted, so that nobody builds on how keys look.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import strawberry
@@ -20,6 +22,8 @@ ID_CHARS_MAX = 1024
 BETWEEN = "\x1f"
 """Stands between the parts of a key that has several."""
 
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
+
 
 def seal(kind: str, *key: str) -> str:
     """The global id of a thing of some type."""
@@ -27,8 +31,8 @@ def seal(kind: str, *key: str) -> str:
 
 
 def sealed_text(text: str) -> str:
-    """A text as signs that may stand in any address."""
-    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    """A text as signs that may stand in any address: base64 for URLs, without its ends."""
+    return b2a_base64(text.encode(), newline=False).rstrip(b"=").translate(_FOR_URLS).decode()
 
 
 def opened_text(sealed: str) -> str | None:
@@ -87,17 +91,19 @@ def member_key(id: str | None) -> str | None:
 
 def identity(kind: str, *paths: str) -> Any:
     """The field ``id`` of a type whose key is these attributes."""
+    parts = [attrgetter(path) for path in paths]
 
     def read(source: Any) -> str:
-        parts = []
-        for path in paths:
-            part = source
-            for name in path.split("."):
-                part = getattr(part, name)
-            parts.append(str(part))
-        return seal(kind, *parts)
+        return seal(kind, *[str(part(source)) for part in parts])
 
-    return plain(read, f"Opaque id of this {kind}, the same for ever; `node` finds it again by it.")
+    def read_one(source: Any) -> str:  # half of the time of the other
+        return sealed_text(f"{kind}:{first(source)!s}")
+
+    first = parts[0]
+    return plain(
+        read_one if len(parts) == 1 else read,
+        f"Opaque id of this {kind}, the same for ever; `node` finds it again by it.",
+    )
 
 
 @strawberry.interface(

@@ -48,7 +48,12 @@ class Money:
     def amount(self) -> str:
         """The amount in major units, with all of the currency's digits: ``"1280.00"``."""
         digits = digits_of(self.currency)
-        return str(Decimal(self.minor).scaleb(-digits).quantize(Decimal(1).scaleb(-digits)))
+        text = str(self.minor)
+        if not digits:
+            return text
+        if len(text) <= digits + 1:  # so that a digit comes before the point, whatever the sign
+            text = f"{self.minor:0{digits + 1 + (self.minor < 0)}}"
+        return f"{text[:-digits]}.{text[-digits:]}"
 
 
 def digits_of(currency: str) -> int:

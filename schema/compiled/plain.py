@@ -17,7 +17,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
 from schema.access import LAID, OPEN, Ask, Laid
-from schema.fields import PATH, PURE, READ, PlainField, instances_of
+from schema.fields import PATH, PURE, READ, THEN, PlainField, instances_of
 
 DEFINED = GraphQLCoreConverter.DEFINITION_BACKREF
 """Where the library keeps what a field was made of."""
@@ -47,8 +47,8 @@ _OPEN: Ask = OPEN
 @dataclass(frozen=True, slots=True)
 class Read:
     """How a plain field is read: by a path of attributes, by a function of the parent, or by a
-    resolver that is marked as pure, ``when`` the request is such. ``ask`` is its row of the access
-    table.
+    resolver that is marked as pure. One that is so only ``when`` the request is such is ``then``
+    read by a function of the parent and the arguments. ``ask`` is its row of the access table.
     """
 
     path: str = ""
@@ -56,6 +56,7 @@ class Read:
     resolver: StrawberryField | None = None
     ask: Ask = OPEN
     when: Callable[[Any], bool] | None = None
+    then: Callable[..., Any] | None = None
 
     def unless_plain(self) -> "Call":
         """The same field where its resolver is not pure."""
@@ -97,7 +98,8 @@ def _called(defined: StrawberryField, ask: Ask, *, waits: bool) -> Read | Call:
         return Call("its resolver is called in a way of its own")
     pure = defined.metadata.get(PURE)
     if pure and not waits and _first_is_parent(defined):
-        return Read(resolver=defined, ask=ask, when=pure if callable(pure) else None)
+        when = pure if callable(pure) else None
+        return Read(resolver=defined, ask=ask, when=when, then=defined.metadata.get(THEN))
     return Call("it may wait" if waits else "it is not marked as pure", defined, ask)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from graphql import (
@@ -29,7 +30,7 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from schema.compiled.plain import by_class, closed
+from schema.compiled.plain import Read, by_class, closed
 
 CLASSES_MAX = 64
 """Most classes of one place whose objects are known to be of its type; it has one, or a few."""
@@ -56,8 +57,8 @@ class Bare:
 
 class Run:
     """One request on its way through a plan: what pure resolvers see of it, its variables, and the
-    arguments that were read, by the number of their field; ``unread`` are those that each call is
-    to read for itself.
+    arguments that were read, or what was bound to them, by the number of their field; ``unread``
+    are those that each call is to read for itself.
     """
 
     __slots__ = ("bare", "given", "unread", "variables")
@@ -65,7 +66,7 @@ class Run:
     def __init__(self, context: Any, variables: VariableValues, arguments: int) -> None:
         self.bare = Bare(context)
         self.variables = variables
-        self.given: list[dict[str, Any] | None] = [None] * arguments
+        self.given: list[Any] = [None] * arguments
         self.unread: set[int] = set()
 
 
@@ -232,21 +233,23 @@ class Arguments:
         return taken
 
 
-def pure(defined: StrawberryField, arguments: Arguments, number: int) -> Callable[[Any, Run], Any]:
-    """Reads a field by its pure resolver, with arguments that are read once for the request."""
-    resolver = defined.base_resolver
+def binding(how: Read, arguments: Arguments, number: int) -> Callable[[Run], Callable[[Any], Any]]:
+    """Makes what reads a field of its parent, by its pure resolver or by what is then done for it,
+    with arguments that are read once for the request.
+    """
+    resolver = None if how.resolver is None else how.resolver.base_resolver
     assert resolver is not None, "it was proved to have one"
-    call = resolver.wrapped_func
+    call = how.then or resolver.wrapped_func
     assert callable(call), "it was proved to be"
-    info = resolver.info_parameter.name if resolver.info_parameter is not None else None
+    asks = resolver.info_parameter is not None and how.then is None
+    info = resolver.info_parameter.name if asks and resolver.info_parameter else None
 
-    def read(parent: Any, run: Run) -> Any:
-        given = run.given[number]
-        if given is None:
-            given = arguments(run.variables)
-            if info is not None:
-                given[info] = run.bare
-            run.given[number] = given
-        return call(parent, **given)
+    def bind(run: Run) -> Callable[[Any], Any]:
+        given = arguments(run.variables)
+        if info is not None:
+            given[info] = run.bare
+        bound: Callable[[Any], Any] = partial(call, **given) if given else call
+        run.given[number] = bound
+        return bound
 
-    return read
+    return bind

@@ -34,11 +34,11 @@ from schema.compiled.values import (
     Finish,
     Space,
     abstract_of,
+    binding,
     items,
     leaf,
     names_of,
     object_of,
-    pure,
 )
 
 CHARS_MAX = 200_000
@@ -52,6 +52,13 @@ _LOOKS = {
     GraphQLFloat: "type({v}) is float and -inf < {v} < inf",
 }
 """By what a value is known that the library would leave as it is."""
+
+_AS_TEXT = _LOOKS[GraphQLString]
+
+
+def _is_written_by_str(kind: Any) -> bool:
+    """Whether a scalar of ours leaves a text as it is."""
+    return getattr(kind, "coerce_output_value", None) is str
 
 
 @dataclass(slots=True)
@@ -150,9 +157,10 @@ class Code:
             self.converter,
             hide_suggestions=self.hide_suggestions,
         )
-        reader = pure(how.resolver, arguments, self.arguments)
+        number = self.arguments
+        bind = self._put("bind", binding(how, arguments, number))
         self.arguments += 1
-        return f"{self._put('pure', reader)}(parent, run)"
+        return f"(run.given[{number}] or {bind}(run))(parent)"
 
     # ---- values ----------------------------------------------------------------------------------
 
@@ -181,7 +189,7 @@ class Code:
         if is_enum_type(kind):
             names = self._shared(("names", kind.name), lambda: names_of(kind))
             return f"{names}.get(id({v})) or {other}({v})"
-        look = _LOOKS.get(kind)
+        look = _AS_TEXT if _is_written_by_str(kind) else _LOOKS.get(kind)
         if look is None:
             return f"{other}({v})"
         look = look.format(v=v)

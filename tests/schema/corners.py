@@ -99,6 +99,17 @@ class Box(Named):
     def sometimes(box: strawberry.Parent[Any], info: Info) -> str | None:
         return f"{info.path.as_list()} {box.name}"
 
+    @strawberry.field(
+        metadata=pure_when(
+            lambda asked: asked.ctx.principal.role is Role.SHOPPER,
+            then=lambda box, times=1: str(box.name) * times,
+        )
+    )
+    @staticmethod
+    def told_simply(box: strawberry.Parent[Any], info: Info, times: int = 1) -> str | None:
+        assert info.path is not None, "it has all of the request"
+        return str(box.name) * times
+
     @strawberry.field
     @staticmethod
     def where(

@@ -29,6 +29,7 @@ LEAVES = [
     "sealed",
     "askedBy",
     "sometimes",
+    "toldSimply",
     "later",
     "__typename",
 ]  # a list of a line each would be a page

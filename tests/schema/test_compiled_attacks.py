@@ -76,11 +76,11 @@ async def test_no_word_of_a_request_stands_in_code() -> None:
     [code] = codes(plans_of(schema))
     bare = re.sub(r"#.*", "", code)
     numbered = re.compile(
-        r"(key|level|value|read|pure|other|known|one_of|typename|mask)_\d+|v\d+i*"
+        r"(key|level|value|read|bind|other|known|one_of|typename|mask)_\d+|v\d+i*"
     )
     known = {"def", "return", "if", "else", "is", "and", "or", "not", "for", "in", "None", "type"}
     known |= {"str", "int", "float", "bool", "list", "tuple", "id", "get", "inf"}
-    known |= {"parent", "value", "run", "name"}
+    known |= {"parent", "value", "run", "given", "name"}
     assert {word for word in WORD.findall(bare) if not numbered.fullmatch(word)} <= known
     assert "evil" not in code.lower()
 

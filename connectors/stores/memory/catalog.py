@@ -86,8 +86,11 @@ class MemoryCatalog:
         page: list[tuple[SortKey, str]] = []
         for handle, shelved in self._state.products.items():
             words = shelved.index.terms
-            if matches(terms, words) and self._matches(shelved, product_filter):
-                place = key_of(shelved.index, sum(term in words for term, _ in terms)), handle
+            if terms and not matches(terms, words):
+                continue
+            if self._matches(shelved, product_filter):
+                exact = sum(term in words for term, _ in terms) if terms else 0
+                place = key_of(shelved.index, exact), handle
                 if start is None or place > start:
                     page.append(place)
         return [
@@ -105,7 +108,7 @@ class MemoryCatalog:
             and (not asked.categories or not index.categories.isdisjoint(asked.categories))
             and (asked.channel is None or asked.channel in index.channels)
             and (asked.updated_since is None or index.age <= age_of(asked.updated_since))
-            and asked.in_stock in (None, self._in_stock(shelved.product))
+            and (asked.in_stock is None or asked.in_stock == self._in_stock(shelved.product))
         )
 
     def _in_stock(self, product: Product) -> bool:
