@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from connectors.stores.coding import decoder, encode
+from connectors.stores.coding import decoder, encode, remembering
 from connectors.stores.indexing import after_cursor, cursor_of, digest_of, index_of
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import emit
@@ -17,8 +17,11 @@ from resolvers.domain.search import query_terms
 from resolvers.filters import ProductFilter, ProductSort
 
 read_product = decoder(Product)
-_variant = decoder(Variant)
 read_location = decoder(Location)
+
+_product = remembering(read_product, 1024)
+_variant = remembering(decoder(Variant), 4096)
+_location = remembering(read_location, 512)
 
 _SAVED_AT_ONCE = 50
 """Most products of one transaction: while it runs, stock commands wait."""
@@ -54,12 +57,12 @@ class SqliteCatalog:
 
     async def locations(self) -> Sequence[Location]:
         """Every location, in order of code."""
-        rows = await self._database.read(
+        rows = await self._database.look(
             lambda connection: connection.execute(
                 "SELECT body FROM locations ORDER BY code"
             ).fetchall()
         )
-        return [read_location(body) for (body,) in rows]
+        return [_location(body) for (body,) in rows]
 
     async def product(self, handle: str) -> Product | None:
         """One product."""
@@ -68,19 +71,21 @@ class SqliteCatalog:
     async def products(self, handles: Sequence[str]) -> Mapping[str, Product]:
         """Products by handle."""
         sql = "SELECT handle, body FROM products WHERE handle IN"
-        return await self._database.read(
+        return await self._database.look(
             lambda connection: {
-                handle: read_product(body) for handle, body in rows_for(connection, sql, handles)
-            }
+                handle: _product(body) for handle, body in rows_for(connection, sql, handles)
+            },
+            len(handles),
         )
 
     async def variants(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         """Variants by SKU."""
         sql = "SELECT sku, body FROM variants WHERE sku IN"
-        return await self._database.read(
+        return await self._database.look(
             lambda connection: {
                 sku: _variant(body) for sku, body in rows_for(connection, sql, skus)
-            }
+            },
+            len(skus),
         )
 
     async def variant_page(self, after: str | None, limit: int) -> Sequence[Variant]:
@@ -115,10 +120,13 @@ class SqliteCatalog:
 
         def work(connection: sqlite3.Connection) -> Sequence[tuple[str, Product]]:
             return [
-                (cursor_of(sort, key, handle, searched=searched), read_product(body))
+                (cursor_of(sort, key, handle, searched=searched), _product(body))
                 for key, handle, body in connection.execute(sql, values)
             ]
 
+        # All that is sold, in one of its orders, is a range of one index.
+        if product_filter == ProductFilter():
+            return await self._database.look(work, limit)
         return await self._database.read(work)
 
 

@@ -4,13 +4,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from connectors.stores.coding import decoder, encode, micros
+from connectors.stores.coding import decoder, encode, micros, remembering
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.questions import insert
 from resolvers.domain.feeds import Feed
 from resolvers.ports import Event, Lease
 
 read_feed = decoder(Feed)
+_feed = remembering(read_feed, 512)
 
 _NOBODY = ""  # the owner of a lease that was given back; its fence stays, to grow on
 
@@ -42,12 +43,12 @@ class SqliteHouse:
 
     async def feeds(self) -> Sequence[Feed]:
         """Every feed, in order of its key."""
-        rows = await self._database.read(
+        rows = await self._database.look(
             lambda connection: connection.execute(
                 "SELECT body FROM feeds ORDER BY backend, entity, location"
             ).fetchall()
         )
-        return [read_feed(body) for (body,) in rows]
+        return [_feed(body) for (body,) in rows]
 
     async def save_feeds(self, feeds: Sequence[Feed]) -> None:
         """Writes feeds, but none over one whose watermark is later."""
@@ -97,7 +98,7 @@ class SqliteHouse:
 
     async def last_event(self) -> int:
         """The sequence of the newest event."""
-        (newest,) = await self._database.read(
+        (newest,) = await self._database.look(
             lambda connection: connection.execute("SELECT max(sequence) FROM events").fetchone()
         )
         return newest or 0

@@ -55,7 +55,9 @@ class SqliteStock:
     async def streams(self, skus: Sequence[str], now: datetime) -> Mapping[str, Stream]:
         """Streams by SKU, of one moment."""
         scope = Scope(frozenset(skus))
-        return await self._database.read(lambda connection: streams_of(connection, scope, now)[1])
+        return await self._database.look_at_once(
+            lambda connection: streams_of(connection, scope, now)[1], len(skus)
+        )
 
     async def levels(
         self, level_filter: LevelFilter, after: tuple[str, str] | None, limit: int
@@ -90,7 +92,9 @@ class SqliteStock:
 
     async def folded_at(self, skus: Sequence[str]) -> Mapping[str, datetime]:
         """When the last entry was written that each SKU's checkpoint holds."""
-        return await self._database.read(lambda connection: ledger.folded_at(connection, skus))
+        return await self._database.look(
+            lambda connection: ledger.folded_at(connection, skus), len(skus)
+        )
 
     async def skus(self, after: str | None, limit: int) -> Sequence[str]:
         """SKUs that have a history, in order."""
@@ -144,7 +148,7 @@ class SqliteStock:
                 for id, body in rows_for(connection, sql, ids)
             }
 
-        return await self._database.read(work)
+        return await self._database.look_at_once(work, len(ids))
 
     async def due_reservations(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Holds whose time is over and that nobody has written down as expired, eldest first."""
@@ -200,11 +204,11 @@ class SqliteStock:
             self._rules = rules_of(connection, self._rules)
             return self._rules
 
-        return await self._database.read(work)
+        return await self._database.look_at_once(work)
 
     async def recorded_answer(self, key: Key) -> str | None:
         """What was decided under a key."""
-        row = await self._database.read(
+        row = await self._database.look(
             lambda connection: connection.execute(
                 "SELECT answer FROM keys WHERE key = ?", (key.id,)
             ).fetchone()
@@ -213,8 +217,9 @@ class SqliteStock:
 
     async def _orders(self, column: str, values: Sequence[str]) -> list[Order]:
         sql = f"SELECT body FROM orders WHERE {column} IN"
-        return await self._database.read(
-            lambda connection: [read_order(body) for (body,) in rows_for(connection, sql, values)]
+        return await self._database.look(
+            lambda connection: [read_order(body) for (body,) in rows_for(connection, sql, values)],
+            len(values),
         )
 
 
