@@ -13,9 +13,10 @@ Order = Sequence[tuple[str, int]]
 DUPLICATE = 11000
 """MongoDB's code of an id, or another unique thing, that is there already."""
 
-_WRITTEN_AT_ONCE = 10_000
+_WRITTEN_AT_ONCE = 500
 _BYTES_AT_ONCE = 12 << 20
-"""Most documents of one command, and most bytes; no command may have more than 16 MiB."""
+"""Most documents of one command, so that a slow server has done it before it is taken for lost, and
+most bytes; no command may have more than 16 MiB."""
 
 _ASKED_AT_ONCE = 200
 """Most values that one question names: a server may compare each document with all of them."""
