@@ -181,21 +181,22 @@ def _resolver(plan: Plan, asked: Asked) -> Callable[..., Any]:
 
 def _direct(plan: Plan, asked: Asked) -> Direct | None:
     how = asked.how
-    if isinstance(how, Read) or how.direct is None or asked.at_root:
+    defined = how.resolver if isinstance(how, Read) else how.direct
+    if defined is None or asked.at_root:
         return None
     if how.ask != OPEN and (isinstance(how.ask, Masked) or not plan.code.caller.may(how.ask)):
         return None
-    resolver = how.direct.base_resolver
+    resolver = defined.base_resolver
     assert resolver is not None, "it was proved to have one"
     assert callable(resolver.wrapped_func), "it was proved to be"
     arguments = Arguments(
-        asked.definition, asked.details, how.direct, plan.code.converter, hide_suggestions=False
+        asked.definition, asked.details, defined, plan.code.converter, hide_suggestions=False
     )
     parent, info = resolver.parent_parameter, resolver.info_parameter
     number = plan.code.arguments
     plan.code.arguments += 1
     return Direct(
-        how.direct,
+        defined,
         resolver.wrapped_func,
         None if parent is None else parent.name,
         None if info is None else info.name,

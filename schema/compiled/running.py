@@ -20,6 +20,7 @@ from schema.admission import denials
 from schema.compiled.executor import PlannedExecutor
 from schema.compiled.plan import Plan
 from schema.compiled.plans import COMPILED_AFTER, Plans
+from schema.compiled.variables import plain_values
 from schema.documents import Document, invalid, read
 from schema.info import RequestContext
 from schema.limits import Bounds, beyond, measured, too_many_values
@@ -53,7 +54,7 @@ class Compiled:
         operation = _meant(document, name)
         if operation is None or self._refuses(document, variables):
             return None
-        said = get_variable_values(
+        said = plain_values(self._core, document, operation, variables) or get_variable_values(
             self._core,
             operation.variable_definitions or (),
             dict(variables),

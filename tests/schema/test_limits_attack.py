@@ -98,4 +98,5 @@ async def test_a_document_is_read_validated_and_measured_once(shop: Shop) -> Non
 
     assert [answer.errors for answer in answers] == [[], [], []]
     assert read(document) is first
-    assert len(first.found) == 3, "its measure, its faults, and what its directives go by"
+    known = "its measure, its faults, what its directives go by, and its variables"
+    assert len(first.found) == 4, known
