@@ -3,7 +3,7 @@ store is asked for many. Made anew for every request, inside its coroutine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from aiodataloader import DataLoader
 
 from resolvers.backend_ports import Backend
+from resolvers.batching import Batched
 from resolvers.domain.catalog import Product, Variant
 from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.members import Member
@@ -20,15 +21,12 @@ from resolvers.domain.orders import Order
 from resolvers.domain.outbox import Write
 from resolvers.domain.rules import RuleBook
 from resolvers.domain.stock import Stream
+from resolvers.domain.values import LINES_MAX
 from resolvers.loyalty import Found, Person, balances_of
 from resolvers.ports import Clock, Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-BATCH_MAX = 1000
-"""Most keys of one read; a page has at most 100 entries, each with a few keys."""
-
 
 NO_BACKENDS: Mapping[str, Backend] = MappingProxyType({})
 QUIET_TURNS, GATHERED_TURNS_MAX = 5, 500
@@ -97,6 +95,7 @@ class Loaders:
         self._clock = clock
         self._backends = backends
         self._gathered: dict[str, Gathered[Any, Any]] = {}
+        self._together: dict[Hashable, DataLoader[Any, Any]] = {}
         self._live_until: float | None = None
         self._feeds: asyncio.Task[Mapping[FeedKey, Feed]] | None = None
         self._rules: asyncio.Future[RuleBook] | None = None
@@ -149,6 +148,16 @@ class Loaders:
             self._gathered[name] = Gathered(read)
         return self._gathered[name]
 
+    def together(
+        self, name: Hashable, read: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
+    ) -> DataLoader[K, V]:
+        """The request's loader of a name, made by whoever asks for it first. It reads together what
+        is asked for at a time, and keeps nothing: who asks again later is told what is so then.
+        """
+        if name not in self._together:
+            self._together[name] = Batched(read, most=LINES_MAX, cache=False)
+        return self._together[name]
+
     def live_until(self, seconds: float) -> float:
         """Until when the request waits for backends, by its loop's time: so many seconds after it
         first asked.
@@ -188,4 +197,4 @@ def _by_key(
         found = await read(keys)
         return [found.get(key) for key in keys]
 
-    return DataLoader(batch, max_batch_size=BATCH_MAX)
+    return Batched(batch)

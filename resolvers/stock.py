@@ -6,7 +6,7 @@ where stands in ``levels``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from resolvers.access import Scope as Right
 from resolvers.catalog import checked_skus, sold, variants_by_sku
@@ -17,6 +17,7 @@ from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.catalog import Component, Provenance, Variant
 from resolvers.domain.errors import InvalidInput, NotAuthoritative
 from resolvers.domain.facts import Correction, correct
+from resolvers.domain.feeds import Feed, FeedKey
 from resolvers.domain.limits import business_day
 from resolvers.domain.locations import (
     Channel,
@@ -30,26 +31,47 @@ from resolvers.domain.moving import promise_at
 from resolvers.domain.stock import EntryKind, Stream
 from resolvers.domain.values import QUANTITY_MAX
 from resolvers.ground import easing
-from resolvers.levels import Level, level_at, origin_of
+from resolvers.levels import HOUSE, Level, level_at, origin_of
 from resolvers.paging import checked_first
 from resolvers.ruling import asked_by_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was last heard of every location, at one moment. Of ``suspects`` that was too long ago,
+    or never.
+    """
+
+    places: Mapping[str, Location]
+    feeds: Mapping[FeedKey, Feed]
+    suspects: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What a channel may promise of one SKU, and how fresh what it rests on is.
 
-    ``method`` and ``near`` are as they were asked for.
+    Its stock last moved at ``moved_at``; ``method`` and ``near`` are as they were asked for.
     """
 
     availability: rules.Availability
-    origins: Mapping[str, Provenance]
+    heard: Heard
+    moved_at: datetime
     near: GeoPoint | None = None
     method: Method | None = None
 
-    def oldest(self) -> datetime | None:
-        """When the eldest of the facts behind it was observed."""
-        return min((origin.observed_at for origin in self.origins.values()), default=None)
+    def origin(self, location: str) -> Provenance | None:
+        """Who says what lies at a location, and when; None if it is none of those behind it."""
+        if location not in self.availability.by_location:
+            return None
+        place, sku = self.heard.places[location], self.availability.sku
+        return origin_of(place, sku, self.heard.feeds, self.moved_at)
+
+    @property
+    def suspects(self) -> list[Provenance]:
+        """Those of the facts behind it that may be out of date."""
+        found = map(self.origin, self.heard.suspects.intersection(self.availability.by_location))
+        return [origin for origin in found if origin is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +98,48 @@ async def availability(
         NotFound: no such channel.
     """
     checked_skus(skus)
-    selling = ctx.directory.channel(channel, ("channel",))
+    ctx.directory.channel(channel, ("channel",))
     variants = await variants_by_sku(ctx, skus)
-    places = await ctx.directory.locations()
-    feeds = await ctx.loaders.feeds()
-    streams = await _streams(ctx, [found for found in variants if found is not None])
+    known = [found for found in variants if found is not None]
+    promises = iter(await _promised(ctx, known, channel, method, near))
+    return [None if found is None else next(promises) for found in variants]
+
+
+async def availability_of(
+    ctx: Context,
+    variant: Variant,
+    channel: str,
+    method: Method | None = None,
+    near: GeoPoint | None = None,
+) -> Promise:
+    """What a channel may promise of a variant. Many that are asked about at a time are answered
+    together, each from what is stored then.
+
+    Raises:
+        NotFound: no such channel.
+    """
+
+    async def read(variants: list[Variant]) -> list[Promise]:
+        return await _promised(ctx, variants, channel, method, near)
+
+    ctx.loaders.variants_by_sku.prime(variant.sku, variant)  # its pick-up places begin with it
+    loader = ctx.loaders.together(("availability", channel, method, near), read)
+    return await loader.load(variant)
+
+
+async def _promised(
+    ctx: Context,
+    variants: Sequence[Variant],
+    channel: str,
+    method: Method | None,
+    near: GeoPoint | None,
+) -> list[Promise]:
+    """What a channel may promise of some variants, in their order."""
+    selling = ctx.directory.channel(channel, ("channel",))
+    streams = await _streams(ctx, variants)
+    heard = await _heard(ctx)
     now = ctx.now
-    pool = await _pool(ctx, selling, method, [found for found in variants if found is not None])
+    pool = await _pool(ctx, selling, method, variants)
     serving = rules.eligible(pool.locations, selling, method, now)
 
     def promised(variant: Variant) -> Promise:
@@ -91,13 +148,17 @@ async def availability(
             answer = rules.of_bundle(variant.sku, variant.components, parts)
         else:
             answer = parts[variant.sku]
-        origins = {
-            at: origin_of(places[at], variant.sku, feeds, streams[next(iter(parts))].at or now)
-            for at in answer.by_location
-        }
-        return Promise(answer, origins, near, method)
+        return Promise(answer, heard, streams[next(iter(parts))].at or now, near, method)
 
-    return [None if found is None else promised(found) for found in variants]
+    return [promised(variant) for variant in variants]
+
+
+async def _heard(ctx: Context) -> Heard:
+    places, feeds = await ctx.directory.locations(), await ctx.loaders.feeds()
+    since = ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
+    origins = {code: origin_of(place, "", feeds, since) for code, place in places.items()}
+    old = (code for code, it in origins.items() if it.system != HOUSE and it.observed_at <= since)
+    return Heard(places, feeds, frozenset(old))
 
 
 async def _pool(
@@ -126,7 +187,8 @@ def stocked(variant: Variant) -> list[str]:
 async def _streams(ctx: Context, variants: Sequence[Variant]) -> Mapping[str, Stream]:
     skus = list(dict.fromkeys(sku for variant in variants for sku in stocked(variant)))
     found = await ctx.loaders.streams_by_sku.load_many(skus)
-    return {sku: stream or Stream(sku) for sku, stream in zip(skus, found, strict=True)}
+    pairs = zip(skus, found, strict=True)
+    return {sku: Stream(sku) if stream is None else stream for sku, stream in pairs}
 
 
 async def pickup_places(ctx: Context, promise: Promise, first: int) -> list[Pickup]:

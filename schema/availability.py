@@ -1,6 +1,5 @@
 """What a channel may promise, with every term that led to it. What lies where is in ``stock``."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -50,8 +49,7 @@ class Explained:
 def explained(promise: Promise) -> list[Explained]:
     """The terms of a promise, each with where its number came from."""
     return [
-        Explained(term, promise.origins.get(term.location or ""))
-        for term in promise.availability.terms
+        Explained(term, promise.origin(term.location or "")) for term in promise.availability.terms
     ]
 
 
@@ -62,22 +60,21 @@ def id_of(promise: Promise) -> str:
     return seal("Availability", asked.sku, asked.channel, promise.method or "", near or "")
 
 
-async def promises(
-    info: Info,
-    skus: Sequence[str],
-    channel: str,
-    method: Method | None,
-    near: GeoPointInput | None,
-) -> list[Promise | None]:
-    """What a channel may promise of some SKUs, with a warning for each that rests on old facts."""
-    ctx = info.context.ctx
-    point: GeoPoint | None = near.point(("near",)) if near else None
-    found = await stock.availability(ctx, skus, channel, method or None, point)
-    for promise in found:
-        eldest = promise and freshness.eldest_stale(ctx, list(promise.origins.values()))
-        if promise and eldest:
-            warn_of(info, promise.availability.sku, eldest)
-    return found
+def point_of(near: GeoPointInput | None) -> GeoPoint | None:
+    """Where the buyer is, if that was said.
+
+    Raises:
+        InvalidInput: there is no such place.
+    """
+    return near.point(("near",)) if near else None
+
+
+def noted(info: Info, promise: Promise) -> Promise:
+    """A promise, with a warning if it rests on old facts."""
+    eldest = freshness.eldest_stale(info.context.ctx, promise.suspects)
+    if eldest is not None:
+        warn_of(info, promise.availability.sku, eldest)
+    return promise
 
 
 def warn_of(info: Info, sku: str, fact: Provenance) -> None:
@@ -151,8 +148,7 @@ class AvailabilityType:
     @staticmethod
     def stale(promise: strawberry.Parent[Promise], info: Info) -> bool:
         """Whether any fact behind it is out of date."""
-        facts = list(promise.origins.values())
-        return freshness.eldest_stale(info.context.ctx, facts) is not None
+        return freshness.eldest_stale(info.context.ctx, promise.suspects) is not None
 
     @strawberry.field(
         graphql_type=list[PickupPromiseType],
@@ -195,4 +191,6 @@ class AvailabilityQuery:
         near: Near = UNSET,
     ) -> list[Promise | None]:
         """One promise for each SKU."""
-        return await promises(info, skus, channel, method, near)
+        ctx, point = info.context.ctx, point_of(near)
+        found = await stock.availability(ctx, skus, channel, method or None, point)
+        return [None if promise is None else noted(info, promise) for promise in found]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from resolvers import catalog, freshness, levels, looks
+from resolvers import catalog, freshness, levels, looks, stock
 from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
 from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
@@ -19,7 +19,7 @@ from resolvers.levels import Level
 from resolvers.paging import sliced
 from resolvers.stock import Promise
 from resolvers.terms import LiveField
-from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, promises
+from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, noted, point_of
 from schema.fields import IS_PURE, After, First, Locale, instances_of, plain, pure_when
 from schema.ids import NodeType, identity
 from schema.info import Info
@@ -170,10 +170,10 @@ class VariantType(NodeType):
         near: Near = UNSET,
     ) -> Promise:
         """The promise for this SKU; many variants are answered together."""
-        [promise] = await promises(info, [variant.sku], channel, method, near)
-        if promise is None:
-            raise NotFound(f"{variant.sku} is no longer in the catalogue")
-        return promise
+        ctx, point = info.context.ctx, point_of(near)
+        return noted(
+            info, await stock.availability_of(ctx, variant, channel, method or None, point)
+        )
 
     @strawberry.field(
         graphql_type=ConnectionType[StockLevelType],

@@ -1,4 +1,4 @@
-"""Locations as a process reads them: once for all who ask at a time (G2)."""
+"""Locations as a process reads them: once for all who ask at a time (G5)."""
 
 import asyncio
 from collections.abc import Sequence
