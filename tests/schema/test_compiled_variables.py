@@ -29,6 +29,8 @@ def both(defined: str, said: dict[str, Any]) -> tuple[Any, Any]:
         ("$s: String!", {"s": "text"}),
         ("$s: String", {"s": "", "more": 1}),
         ('$s: String = "else", $id: ID!', {"s": "text", "id": "7"}),
+        ("$s: String, $i: Int", {"s": None}),
+        ('$s: String = "else"', {"s": None}),
         ("$i: Int!", {"i": -(2**31 - 1)}),
         ("$i: Int, $f: Float!, $b: Boolean", {"i": 7, "f": -0.5, "b": False}),
     ],
@@ -52,7 +54,6 @@ def shown(source: tuple[str, Any]) -> tuple[Any, ...]:
     [
         ("$s: String!", {}),
         ("$s: String!", {"s": None}),
-        ("$s: String", {"s": None}),
         ("$s: String!", {"s": 7}),
         ("$s: String!", {"s": ["text"]}),
         ('$s: String = "else"', {}),
