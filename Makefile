@@ -80,6 +80,7 @@ bench: install ## Measure the stock engine, availability, one hot SKU and the RE
 	$(BIN)/python -m bench.demo_query
 	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.execution
+	$(BIN)/python -m bench.server_options
 	$(BIN)/python -m bench.caching
 	$(BIN)/python -m bench.observability
 	$(BIN)/python -m bench.inbox
@@ -114,7 +115,7 @@ bench-peers: install ## Race Medusa and Vendure on one hot SKU, installed on fir
 	$(BIN)/python -m bench.peers $(ARGS)
 
 bench-servers: install ## Measure the gateway beside GraphQL servers of others, installed on first use; needs wrk
-	$(BIN)/python -m bench.graphql_servers
+	$(BIN)/python -m bench.graphql_servers $(ARGS)
 
 screenshot: install ## Write docs/graphiql.png from the demo's page
 	@$(BIN)/python -m tests.browser.chromium

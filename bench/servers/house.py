@@ -47,6 +47,7 @@ connections_max = 4096
 caller_connections_max = 4096
 
 [limits]
+wait_seconds = 60
 cost_per_second = 10000000
 cost_saved_max = 10000000
 
