@@ -1,4 +1,4 @@
-"""Arguments as a plan gives them to our resolvers are the library's, for every field of ours (G5)."""
+"""Arguments by plans: what resolvers are given is what the library makes of them (G5)."""
 
 import random
 from copy import copy
