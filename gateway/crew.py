@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,14 @@ PAUSE_SECONDS, PAUSE_MAX_SECONDS = 0.5, 15.0
 """The pause before a worker's second start in a row, which doubles from one to the next; and the
 longest: a store that comes back is served again within so long."""
 
+LOOK_SECONDS, SILENT_LOOKS = 10.0, 3
+"""How often the supervisor looks who has said anything since its last look, and how many times in a
+row somebody may have said nothing until it is taken for hung and killed. Looks are counted, not
+seconds, so that a machine that was asleep kills nobody."""
+
+BEAT_SECONDS = 2.0
+"""How often a worker says that it is well."""
+
 END_SECONDS = 5.0
 """How much longer than a worker's own patience its supervisor waits before it kills it."""
 
@@ -44,7 +52,8 @@ log = logging.getLogger(__name__)
 class Post:
     """What a worker knows of itself: its number, how many there are, and where they meet.
 
-    ``greets`` is so for the first one of a crew. ``serving`` is to be called when it is open.
+    ``greets`` is so for the first one of a crew. ``serving`` is to be called when it is open, and
+    every ``BEAT_SECONDS`` from then on.
     """
 
     number: int
@@ -79,6 +88,7 @@ class _Place:
     born: float = 0.0
     failures: int = 0
     served: bool = False
+    silent_looks: int = 0
 
 
 @dataclass(slots=True)
@@ -123,8 +133,10 @@ class Crew:
     work: Work
     patience_seconds: float
     ticks: Callable[[], float] = time.monotonic
+    look_seconds: float = LOOK_SECONDS
     _ears: _Ears = field(default_factory=_Ears.opened)
     _places: list[_Place] = field(default_factory=list)
+    _look: float = 0.0
     _opened: bool = False
     _reloaded: bool = False
     _until: float | None = None
@@ -138,10 +150,12 @@ class Crew:
         """
         self._places = [_Place(number, None) for number in range(self.size)]
         self._places[0].due = self.ticks()
+        self._look = self.ticks() + self.look_seconds
         with closing(self._ears), _heard(self._ears.woken), _meeting() as meeting:
             while any(at.pid or at.due is not None for at in self._places):
                 self._start_due(meeting)
                 self._listen()
+                self._look_after()
                 self._reap()
                 self._end_late()
         return self._code
@@ -151,9 +165,9 @@ class Crew:
     def _listen(self) -> None:
         """Waits for a signal, a worker's word, or the next thing to do."""
         ears, now = self._ears, self.ticks()
-        times = [at.due for at in self._places if at.due is not None]
+        times = [self._look, *(at.due for at in self._places if at.due is not None)]
         times += [self._until] if self._until is not None else []
-        wait = max(0.0, min(times) - now) if times else None
+        wait = max(0.0, min(times) - now)
         listened: list[socket.socket | int] = [ears.signals, ears.told]
         ready, _, _ = select.select(listened, [], [], wait)
         if ears.told in ready:
@@ -163,8 +177,21 @@ class Crew:
             for heard in ears.signals.recv(1024):
                 self._obey(heard)
 
+    def _look_after(self) -> None:
+        """Kills whoever serves and has said nothing for too long: its loop is hung, and what comes
+        to its part of the port waits.
+        """
+        if self.ticks() < self._look:
+            return
+        self._look = self.ticks() + self.look_seconds
+        for place in self._places:
+            place.silent_looks += place.served
+            if place.pid and place.silent_looks > SILENT_LOOKS and self._until is None:
+                log.error("worker %d (process %d) says nothing any more", place.number, place.pid)
+                os.kill(place.pid, signal.SIGKILL)
+
     def _serves(self, place: _Place) -> None:
-        place.served = True
+        place.served, place.silent_looks = True, 0
         if not self._opened and self._until is None:
             self._opened = True
             for other in self._places[1:]:
@@ -202,6 +229,7 @@ class Crew:
         for place in self._places:
             if place.due is not None and place.due <= self.ticks():
                 place.due, place.born, place.served = None, self.ticks(), False
+                place.silent_looks = 0
                 try:
                     self._start(place, meeting)
                 except OSError as error:
@@ -271,8 +299,9 @@ class Crew:
 
 
 def _say(telling: int, number: int) -> None:
-    """Has the supervisor know that a worker serves."""
-    os.write(telling, bytes([number]))
+    """Has the supervisor know that a worker serves, while there is one."""
+    with suppress(BrokenPipeError):  # the lifeline says so too, and ends the worker
+        os.write(telling, bytes([number]))
 
 
 def _hold_on(lifeline: int, patience_seconds: float, meeting: Path) -> None:

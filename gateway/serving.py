@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from gateway import workers
 from gateway.app import create_app
 from gateway.bootstrap import Runtime, bootstrap, bootstrap_demo
-from gateway.crew import Crew, Post
+from gateway.crew import BEAT_SECONDS, Crew, Post
 from gateway.desk import desk_of
 from gateway.doors import BACKLOG as BACKLOG
 from gateway.doors import CAN_SHARE as CAN_SHARE
@@ -257,7 +257,12 @@ class _Server(uvicorn.Server):
         """Begins to listen, and tells whoever waits for that."""
         await super().startup(sockets)
         if self._post is not None:
-            self._post.serving()
+            self._beat(self._post)
+
+    def _beat(self, post: Post) -> None:
+        """Says that it serves, again and again: a loop that hangs says nothing."""
+        post.serving()
+        asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat, post)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Lets nobody in any more, sends away whoever listens, and waits for the other requests."""

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from gateway.crew import PAUSE_MAX_SECONDS, Crew, Post, pause_after
+from gateway.logs import configure_logging
 from gateway.siblings import Siblings
 
 STARTS_MAX_SECONDS = 30.0
@@ -95,6 +96,31 @@ def test_a_worker_that_will_not_end_is_killed_and_the_crew_says_that_it_failed()
 
     assert Crew(1, work, patience_seconds=-4).run() == 1  # a second, with what is waited beyond
     assert time.monotonic() - began < STARTS_MAX_SECONDS
+
+
+def test_a_worker_that_hangs_is_killed_and_started_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    supervisor, lives = os.getpid(), tmp_path / "lives"
+    configure_logging()
+
+    def work(post: Post) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        with lives.open("a") as file:
+            file.write(f"{post.number}\n")
+        post.serving()
+        if len(lives.read_text().splitlines()) < 3:
+            if post.number == 1:
+                threading.Event().wait(STARTS_MAX_SECONDS)  # hung
+        else:
+            os.kill(supervisor, signal.SIGTERM)
+        while not signal.sigtimedwait([signal.SIGTERM], 0.01):
+            post.serving()  # well
+        return 0
+
+    assert Crew(2, work, patience_seconds=5, look_seconds=0.1).run() == 0
+    assert lives.read_text().splitlines() == ["0", "1", "1"]
+    assert "worker 1" in capfd.readouterr().err
 
 
 def test_nothing_is_left_of_a_crew(tmp_path: Path) -> None:
