@@ -10,6 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
+PRODUCTS_KEPT, VARIANTS_KEPT = 1_024, 4_096
+"""Most that a process keeps of what it has read last: some 10 KB and 3 KB each."""
+
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

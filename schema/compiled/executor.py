@@ -62,7 +62,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
             operation_extensions=None,
         )
         executor.plan = plan
-        executor.run = Run(context, variables, plan.arguments)
+        executor.run = Run(context, variables, plan.arguments, plan.places)
         executor.handing_back = False
         executor._relevant_sub_fields = plan.tree.found  # the same for every request
         return executor

@@ -10,6 +10,7 @@ from strawberry import Schema
 
 from resolvers.access import Principal
 from resolvers.domain.errors import CommerceError
+from schema.compiled.kept import Kept
 from schema.compiled.plain import Call
 from schema.compiled.plan import Plan, planned
 from schema.compiled.tree import Asked, Level, TooLarge, conditions
@@ -43,7 +44,7 @@ def explained(
     context = RequestContext(ctx, [], "explained")
     try:
         plan = planned(
-            core, schema.schema_converter, operation, document.fragments, values, context
+            core, schema.schema_converter, operation, document.fragments, values, context, Kept()
         )
     except TooLarge as error:
         raise Unexplained("it asks for more fields than a plan may have") from error

@@ -156,6 +156,16 @@ def by_class(kind: GraphQLObjectType) -> bool:
     return kind.is_type_of is None or getattr(kind.is_type_of, "__code__", None) is _INSTANCES
 
 
+def domain_of(kind: GraphQLObjectType) -> type | None:
+    """The class whose instances are all that a type has; None if it is told in another way."""
+    told: Any = kind.is_type_of
+    if getattr(told, "__code__", None) is not _INSTANCES:
+        return None
+    [cell] = told.__closure__
+    domain: type = cell.cell_contents
+    return domain
+
+
 def is_told(kind: GraphQLObjectType) -> bool:
     """Whether an object alone says if it is of a type."""
     return by_class(kind) or getattr(kind.is_type_of, "__code__", None) is _TYPE_OF

@@ -18,6 +18,7 @@ from graphql.execution.values import VariableValues
 
 from schema.access import LAID, OPEN, Laid, Masked
 from schema.compiled.inputs import calling
+from schema.compiled.kept import Kept
 from schema.compiled.plain import Read, reading
 from schema.compiled.tree import Asked, Level, Tree, grown
 from schema.compiled.values import Arguments, Run
@@ -83,6 +84,7 @@ class Plan:
     steps: dict[int, list[Step]] = field(default_factory=dict)
     called: dict[int, Called] = field(default_factory=dict)
     arguments: int = 0
+    places: int = 0
     admits: bool | None = None
 
     @property
@@ -98,6 +100,7 @@ def planned(  # noqa: PLR0917  # all that a plan is made of, once
     definitions: Mapping[str, FragmentDefinitionNode],
     variables: VariableValues,
     context: RequestContext,
+    kept: Kept,
 ) -> Plan:
     """The plan of an operation that was validated.
 
@@ -107,13 +110,13 @@ def planned(  # noqa: PLR0917  # all that a plan is made of, once
     """
     fragments = {name: FragmentDetails(node) for name, node in definitions.items()}
     tree = grown(schema, operation, fragments, variables, context)
-    code = Code(schema, converter, context.ctx.principal)
+    code = Code(schema, converter, context.ctx.principal, kept)
     plan = Plan(tree, code, fragments, dict(definitions))
     named = list(_steps(plan, tree.root, set()))
     space = code.made()
     for give, name in named:
         give(space[name])
-    plan.arguments = code.arguments
+    plan.arguments, plan.places = code.arguments, code.places
     return plan
 
 

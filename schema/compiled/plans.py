@@ -13,6 +13,7 @@ from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 
 from resolvers.access import NOBODY
+from schema.compiled.kept import Kept
 from schema.compiled.plan import Plan, planned
 from schema.compiled.tree import TooLarge, Tree, conditions
 from schema.documents import Document
@@ -49,7 +50,7 @@ class _Sight:
 @dataclass(eq=False, slots=True)
 class Plans:
     """The plans of one schema. ``after`` is how often a document runs before it is compiled;
-    ``made`` counts those that were compiled.
+    ``made`` counts those that were compiled, ``kept`` has what they made of records.
     """
 
     schema: GraphQLSchema
@@ -57,6 +58,7 @@ class Plans:
     after: int = COMPILED_AFTER
     entries_max: int = PLANS_MAX
     chars_max: int = CHARS_MAX
+    kept: Kept = field(default_factory=Kept)
     made: int = 0
     chars: int = 0
     _sights: OrderedDict[Key, _Sight] = field(default_factory=OrderedDict)
@@ -114,7 +116,13 @@ class Plans:
     ) -> Plan | None:
         try:
             plan = planned(
-                self.schema, self.converter, operation, document.fragments, variables, context
+                self.schema,
+                self.converter,
+                operation,
+                document.fragments,
+                variables,
+                context,
+                self.kept,
             )
         except (TooLarge, GraphQLError):
             sight.is_hopeless = True

@@ -18,6 +18,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from schema.admission import denials
 from schema.compiled.executor import PlannedExecutor
+from schema.compiled.kept import Kept
 from schema.compiled.plan import Plan
 from schema.compiled.plans import COMPILED_AFTER, Plans
 from schema.compiled.variables import plain_values
@@ -33,11 +34,16 @@ class Compiled:
     """What a schema has to run operations by plans."""
 
     def __init__(
-        self, schema: strawberry.Schema, bounds: Bounds, after: int = COMPILED_AFTER
+        self,
+        schema: strawberry.Schema,
+        bounds: Bounds,
+        after: int = COMPILED_AFTER,
+        kept: Kept | None = None,
     ) -> None:
         self._core = schema._schema  # noqa: SLF001  # the library has no other door to it
         self._bounds = bounds
-        self.plans = Plans(self._core, schema.schema_converter, after)
+        kept = Kept() if kept is None else kept
+        self.plans = Plans(self._core, schema.schema_converter, after, kept=kept)
 
     async def run(
         self,

@@ -58,16 +58,19 @@ class Bare:
 class Run:
     """One request on its way through a plan: what pure resolvers see of it, its variables, and the
     arguments that were read, or what was bound to them, by the number of their field; ``unread``
-    are those that each call is to read for itself.
+    are those that each call is to read for itself; ``tables``, what is kept of records.
     """
 
-    __slots__ = ("bare", "given", "unread", "variables")
+    __slots__ = ("bare", "given", "tables", "unread", "variables")
 
-    def __init__(self, context: Any, variables: VariableValues, arguments: int) -> None:
+    def __init__(
+        self, context: Any, variables: VariableValues, arguments: int, places: int = 0
+    ) -> None:
         self.bare = Bare(context)
         self.variables = variables
         self.given: list[Any] = [None] * arguments
         self.unread: set[int] = set()
+        self.tables: list[dict[int, Any] | None] = [None] * places
 
 
 def _is_nothing(value: Any, *, nullable: bool) -> bool:

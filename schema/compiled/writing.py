@@ -15,6 +15,7 @@ from graphql import (
     GraphQLFloat,
     GraphQLID,
     GraphQLInt,
+    GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     GraphQLString,
@@ -27,7 +28,8 @@ from graphql import (
 
 from resolvers.access import Principal
 from schema.access import Masked, admitted
-from schema.compiled.plain import Read
+from schema.compiled.kept import FIELDS_MIN, Bind, Kept, keeping
+from schema.compiled.plain import Read, domain_of
 from schema.compiled.tree import TYPENAME, Asked, Level, is_hidden
 from schema.compiled.values import (
     Arguments,
@@ -62,6 +64,22 @@ def _is_written_by_str(kind: Any) -> bool:
 
 
 @dataclass(slots=True)
+class _Uses:
+    """What a level makes use of, all that is beneath it included: fields that are bound to their
+    arguments, how many fields there are, and whether one of them looks at the request.
+    """
+
+    binds: list[tuple[int, Bind]] = field(default_factory=list)
+    fields: int = 0
+    request: bool = False
+
+    def add(self, other: "_Uses") -> None:
+        self.binds += other.binds
+        self.fields += other.fields
+        self.request |= other.request
+
+
+@dataclass(slots=True)
 class Code:
     """What was written, and the names that it goes by. ``arguments`` counts the fields that have
     any.
@@ -70,13 +88,18 @@ class Code:
     schema: GraphQLSchema
     converter: Any
     caller: Principal
+    kept: Kept
     hide_suggestions: bool = False
     lines: list[str] = field(default_factory=list)
     space: Space = field(default_factory=dict)
     arguments: int = 0
+    places: int = 0
     _levels: dict[int, str] = field(default_factory=dict)
     _names: dict[tuple[object, ...], str] = field(default_factory=dict)
     _count: int = 0
+    _uses: dict[str, _Uses] = field(default_factory=dict)
+    _writing: list[_Uses] = field(default_factory=lambda: [_Uses()])
+    _inside: int = 0
 
     def __post_init__(self) -> None:
         builtins = {"type": type, "str": str, "int": int, "float": float, "bool": bool}
@@ -89,15 +112,19 @@ class Code:
         """The name of the function that makes a level's part of the answer."""
         if id(level) not in self._levels:
             self._levels[id(level)] = self.part(level, level.fields)
-        return self._levels[id(level)]
+        name = self._levels[id(level)]
+        self._writing[-1].add(self._uses[name])
+        return name
 
     def part(self, level: Level, fields: Iterable[Asked]) -> str:
         """The name of a function that makes some fields of a level; they are plain."""
         body: list[str] = []
         made: list[str] = []
+        self._writing.append(_Uses())
         for at, asked in enumerate(fields):
             made.append(f"{self._key(asked.name)}: {self._field(level, asked, f'v{at}', body)}")
         name = self._new("level")
+        self._uses[name] = self._writing.pop()
         self.lines += [f"def {name}(parent, run):  # {level.kind.name}"]
         self.lines += [f"    {line}" for line in body]
         self.lines += [f"    return {{{', '.join(made)}}}", ""]
@@ -128,6 +155,7 @@ class Code:
         """Writes how a field is made; what stands for it then."""
         how = asked.how
         assert isinstance(how, Read), "it is plain"
+        self._writing[-1].fields += 1
         if how is TYPENAME:
             return self._put("typename", level.kind.name)
         if is_hidden(how, self.caller):
@@ -158,9 +186,12 @@ class Code:
             hide_suggestions=self.hide_suggestions,
         )
         number = self.arguments
-        bind = self._put("bind", binding(how, arguments, number))
+        bind = binding(how, arguments, number)
         self.arguments += 1
-        return f"(run.given[{number}] or {bind}(run))(parent)"
+        uses, resolver = self._writing[-1], how.resolver.base_resolver
+        uses.binds.append((number, bind))
+        uses.request |= how.then is None and resolver is not None and bool(resolver.info_parameter)
+        return f"(run.given[{number}] or {self._put('bind', bind)}(run))(parent)"
 
     # ---- values ----------------------------------------------------------------------------------
 
@@ -172,17 +203,40 @@ class Code:
         if is_list_type(kind):
             return self._list(v, kind.of_type, asked, nullable=nullable)
         if is_object_type(kind):
+            domain = self._kept_domain(kind)
+            self._inside += domain is not None
             level = self.level(asked.levels[kind.name])
+            self._inside -= domain is not None
             known: set[type] = set()
             ok = self._put("known", known)
             other = self._put("other", object_of(kind, level, self.space, known, nullable=nullable))
-            return f"{level}({v}, run) if type({v}) in {ok} else {other}({v}, run)"
+            made = f"{level}({v}, run) if type({v}) in {ok} else {other}({v}, run)"
+            keeps = None if domain is None else self._keeping(level)
+            if keeps is None:
+                return made
+            return f"{keeps}({v}, run) if type({v}) is {self._put('kept', domain)} else ({made})"
         if is_abstract_type(kind):
             levels = {name: self.level(level) for name, level in asked.levels.items()}
             called = asked.details[0].node.name.value
             finish = abstract_of(self.schema, kind, called, levels, self.space, nullable=nullable)
             return f"{self._put('one_of', finish)}({v}, run)"
         return self._leaf(v, kind, nullable=nullable)
+
+    def _kept_domain(self, kind: GraphQLObjectType) -> type | None:
+        """The class of which something may be kept; none within what is kept as a whole."""
+        if self._inside:
+            return None
+        domain = domain_of(kind)
+        return domain if domain in self.kept.classes else None
+
+    def _keeping(self, level: str) -> str | None:
+        """What makes a level of a record that is kept; None if it is not to be."""
+        uses = self._uses[level]
+        if uses.request or uses.fields < FIELDS_MIN:
+            return None
+        place = self.places
+        self.places += 1
+        return self._put("keeping", keeping(self.kept, self.space, level, place, uses.binds))
 
     def _leaf(self, v: str, kind: Any, *, nullable: bool) -> str:
         other = self._shared(("leaf", kind.name, nullable), lambda: leaf(kind, nullable=nullable))

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from connectors.stores.coding import decoder
+from connectors.stores.coding import PRODUCTS_KEPT, VARIANTS_KEPT, decoder, remembering
 from connectors.stores.indexing import (
     ProductIndex,
     after_cursor,
@@ -25,7 +25,8 @@ from resolvers.domain.search import query_terms
 from resolvers.filters import ProductFilter, ProductSort
 
 read_product = decoder(Product)
-_variant = decoder(Variant)
+_product = remembering(read_product, PRODUCTS_KEPT)
+_variant = remembering(decoder(Variant), VARIANTS_KEPT)
 
 _SAVED_AT_ONCE = 50
 """Most products of one transaction: long ones are beaten more often."""
@@ -73,7 +74,7 @@ class MongoCatalog:
     async def products(self, handles: Sequence[str]) -> Mapping[str, Product]:
         """Products by handle."""
         found = await self._bodies("products", handles)
-        return {handle: read_product(body) for handle, body in found.items()}
+        return {handle: _product(body) for handle, body in found.items()}
 
     async def variants(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         """Variants by SKU."""
@@ -110,7 +111,7 @@ class MongoCatalog:
         collection, pipeline = page_question(product_filter, sort, start, limit)
         found = await self._database.read(lambda session: session.aggregate(collection, pipeline))
         return [
-            (cursor_of(sort, of["key"], of["_id"], searched=searched), read_product(of["body"]))
+            (cursor_of(sort, of["key"], of["_id"], searched=searched), _product(of["body"]))
             for of in found
         ]
 

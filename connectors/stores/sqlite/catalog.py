@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from connectors.stores.coding import decoder, encode, remembering
+from connectors.stores.coding import (
+    PRODUCTS_KEPT,
+    VARIANTS_KEPT,
+    decoder,
+    encode,
+    remembering,
+)
 from connectors.stores.indexing import after_cursor, cursor_of, digest_of, index_of
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.house import emit
@@ -19,8 +25,8 @@ from resolvers.filters import ProductFilter, ProductSort
 read_product = decoder(Product)
 read_location = decoder(Location)
 
-_product = remembering(read_product, 1024)
-_variant = remembering(decoder(Variant), 4096)
+_product = remembering(read_product, PRODUCTS_KEPT)
+_variant = remembering(decoder(Variant), VARIANTS_KEPT)
 _location = remembering(read_location, 512)
 
 _SAVED_AT_ONCE = 50
