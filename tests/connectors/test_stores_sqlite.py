@@ -174,67 +174,6 @@ def count_events(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
-async def test_a_few_rows_are_read_in_the_loop_and_many_beside_it(database):
-    def thread(_: sqlite3.Connection) -> str:
-        return threading.current_thread().name
-
-    here = threading.current_thread().name
-
-    assert await database.look(thread, 200) == await database.look_at_once(thread) == here
-    assert (await database.look(thread, 201)).startswith("store-reader")
-    assert (await database.look_at_once(thread, 201)).startswith("store-reader")
-
-
-async def test_who_looks_again_and_again_keeps_nobody_from_running(database):
-    looks = 0
-
-    async def look() -> None:
-        nonlocal looks
-        for _ in range(100):
-            looks += 1
-            await database.look(count_events)
-
-    looking = asyncio.ensure_future(look())
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-    assert looks <= 20
-    await looking
-
-
-async def test_several_looks_at_once_are_of_one_state(database, path):
-    writer = sqlite3.connect(path, isolation_level=None)
-
-    def twice(connection: sqlite3.Connection) -> tuple[int, int]:
-        before = count_events(connection)
-        writer.execute("INSERT INTO events (topic, key) VALUES ('stock', 'A')")
-        return before, count_events(connection)
-
-    assert await database.look_at_once(twice) == (0, 0)
-    assert await database.look(count_events) == 1
-    writer.close()
-
-
-async def test_a_look_at_a_file_that_somebody_has_locked_is_had_beside_the_loop(database):
-    asked: list[str] = []
-
-    def work(connection: sqlite3.Connection) -> int:
-        asked.append(threading.current_thread().name)
-        if len(asked) == 1:
-            raise sqlite3_busy()
-        return count_events(connection)
-
-    assert await database.look(work) == 0
-    assert asked[0] == threading.current_thread().name
-    assert asked[1].startswith("store-reader")
-
-
-def sqlite3_busy() -> sqlite3.OperationalError:
-    busy = sqlite3.OperationalError("database is locked")
-    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    return busy
-
-
 async def test_a_full_disk_is_told_and_leaves_what_was_there(path):
     store, database = open_sqlite(path), Database(path)
 

@@ -17,7 +17,7 @@ from resolvers.access import Role
 from tests.schema.corners import context, cornered
 from tests.schema.dealing import Documents
 
-PARTS = int(os.environ.get("COMPILED_PARTS", "4"))
+PARTS = int(os.environ.get("COMPILED_PARTS", "14"))
 """How many times ``DOCUMENTS`` are dealt for each sort of goods; `make compiled` deals more."""
 
 DOCUMENTS = 50
