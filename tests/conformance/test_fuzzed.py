@@ -4,7 +4,9 @@ Each begins as a request that a client would send, and is then bent: in its byte
 its JSON, in its headers, in its query string.
 """
 
+import gzip
 import random
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,9 +19,11 @@ from tests.conformance.asking import POSTED, Heard, Sent, ask
 from tests.conformance.conftest import failed
 from tests.gateway.house import HOLD, PROMISE, opened
 
-REQUESTS = 10_000
+REQUESTS, REQUESTS_ALIKE = 10_000, 4_000
 SEED = 20_260_302
 BATCH_MAX = 3
+
+ID = re.compile(rb"\b[0-9a-hjkmnp-tv-z]{26}\b")
 
 KEPT = "{ channels { code kind } }"
 
@@ -166,3 +170,30 @@ async def test_ten_thousand_bent_requests_are_all_answered(
     assert [record.getMessage() for record in caplog.records if failed(record)] == []
     ran = sum(answer.status == 200 and not answer.codes for answer in heard)
     assert REQUESTS // 10 < ran < REQUESTS // 2, "they are bent neither too much nor too little"
+
+
+def said(heard: Heard) -> tuple[int, bytes]:
+    """An answer without the id that it was given."""
+    packed = heard.headers.get("content-encoding") == "gzip"
+    content = gzip.decompress(heard.content) if packed else heard.content
+    return heard.status, ID.sub(b"-", content)
+
+
+@pytest.mark.timeout(600)
+async def test_bent_requests_are_answered_alike_by_plans_and_without(tmp_path: Path) -> None:
+    """G5: every document is compiled that can be, at its first run."""
+    asked: Any = {"batch_max": BATCH_MAX, "allowed_origins": ("weapp://x",), "cost_per_second": 0}
+    by_plans = await opened(tmp_path, compiled=True, **asked)
+    without = await opened(tmp_path, compiled=False, **asked)
+    schema: Any = by_plans.desk.schema
+    schema.compiled.plans.after = 0
+    dice = random.Random(SEED + 1)
+    tokens = [by_plans.token()["Authorization"].removeprefix("Bearer ")]
+
+    for _ in range(REQUESTS_ALIKE):
+        sent = dealt(dice, tokens)
+        assert said(await ask(by_plans.app, sent)) == said(await ask(without.app, sent)), sent
+
+    assert schema.compiled.plans.made > 20, "some of them run"
+    for house in (by_plans, without):
+        await house.runtime.close()
