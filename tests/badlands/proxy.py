@@ -25,6 +25,7 @@ from tests.badlands.faults import Fault
 from tests.live.processes import free_port
 
 HEAD_BYTES_MAX = 65_536
+ENDING_TURNS = 10
 PATIENCE_SECONDS = 60.0
 """Longest that a connection lives, whatever its fault is."""
 
@@ -90,6 +91,8 @@ class Proxy:
         await asyncio.gather(*under_way, return_exceptions=True)
         assert self._client is not None
         await self._client.aclose()
+        for _ in range(ENDING_TURNS):  # transports are closed some turns after they were told
+            await asyncio.sleep(0)
 
     async def _open(self) -> None:
         self._server = await asyncio.start_server(
@@ -113,7 +116,10 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        gone = (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, httpx2.HTTPError)
+        gone = (
+            *(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, httpx2.HTTPError),
+            asyncio.CancelledError,  # our own end; the server's callback would make an error of it
+        )
         try:
             with contextlib.suppress(*gone):
                 async with asyncio.timeout(PATIENCE_SECONDS):
