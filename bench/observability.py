@@ -110,14 +110,11 @@ def collecting() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def served(variant: str, folder: Path, collector: str) -> AsyncIterator[Served]:
-    """A variant that is open; its log goes to a file."""
-    data = folder / variant.replace(" ", "-").replace("%", "")
-    words = ["-m", "bench.observed_server", variant, str(data), collector]
-    await asyncio.to_thread(data.mkdir)
-    with (folder / "log").open("ab") as log:
+async def started(log: Path, *words: str) -> AsyncIterator[Served]:
+    """A program that prints its address when it is open; its log goes to a file."""
+    with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=subprocess.PIPE, stderr=log
+            sys.executable, *words, stdout=subprocess.PIPE, stderr=file
         )
         assert process.stdout is not None
         try:
@@ -128,6 +125,16 @@ async def served(variant: str, folder: Path, collector: str) -> AsyncIterator[Se
             with suppress(ProcessLookupError):
                 process.terminate()
             await asyncio.wait_for(process.wait(), STOP_SECONDS)
+
+
+@asynccontextmanager
+async def served(variant: str, folder: Path, collector: str) -> AsyncIterator[Served]:
+    """A variant that is open."""
+    data = folder / variant.replace(" ", "-").replace("%", "")
+    await asyncio.to_thread(data.mkdir)
+    words = ("-m", "bench.observed_server", variant, str(data), collector)
+    async with started(folder / "log", *words) as server:
+        yield server
 
 
 async def measured(server: Served, text: bytes, seconds: float) -> Round:

@@ -14,11 +14,10 @@ import gc
 import json
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +27,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from bench.observability import Round, Served, asked, measured
-from bench.over_http import START_SECONDS, STOP_SECONDS
+from bench.observability import Round, Served, asked, measured, started
 from bench.progress import said
 from gateway import serving
 from gateway.app import create_app
@@ -102,25 +100,12 @@ def serve(choice: Choice, data: Path) -> None:
 
 @asynccontextmanager
 async def served(name: str, folder: Path) -> AsyncIterator[Served]:
-    """A process of one choice that is open; its log goes to a file."""
+    """A process of one choice that is open."""
     data = folder / str(list(CHOICES).index(name))
     await asyncio.to_thread(data.mkdir)
-    with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bench.server_options", "--serve", name, "--data", str(data)),
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                address = (await process.stdout.readline()).decode().strip()
-            yield Served(process.pid, address)
-        finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    words = ("-m", "bench.server_options", "--serve", name, "--data", str(data))
+    async with started(folder / "log", *words) as server:
+        yield server
 
 
 async def bench(rounds: int, seconds: float) -> dict[str, dict[str, list[Round]]]:

@@ -10,8 +10,11 @@ from typing import TypeVar
 
 import msgspec
 
-PRODUCTS_KEPT, VARIANTS_KEPT = 1_024, 4_096
-"""Most that a process keeps of what it has read last: some 10 KB and 3 KB each."""
+PRODUCTS_KEPT, VARIANTS_KEPT, OTHERS_KEPT = 1_024, 4_096, 4_096
+"""Most that a process keeps of what it has read last: a product is some 12 KB, a variant 3."""
+
+BYTES_KEPT = 16_384
+"""Longest record that is kept: a product of the sandbox has 2,700 bytes."""
 
 T = TypeVar("T")
 
@@ -28,9 +31,10 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
 
 def remembering(read: Callable[[bytes], T], most: int) -> Callable[[bytes], T]:
     """A decoder that keeps what it read last, by its bytes: records never change, so that who reads
-    the same is given the same. Of a product that is 1.5 us instead of 30.
+    the same is given the same. Of a product that is 1.5 us instead of 30. A long one is read anew.
     """
-    return lru_cache(most)(read)
+    known = lru_cache(most)(read)
+    return lambda body: known(body) if len(body) <= BYTES_KEPT else read(body)
 
 
 def micros(at: datetime) -> int:

@@ -28,7 +28,7 @@ from graphql import (
 
 from resolvers.access import Principal
 from schema.access import Masked, admitted
-from schema.compiled.kept import FIELDS_MIN, Bind, Kept, keeping
+from schema.compiled.kept import FIELDS_MIN, Kept, Uses, keeping
 from schema.compiled.plain import Read, domain_of
 from schema.compiled.tree import TYPENAME, Asked, Level, is_hidden
 from schema.compiled.values import (
@@ -64,22 +64,6 @@ def _is_written_by_str(kind: Any) -> bool:
 
 
 @dataclass(slots=True)
-class _Uses:
-    """What a level makes use of, all that is beneath it included: fields that are bound to their
-    arguments, how many fields there are, and whether one of them looks at the request.
-    """
-
-    binds: list[tuple[int, Bind]] = field(default_factory=list)
-    fields: int = 0
-    request: bool = False
-
-    def add(self, other: "_Uses") -> None:
-        self.binds += other.binds
-        self.fields += other.fields
-        self.request |= other.request
-
-
-@dataclass(slots=True)
 class Code:
     """What was written, and the names that it goes by. ``arguments`` counts the fields that have
     any.
@@ -97,8 +81,8 @@ class Code:
     _levels: dict[int, str] = field(default_factory=dict)
     _names: dict[tuple[object, ...], str] = field(default_factory=dict)
     _count: int = 0
-    _uses: dict[str, _Uses] = field(default_factory=dict)
-    _writing: list[_Uses] = field(default_factory=lambda: [_Uses()])
+    _uses: dict[str, Uses] = field(default_factory=dict)
+    _writing: list[Uses] = field(default_factory=lambda: [Uses()])
     _inside: int = 0
 
     def __post_init__(self) -> None:
@@ -120,7 +104,7 @@ class Code:
         """The name of a function that makes some fields of a level; they are plain."""
         body: list[str] = []
         made: list[str] = []
-        self._writing.append(_Uses())
+        self._writing.append(Uses())
         for at, asked in enumerate(fields):
             made.append(f"{self._key(asked.name)}: {self._field(level, asked, f'v{at}', body)}")
         name = self._new("level")
@@ -236,7 +220,7 @@ class Code:
             return None
         place = self.places
         self.places += 1
-        return self._put("keeping", keeping(self.kept, self.space, level, place, uses.binds))
+        return self._put("keeping", keeping(self.kept, self.space, level, place, uses))
 
     def _leaf(self, v: str, kind: Any, *, nullable: bool) -> str:
         other = self._shared(("leaf", kind.name, nullable), lambda: leaf(kind, nullable=nullable))

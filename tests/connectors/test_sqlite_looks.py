@@ -3,29 +3,8 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-
-from connectors.stores.sqlite.database import Database
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    opened = Database(path)
-    yield opened
-    await opened.close()
-
-
-def count_events(connection: sqlite3.Connection) -> int:
-    (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
-    return int(count)
+from tests.connectors.conftest import count_events
 
 
 async def test_a_few_rows_are_read_in_the_loop_and_many_beside_it(database):
@@ -34,9 +13,9 @@ async def test_a_few_rows_are_read_in_the_loop_and_many_beside_it(database):
 
     here = threading.current_thread().name
 
-    assert await database.look(thread, 200) == await database.look_at_once(thread) == here
-    assert (await database.look(thread, 201)).startswith("store-reader")
-    assert (await database.look_at_once(thread, 201)).startswith("store-reader")
+    assert await database.look(thread, 128) == await database.look_at_once(thread) == here
+    assert (await database.look(thread, 129)).startswith("store-reader")
+    assert (await database.look_at_once(thread, 129)).startswith("store-reader")
 
 
 async def test_who_looks_again_and_again_keeps_nobody_from_running(database):

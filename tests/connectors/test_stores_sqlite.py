@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -21,22 +21,11 @@ from resolvers.domain.books import Change
 from resolvers.domain.errors import Contended
 from resolvers.domain.stock import Position, fold
 from resolvers.filters import LevelFilter
+from tests.connectors.conftest import count_events
 from tests.contract.shop import NOON, Shop, order, product, write
 
 TIMES = 200
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    opened = Database(path)
-    yield opened
-    await opened.close()
 
 
 async def receive_often(path: Path, wait: Callable[[], object]) -> None:
@@ -94,6 +83,7 @@ RECEIVE_AND_SAY = """
 import asyncio, sys
 from pathlib import Path
 from connectors.stores.sqlite.engine import open_sqlite
+from tests.connectors.conftest import count_events
 from tests.contract.shop import Shop
 
 async def receive():
@@ -167,11 +157,6 @@ async def test_a_reader_never_waits_for_a_writer(database):
     assert await writer
     assert counts == [0, 0, 0, 0]
     assert await database.read(count_events) == 1
-
-
-def count_events(connection: sqlite3.Connection) -> int:
-    (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
-    return int(count)
 
 
 async def test_a_full_disk_is_told_and_leaves_what_was_there(path):

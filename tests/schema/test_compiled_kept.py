@@ -91,13 +91,22 @@ async def test_what_has_changed_is_made_anew(shop: Shop) -> None:
 
 
 async def test_no_more_is_kept_than_may_be(shop: Shop) -> None:
-    kept = Kept(most=7)
+    kept, stock = Kept(most=40), build_schema(compiled=False)
     schema = of(kept)
 
-    answers = [await told(schema, shop) for _ in range(3)]
+    for at in range(30):
+        said: Any = {"locale": f"xx-{at}"}
+        assert await told(schema, shop, **said) == await told(stock, shop, **said)
+        assert 0 < kept.weight <= 40
 
-    assert kept.count <= 7
-    assert answers == [answers[0]] * 3
+
+async def test_nothing_is_kept_for_long_arguments(shop: Shop) -> None:
+    """They are anybody's words, and would be kept with it."""
+    kept, stock = Kept(), build_schema(compiled=False)
+    said: Any = {"locale": "x" * 300}
+
+    assert await told(of(kept), shop, **said) == await told(stock, shop, **said)
+    assert (kept.count, kept.weight) == (0, 0)
 
 
 # ---- what looks at the request -----------------------------------------------------------------

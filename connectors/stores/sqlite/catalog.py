@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors.stores.coding import (
+    OTHERS_KEPT,
     PRODUCTS_KEPT,
     VARIANTS_KEPT,
     decoder,
@@ -27,7 +28,7 @@ read_location = decoder(Location)
 
 _product = remembering(read_product, PRODUCTS_KEPT)
 _variant = remembering(decoder(Variant), VARIANTS_KEPT)
-_location = remembering(read_location, 512)
+_location = remembering(read_location, OTHERS_KEPT)
 
 _SAVED_AT_ONCE = 50
 """Most products of one transaction: while it runs, stock commands wait."""
@@ -40,6 +41,7 @@ class SqliteCatalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._locations = 1
 
     async def save_products(self, products: Sequence[Product], now: datetime) -> int:
         """Writes what differs; a catalog that says what it said costs no write at all."""
@@ -66,8 +68,10 @@ class SqliteCatalog:
         rows = await self._database.look(
             lambda connection: connection.execute(
                 "SELECT body FROM locations ORDER BY code"
-            ).fetchall()
+            ).fetchall(),
+            self._locations,
         )
+        self._locations = len(rows)  # so many are to be expected next time
         return [_location(body) for (body,) in rows]
 
     async def product(self, handle: str) -> Product | None:

@@ -25,9 +25,9 @@ T = TypeVar("T")
 _READERS = 2
 _BUSY_SECONDS = 10.0  # longer than any turn; only a program that takes no turns is waited for
 
-_LOOKED_AT_MAX = 200
-"""Most rows that are read in the event loop: with what is made of them half a millisecond, if they
-are in memory."""
+_LOOKED_AT_MAX = 128
+"""Most rows that are read in the event loop: a page and one more. Products that were never decoded
+take 30 us each."""
 
 _LOOKED_OVER_MAX = 4 * 1024**3
 """Largest file that is looked over before anything is served from it: two to three seconds for each

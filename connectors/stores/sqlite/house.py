@@ -4,14 +4,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from connectors.stores.coding import decoder, encode, micros, remembering
+from connectors.stores.coding import OTHERS_KEPT, decoder, encode, micros, remembering
 from connectors.stores.sqlite.database import Database
 from connectors.stores.sqlite.questions import insert
 from resolvers.domain.feeds import Feed
 from resolvers.ports import Event, Lease
 
 read_feed = decoder(Feed)
-_feed = remembering(read_feed, 512)
+_feed = remembering(read_feed, OTHERS_KEPT)
 
 _NOBODY = ""  # the owner of a lease that was given back; its fence stays, to grow on
 
@@ -40,14 +40,17 @@ class SqliteHouse:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._feeds = 1
 
     async def feeds(self) -> Sequence[Feed]:
         """Every feed, in order of its key."""
         rows = await self._database.look(
             lambda connection: connection.execute(
                 "SELECT body FROM feeds ORDER BY backend, entity, location"
-            ).fetchall()
+            ).fetchall(),
+            self._feeds,
         )
+        self._feeds = len(rows)  # so many are to be expected next time
         return [_feed(body) for (body,) in rows]
 
     async def save_feeds(self, feeds: Sequence[Feed]) -> None:
