@@ -19,6 +19,33 @@ async def product_by_handle(ctx: Context, handle: str) -> Product | None:
     return await ctx.loaders.products_by_handle.load(handle)
 
 
+async def known_variants(ctx: Context, skus: Sequence[str]) -> Sequence[Variant]:
+    """The variants of some SKUs that the catalogue is known to have, in their order.
+
+    Raises:
+        NotFound: one of them has gone since.
+    """
+    found = await ctx.loaders.variants_by_sku.load_many(list(skus))
+    for sku, variant in zip(skus, found, strict=True):
+        if variant is None:
+            raise NotFound(f"{sku} is no longer in the catalogue")
+    return [variant for variant in found if variant is not None]
+
+
+async def products_of(ctx: Context, variants: Sequence[Variant]) -> Sequence[Product]:
+    """The products that some variants are of, in their order.
+
+    Raises:
+        NotFound: one of them has just lost its product.
+    """
+    handles = [variant.product for variant in variants]
+    found = await ctx.loaders.products_by_handle.load_many(handles)
+    for variant, product in zip(variants, found, strict=True):
+        if product is None:
+            raise NotFound(f"{variant.sku} has just lost its product")
+    return [product for product in found if product is not None]
+
+
 async def browse_products(
     ctx: Context, asked: ProductFilter, sort: ProductSort, first: int, after: str | None
 ) -> Page[Product]:
@@ -109,6 +136,19 @@ async def browse_locations(
 async def location_by_code(ctx: Context, code: str) -> Location | None:
     """One location."""
     return (await ctx.directory.locations()).get(code)
+
+
+async def known_locations(ctx: Context, codes: Sequence[str]) -> Sequence[Location]:
+    """Locations that are known to be ours, in their order.
+
+    Raises:
+        NotFound: one of them has gone since.
+    """
+    known = await ctx.directory.locations()
+    for code in codes:
+        if code not in known:
+            raise NotFound(f"{code} is no longer one of our locations")
+    return [known[code] for code in codes]
 
 
 async def sold(

@@ -52,6 +52,8 @@ async def confirmed(ctx: Context, facts: Iterable[Provenance], *entities: str) -
 
 def eldest_stale(ctx: Context, facts: Sequence[Provenance]) -> Provenance | None:
     """Of the facts that are stale the one that was heard the longest ago."""
+    if not facts:
+        return None
     since = ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
     old = [
         fact

@@ -49,11 +49,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a channel may promise of one SKU, and how fresh what it rests on is.
+    """What a channel may promise of one variant, and how fresh what it rests on is.
 
     Its stock last moved at ``moved_at``; ``method`` and ``near`` are as they were asked for.
     """
 
+    variant: Variant
     availability: rules.Availability
     heard: Heard
     moved_at: datetime
@@ -101,7 +102,7 @@ async def availability(
     ctx.directory.channel(channel, ("channel",))
     variants = await variants_by_sku(ctx, skus)
     known = [found for found in variants if found is not None]
-    promises = iter(await _promised(ctx, known, channel, method, near))
+    promises = iter(await promises_of(ctx, known, channel, method, near))
     return [None if found is None else next(promises) for found in variants]
 
 
@@ -120,21 +121,24 @@ async def availability_of(
     """
 
     async def read(variants: list[Variant]) -> list[Promise]:
-        return await _promised(ctx, variants, channel, method, near)
+        return await promises_of(ctx, variants, channel, method, near)
 
-    ctx.loaders.variants_by_sku.prime(variant.sku, variant)  # its pick-up places begin with it
     loader = ctx.loaders.together(("availability", channel, method, near), read)
     return await loader.load(variant)
 
 
-async def _promised(
+async def promises_of(
     ctx: Context,
     variants: Sequence[Variant],
     channel: str,
-    method: Method | None,
-    near: GeoPoint | None,
+    method: Method | None = None,
+    near: GeoPoint | None = None,
 ) -> list[Promise]:
-    """What a channel may promise of some variants, in their order."""
+    """What a channel may promise of some variants, in their order.
+
+    Raises:
+        NotFound: no such channel.
+    """
     selling = ctx.directory.channel(channel, ("channel",))
     streams = await _streams(ctx, variants)
     heard = await _heard(ctx)
@@ -148,7 +152,8 @@ async def _promised(
             answer = rules.of_bundle(variant.sku, variant.components, parts)
         else:
             answer = parts[variant.sku]
-        return Promise(answer, heard, streams[next(iter(parts))].at or now, near, method)
+        moved_at = streams[next(iter(parts))].at or now
+        return Promise(variant, answer, heard, moved_at, near, method)
 
     return [promised(variant) for variant in variants]
 
@@ -198,12 +203,9 @@ async def pickup_places(ctx: Context, promise: Promise, first: int) -> list[Pick
         InvalidInput: first is not 1 to 100.
     """
     checked_first(first)
-    asked = promise.availability
-    [variant] = await variants_by_sku(ctx, [asked.sku])
-    if variant is None:
-        return []
+    variant, channel = promise.variant, promise.availability.channel
     places = await ctx.directory.locations()
-    pool = await _pool(ctx, ctx.directory.channel(asked.channel), Method.PICKUP, [variant])
+    pool = await _pool(ctx, ctx.directory.channel(channel), Method.PICKUP, [variant])
     streams = await _streams(ctx, [variant])
     answer = {
         at: min(

@@ -12,7 +12,6 @@ from strawberry import UNSET
 
 from resolvers import catalog, freshness, levels, looks, stock
 from resolvers.domain.catalog import Component, Product, Provenance, Variant, title_of
-from resolvers.domain.errors import NotFound
 from resolvers.domain.values import Money
 from resolvers.house import CATALOG, LISTINGS
 from resolvers.levels import Level
@@ -20,12 +19,22 @@ from resolvers.paging import sliced
 from resolvers.stock import Promise
 from resolvers.terms import LiveField
 from schema.availability import AvailabilityType, ChannelCode, Near, ServedBy, noted, point_of
-from schema.fields import IS_PURE, After, First, Locale, instances_of, plain, pure_when
+from schema.enums import Method
+from schema.fields import (
+    IS_PURE,
+    After,
+    First,
+    Locale,
+    instances_of,
+    plain,
+    pure_when,
+    read_together,
+)
 from schema.ids import NodeType, identity
 from schema.info import Info
 from schema.paging import ConnectionType, Listed, after_of, listed
-from schema.stock import LocationCodes, StockLevelType, looked, variant_of
-from schema.values import MoneyType, ProvenanceType
+from schema.stock import LocationCodes, StockLevelType, looked
+from schema.values import GeoPointInput, MoneyType, ProvenanceType
 
 PRODUCTS, VARIANTS, LEVELS = "products", "variants", "stockLevelsOfVariant"
 
@@ -45,6 +54,13 @@ async def _price(info: Info, variant: Variant, channel: str) -> Money | None:
 async def provenance_of(info: Info, facts: Sequence[Provenance]) -> list[Provenance]:
     """The facts of the catalogue, each as fresh as its system's last word on the catalogue."""
     return await freshness.confirmed(info.context.ctx, facts, CATALOG, LISTINGS)
+
+
+async def _provenances(
+    records: Sequence[Product] | Sequence[Variant], info: Info
+) -> list[list[Provenance]]:
+    """The same of each of some records."""
+    return [await provenance_of(info, record.provenance) for record in records]
 
 
 @strawberry.type(name="Media", description="A picture or film of a product.")
@@ -86,17 +102,45 @@ def attribute_sources() -> Any:
     )
 
 
+async def _parts(parts: Sequence[Component], info: Info) -> Sequence[Variant]:
+    """The variant of each of some parts."""
+    return await catalog.known_variants(info.context.ctx, [part.sku for part in parts])
+
+
 @strawberry.type(name="BundleComponent", description="A part of a bundle.")
 class BundleComponentType:
     """Read from the domain's component."""
 
     quantity: int = strawberry.field(description="Units of it in one bundle.")
 
-    @strawberry.field(graphql_type="VariantType", description="What the part is.")
+    @strawberry.field(
+        graphql_type="VariantType",
+        description="What the part is.",
+        metadata=read_together(_parts),
+    )
     @staticmethod
     async def variant(part: strawberry.Parent[Component], info: Info) -> Variant:
         """The part's own variant."""
-        return await variant_of(info, part.sku)
+        [found] = await _parts([part], info)
+        return found
+
+
+async def _promises(
+    variants: Sequence[Variant],
+    info: Info,
+    channel: str,
+    method: Method | None = UNSET,
+    near: GeoPointInput | None = UNSET,
+) -> list[Promise]:
+    """What a channel may promise of each of some variants."""
+    ctx, point = info.context.ctx, point_of(near)
+    found = await stock.promises_of(ctx, variants, channel, method or None, point)
+    return [noted(info, promise) for promise in found]
+
+
+async def _products(variants: Sequence[Variant], info: Info) -> Sequence[Product]:
+    """The product of each of some variants."""
+    return await catalog.products_of(info.context.ctx, variants)
 
 
 @strawberry.type(
@@ -131,13 +175,15 @@ class VariantType(NodeType):
         """The title in a locale."""
         return title_of(variant.titles, locale or None)
 
-    @strawberry.field(graphql_type="ProductType", description="The product that it is one of.")
+    @strawberry.field(
+        graphql_type="ProductType",
+        description="The product that it is one of.",
+        metadata=read_together(_products),
+    )
     @staticmethod
     async def product(variant: strawberry.Parent[Variant], info: Info) -> Product:
         """The product of the variant's handle."""
-        found = await catalog.product_by_handle(info.context.ctx, variant.product)
-        if found is None:
-            raise NotFound(f"{variant.sku} has just lost its product")
+        [found] = await catalog.products_of(info.context.ctx, [variant])
         return found
 
     @strawberry.field(
@@ -159,7 +205,9 @@ class VariantType(NodeType):
         return _price(info, variant, channel)
 
     @strawberry.field(
-        graphql_type=AvailabilityType, description="What a channel may promise of it now, and why."
+        graphql_type=AvailabilityType,
+        description="What a channel may promise of it now, and why.",
+        metadata=read_together(_promises),
     )
     @staticmethod
     async def availability(
@@ -194,7 +242,9 @@ class VariantType(NodeType):
         return listed(await looked(info, page), LEVELS)
 
     @strawberry.field(
-        graphql_type=list[ProvenanceType], description="Which systems say so, and when."
+        graphql_type=list[ProvenanceType],
+        description="Which systems say so, and when.",
+        metadata=read_together(_provenances),
     )
     @staticmethod
     async def provenance(variant: strawberry.Parent[Variant], info: Info) -> list[Provenance]:
@@ -243,7 +293,9 @@ class ProductType(NodeType):
         return listed(sliced(places, first, after_of(after, VARIANTS)), VARIANTS)
 
     @strawberry.field(
-        graphql_type=list[ProvenanceType], description="Which systems say so, and when."
+        graphql_type=list[ProvenanceType],
+        description="Which systems say so, and when.",
+        metadata=read_together(_provenances),
     )
     @staticmethod
     async def provenance(product: strawberry.Parent[Product], info: Info) -> list[Provenance]:

@@ -3,7 +3,7 @@
 Everything that can be such a field is one, so that an answer costs little.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Annotated, Any, Final
@@ -24,6 +24,18 @@ arguments, and of the request no more than ``info.context``. Nothing else change
 
 IS_PURE: Mapping[str, bool] = MappingProxyType({PURE: True})
 """The metadata of such a field."""
+
+
+MANY: Final = "many"
+"""Where a field that waits keeps what reads it of many parents together."""
+
+
+def read_together(many: Callable[..., Awaitable[Sequence[Any]]]) -> Mapping[str, Any]:
+    """The metadata of a field that waits. ``many`` is given parents, ``info`` and the arguments,
+    and says for each parent, in order, what the resolver would. It may be asked again, and of the
+    request it reads ``info.context`` only; where it raises, each parent's resolver is called.
+    """
+    return MappingProxyType({MANY: many})
 
 
 THEN: Final = "then"

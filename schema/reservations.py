@@ -1,6 +1,6 @@
 """Holds: reserve, extend, release, look at and watch them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, cast
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 
 from resolvers import catalog, members, orders, reservations
-from resolvers.domain.errors import NotFound
 from resolvers.domain.locations import Location
 from resolvers.domain.orders import Order
 from resolvers.domain.reservation import Line
@@ -16,7 +15,7 @@ from resolvers.domain.stock import Pin
 from resolvers.members import Shown
 from resolvers.reservations import Held, ReserveStock
 from schema.enums import Method, Status, UserErrorCode
-from schema.fields import instances_of, plain
+from schema.fields import instances_of, plain, read_together
 from schema.ids import NodeType, identity, key_of, member_key, required_key, seal, sealed_member
 from schema.info import Info
 from schema.locations import LocationType
@@ -36,6 +35,11 @@ if TYPE_CHECKING:
 _ID = ("input", "reservationId")
 
 
+async def _places(pins: Sequence[Pin], info: Info) -> Sequence[Location]:
+    """The location of each of some pins."""
+    return await catalog.known_locations(info.context.ctx, [pin.location for pin in pins])
+
+
 @strawberry.type(
     name="ReservationPin", description="Units of a reservation that one location backs."
 )
@@ -51,13 +55,15 @@ class ReservationPinType:
         description="Whether another location may still take its place: nobody asked for this one."
     )
 
-    @strawberry.field(graphql_type=LocationType, description="The location.")
+    @strawberry.field(
+        graphql_type=LocationType,
+        description="The location.",
+        metadata=read_together(_places),
+    )
     @staticmethod
     async def location(pin: strawberry.Parent[Pin], info: Info) -> Location:
         """The pin's location."""
-        found = await catalog.location_by_code(info.context.ctx, pin.location)
-        if found is None:
-            raise NotFound(f"{pin.location} is no longer one of our locations")
+        [found] = await _places([pin], info)
         return found
 
 

@@ -14,7 +14,6 @@ from strawberry import UNSET
 
 from resolvers import catalog, freshness, ledger, levels, looks, stock
 from resolvers.domain.catalog import Variant
-from resolvers.domain.errors import NotFound
 from resolvers.domain.stock import StockEntry
 from resolvers.filters import LevelFilter
 from resolvers.freshness import Unconfirmed
@@ -23,7 +22,7 @@ from resolvers.paging import Page
 from resolvers.stock import AdjustStock
 from schema.availability import Skus, warn_of
 from schema.enums import StockReason
-from schema.fields import After, First, instances_of, plain
+from schema.fields import After, First, instances_of, plain, read_together
 from schema.ids import NodeType, identity
 from schema.info import Info
 from schema.ledger import StockEntryType, entries_of
@@ -43,6 +42,11 @@ if TYPE_CHECKING:
     from schema.catalog import VariantType
 
 LIST = "stockLevels"
+
+
+async def _variants(lying: Sequence[Level], info: Info) -> Sequence[Variant]:
+    """The variant of each of some levels."""
+    return await catalog.known_variants(info.context.ctx, [it.position.sku for it in lying])
 
 
 @strawberry.type(name="StockLevel", description="What one location has of one SKU now.")
@@ -75,11 +79,13 @@ class StockLevelType(NodeType):
     @strawberry.field(
         graphql_type=Annotated["VariantType", strawberry.lazy("schema.catalog")],
         description="What lies there.",
+        metadata=read_together(_variants),
     )
     @staticmethod
     async def variant(level: strawberry.Parent[Level], info: Info) -> Variant:
         """The variant of the level's SKU."""
-        return await variant_of(info, level.position.sku)
+        [found] = await _variants([level], info)
+        return found
 
     @strawberry.field(
         graphql_type=ConnectionType[StockEntryType],
@@ -102,18 +108,6 @@ class StockLevelType(NodeType):
     async def entries_since(level: strawberry.Parent[Level], info: Info) -> datetime | None:
         """Where its history begins."""
         return await ledger.history_begins(info.context.ctx, level.position.sku)
-
-
-async def variant_of(info: Info, sku: str) -> Variant:
-    """The variant of a SKU that the catalogue is known to have.
-
-    Raises:
-        NotFound: it has gone since.
-    """
-    found = await catalog.variant_by_sku(info.context.ctx, sku)
-    if found is None:
-        raise NotFound(f"{sku} is no longer in the catalogue")
-    return found
 
 
 @strawberry.input(

@@ -93,34 +93,27 @@ class Fence:
 
 @quick
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """What one location may promise by itself, and what is kept there by which rule."""
-
-    location: Location
-    position: Position
-    units: int
-    safety: int
-    rule: str
-
-
-@quick
-@dataclass(frozen=True, slots=True)
 class Offer:
     """What may be promised of one SKU: in all, by location, and under which fences and limits.
 
-    ``in_stock`` is what lies there for the channel before limits.
+    ``in_stock`` is what lies there for the channel before limits, at ``places``, of which
+    ``positions`` and ``pool`` say why.
     """
 
     total: int
     in_stock: int
     by_location: Mapping[str, int]
-    shelves: tuple[Shelf, ...]
+    places: Sequence[Location]
+    positions: Mapping[str, Position]
+    pool: Pool
     fences: tuple[Fence, ...]
     limits: tuple[Bound, ...]
 
     def terms(self) -> tuple[Term, ...]:
         """Why: signed terms that sum to the total. A decision is faster without making them."""
-        terms = [term for shelf in self.shelves for term in _terms_of(shelf)]
+        terms = [
+            term for at in self.places for term in _terms_of(self.positions[at.code], at, self.pool)
+        ]
         terms += [Term("PROTECTION", -fence.kept, None, fence.rule) for fence in self.fences]
         terms.append(Term("CLAMP", self.in_stock - sum(term.quantity for term in terms)))
         total = self.in_stock
@@ -205,26 +198,20 @@ def offer(
     """What may be promised of one SKU, from positions and counts that hold nothing due; ``places``
     are the eligible locations, if they are known.
     """
-    shelves = tuple(
-        [
-            _shelf(positions[location.code], location, pool)
-            for location in open_to(pool, sku, places)
-            if location.code in positions
-        ]
-    )
-    own = {shelf.location.code: shelf.units for shelf in shelves}
+    found = [at for at in open_to(pool, sku, places) if at.code in positions]
+    own = {at.code: units_at(positions[at.code], at, pool) for at in found}
     fences = _fences(sku, positions, taken, pool, own)
     limits = _limits(sku, taken, pool)
     if not fences and not limits:
         units = sum(own.values())
-        return Offer(units, units, own, shelves, (), ())
+        return Offer(units, units, own, found, positions, pool, (), ())
     in_stock = max(0, sum(own.values()) - sum(fence.kept for fence in fences))
     total = max(0, min([in_stock, *(bound.left for bound in limits)]))
     by_location = {
         at: min([units, total, *(fence.left for fence in fences if at in fence.locations)])
         for at, units in own.items()
     }
-    return Offer(total, in_stock, by_location, shelves, fences, limits)
+    return Offer(total, in_stock, by_location, found, positions, pool, fences, limits)
 
 
 def _limits(sku: str, taken: Mapping[TakenKey, int], pool: Pool) -> tuple[Bound, ...]:
@@ -234,22 +221,23 @@ def _limits(sku: str, taken: Mapping[TakenKey, int], pool: Pool) -> tuple[Bound,
     return tuple(sorted(found, key=lambda bound: bound.rule.code))
 
 
-def _shelf(position: Position, location: Location, pool: Pool) -> Shelf:
-    safety, rule = safety_of(position, location, pool)
-    return Shelf(location, position, max(0, position.unpromised - safety), safety, rule)
+def units_at(position: Position, location: Location, pool: Pool) -> int:
+    """What one location may promise by itself: what nobody was promised, less safety stock."""
+    return max(0, position.unpromised - safety_of(position, location, pool)[0])
 
 
-def _terms_of(shelf: Shelf) -> list[Term]:
+def _terms_of(position: Position, location: Location, pool: Pool) -> list[Term]:
     """What one location may promise, and why."""
-    position, at = shelf.position, shelf.position.location
+    at, (safety, rule) = location.code, safety_of(position, location, pool)
     parts = [
         Term("ON_HAND", position.on_hand, at),
         Term("SOFT_RESERVED", -position.soft, at),
         Term("HARD_RESERVED", -position.hard, at),
         Term("SOLD_ELSEWHERE", -position.elsewhere, at),
-        Term("SAFETY_STOCK", -shelf.safety, at, shelf.rule),
+        Term("SAFETY_STOCK", -safety, at, rule),
     ]
-    return [*parts, Term("CLAMP", shelf.units - sum(part.quantity for part in parts), at)]
+    units = units_at(position, location, pool)
+    return [*parts, Term("CLAMP", units - sum(part.quantity for part in parts), at)]
 
 
 def _fences(

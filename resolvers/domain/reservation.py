@@ -264,7 +264,7 @@ def _spread(quantity: int, found: Offer, exactly: str | None) -> dict[str, int]:
     if exactly is not None:
         units = min(quantity, found.by_location.get(exactly, 0))
         return {exactly: units} if units else {}
-    places = [(shelf.location.code, shelf.location.kind) for shelf in found.shelves]
+    places = [(at.code, at.kind) for at in found.places]
     offers = [(kind not in _KINDS_FIRST, -found.by_location[at], at) for at, kind in places]
     offers.sort()
     for _, units, at in offers:

@@ -5,7 +5,7 @@ Where code meets what it does not know, that part is done again by ``graphql-cor
 its place among the others, and what becomes null by it are the library's own.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from strawberry.types.info import Info
 
 from schema.compiled.plan import Called, Plan, Step
 from schema.compiled.values import Run
+from schema.compiled.waiting import Waiting, filled
 
 
 class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -196,14 +197,37 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Any
     ) -> Any:
         """What a resolver answered, as it stands in the answer."""
-        kind, details = called.definition.type, called.details
         if called.value is None or self.handing_back:
-            return self.complete_value(kind, details, info, path, result, None)
+            kind = called.definition.type
+            return self.complete_value(kind, called.details, info, path, result, None)
+        handed_back = self._handed_back
+        waiting: Waiting = {}
+        self.run.waiting = waiting
         with suppress(Exception):  # whatever it is, the library comes to it again and tells
-            return called.value(result, self.run)
+            made = called.value(result, self.run)
+            if waiting:
+                return self._filled(made, waiting, lambda: handed_back(called, info, path, result))
+            return made
+        return handed_back(called, info, path, result)
+
+    async def _filled(self, made: Any, waiting: Waiting, hand_back: Callable[[], Any]) -> Any:
+        """What code has made of a result, when nothing of it is open any more."""
+        try:
+            await filled(self.run, waiting)
+        except Exception:  # noqa: BLE001  # whatever it is, the library comes to it again and tells
+            completed = hand_back()
+            return await completed if optimized_is_awaitable(completed) else completed
+        return made
+
+    def _handed_back(
+        self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Any
+    ) -> Any:
+        """What a resolver answered, completed by the library."""
         self.handing_back = True
         try:
-            return self.complete_value(kind, details, info, path, result, None)
+            return self.complete_value(
+                called.definition.type, called.details, info, path, result, None
+            )
         finally:
             self.handing_back = False
 

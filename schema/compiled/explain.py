@@ -98,6 +98,8 @@ def _fields(level: Level, depth: int) -> Iterator[str]:
 
 def _told(asked: Asked) -> str:
     kind = get_named_type(asked.definition.type).name
+    if isinstance(asked.how, Call) and asked.plain:
+        return f"{asked.coordinate} is waited for, once for all of a list; what it is, by code"
     if isinstance(asked.how, Call):
         beneath = "; what it answers, by code" if asked.flat and asked.levels else ""
         return f"{asked.coordinate} is resolved, since {asked.how.why}{beneath}"

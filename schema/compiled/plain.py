@@ -7,7 +7,7 @@ longer what the library made of the field, and is handed back.
 
 import keyword
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
@@ -16,8 +16,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
-from schema.access import LAID, OPEN, Ask, Laid
-from schema.fields import PATH, PURE, READ, THEN, PlainField, instances_of
+from resolvers.access import Principal
+from schema.access import LAID, OPEN, Ask, Laid, Masked
+from schema.fields import MANY, PATH, PURE, READ, THEN, PlainField, instances_of
 
 DEFINED = GraphQLCoreConverter.DEFINITION_BACKREF
 """Where the library keeps what a field was made of."""
@@ -66,12 +67,22 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Call:
     """Why a field is no plain one. ``direct`` is set where its resolver may be called without what
-    the library lays around it, by whoever has what ``ask`` says.
+    the library lays around it, by whoever has what ``ask`` says; ``many`` where it may be read of
+    many parents together.
     """
 
     why: str
     direct: StrawberryField | None = None
     ask: Ask = OPEN
+    many: Callable[..., Any] | None = None
+
+    def for_caller(self, caller: Principal) -> "Call":
+        """The same field for a caller: of what is masked or hidden nothing is read together."""
+        if self.many is None or self.ask == OPEN:
+            return self
+        if not isinstance(self.ask, Masked) and caller.may(self.ask):
+            return self
+        return replace(self, many=None)
 
 
 def reading(field: GraphQLField) -> Read | Call:
@@ -100,7 +111,10 @@ def _called(defined: StrawberryField, ask: Ask, *, waits: bool) -> Read | Call:
     if pure and not waits and _first_is_parent(defined):
         when = pure if callable(pure) else None
         return Read(resolver=defined, ask=ask, when=when, then=defined.metadata.get(THEN))
-    return Call("it may wait" if waits else "it is not marked as pure", defined, ask)
+    if not waits:
+        return Call("it is not marked as pure", defined, ask)
+    many = defined.metadata.get(MANY)
+    return Call("it may wait", defined, ask, many if _first_is_parent(defined) else None)
 
 
 def _basic(field: GraphQLField, defined: StrawberryField, ask: Ask) -> Read | Call:

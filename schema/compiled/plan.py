@@ -4,6 +4,7 @@ every one has been done.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from graphql import (
@@ -132,8 +133,8 @@ def _steps(plan: Plan, level: Level, seen: set[int]) -> Iterator[tuple[Give, str
     seen.add(id(level))
     steps: list[Step] = []
     plan.steps[id(level.grouped)] = steps
-    for plain, run in _runs(level):
-        if plain:
+    for at_once, run in _runs(level):
+        if at_once:
             step = Step([(asked.name, asked.details) for asked in run])
             steps.append(step)
             yield _giving(step, "part"), plan.code.part(level, run)
@@ -146,15 +147,9 @@ def _steps(plan: Plan, level: Level, seen: set[int]) -> Iterator[tuple[Give, str
 
 
 def _runs(level: Level) -> Iterator[tuple[bool, list[Asked]]]:
-    """The fields of a level in order, those together that are alike."""
-    run: list[Asked] = []
-    for asked in level.fields:
-        if run and asked.plain != run[0].plain:
-            yield run[0].plain, run
-            run = []
-        run.append(asked)
-    if run:
-        yield run[0].plain, run
+    """The fields of a level in order: those together that code makes at once, or does not."""
+    for at_once, run in groupby(level.fields, lambda asked: asked.plain and not asked.waits):
+        yield at_once, list(run)
 
 
 def _called(plan: Plan, asked: Asked) -> Iterator[tuple[Give, str]]:

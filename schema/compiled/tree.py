@@ -64,7 +64,8 @@ class TooLarge(Exception):
 @dataclass(eq=False, slots=True)
 class Asked:
     """One field of a level. ``levels`` are what is asked of its value, by the type that it may be
-    of; ``flat`` says that all of that is plain. What is ``at_root`` is resolved once for a request.
+    of; ``flat`` says that code makes all of that. What is ``at_root`` is resolved once for a
+    request.
     """
 
     name: str
@@ -78,8 +79,15 @@ class Asked:
 
     @property
     def plain(self) -> bool:
-        """Whether it and all that is asked of its value is plain."""
-        return self.flat and isinstance(self.how, Read)
+        """Whether code makes it and all that is asked of its value."""
+        return self.flat and (isinstance(self.how, Read) or self.how.many is not None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something has to be waited for where code makes it: itself, or something of its
+        value.
+        """
+        return isinstance(self.how, Call) or any(level.waits for level in self.levels.values())
 
 
 @dataclass(eq=False, slots=True)
@@ -92,8 +100,13 @@ class Level:
 
     @property
     def plain(self) -> bool:
-        """Whether all of it is."""
+        """Whether code makes all of it."""
         return all(asked.plain for asked in self.fields)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something of it has to be waited for."""
+        return any(asked.waits for asked in self.fields)
 
 
 @dataclass(eq=False, slots=True)
@@ -191,13 +204,11 @@ class _Growth:
         if kind is self.schema.mutation_type:
             return Call("it changes something")
         how = reading(definition)
-        if (
-            isinstance(how, Read)
-            and how.resolver is not None
-            and is_hidden(how, self.context.ctx.principal)
-        ):
+        if isinstance(how, Call):
+            return how.for_caller(self.context.ctx.principal)
+        if how.resolver is not None and is_hidden(how, self.context.ctx.principal):
             return Call("it is hidden from this caller, and has a resolver")
-        if isinstance(how, Read) and how.when is not None:
+        if how.when is not None:
             if how.when not in self.whens:
                 self.whens.append(how.when)
             if not how.when(self.context):

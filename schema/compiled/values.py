@@ -41,6 +41,9 @@ UNCHANGING: Final = (str, int, float, bool, type(None), type(UNSET), datetime, d
 Finish = Callable[..., Any]
 Space = dict[str, Any]
 
+Open = tuple[Any, dict[str, Any]]
+"""An object, and its part of the answer, in which something is still open."""
+
 
 class HandedBack(Exception):
     """A value is not as plain as its field: whoever is behind the plan is to look at it."""
@@ -58,10 +61,11 @@ class Bare:
 class Run:
     """One request on its way through a plan: what pure resolvers see of it, its variables, and the
     arguments that were read, or what was bound to them, by the number of their field; ``unread``
-    are those that each call is to read for itself; ``tables``, what is kept of records.
+    are those that each call is to read for itself; ``tables``, what is kept of records;
+    ``waiting``, what code left open in the part that it has just made.
     """
 
-    __slots__ = ("bare", "given", "tables", "unread", "variables")
+    __slots__ = ("bare", "given", "tables", "unread", "variables", "waiting")
 
     def __init__(
         self, context: Any, variables: VariableValues, arguments: int, places: int = 0
@@ -71,6 +75,11 @@ class Run:
         self.given: list[Any] = [None] * arguments
         self.unread: set[int] = set()
         self.tables: list[dict[int, Any] | None] = [None] * places
+        self.waiting: dict[Any, list[Open]] = {}
+
+    def wait(self, field: Any, parent: Any, made: dict[str, Any]) -> None:
+        """Notes that a field of an object is open, in its part of the answer."""
+        self.waiting.setdefault(field, []).append((parent, made))
 
 
 def _is_nothing(value: Any, *, nullable: bool) -> bool:
@@ -216,23 +225,32 @@ class Arguments:
         self._hide = hide_suggestions
 
     def __call__(self, variables: VariableValues) -> dict[str, Any]:
-        """Reads them.
+        """Reads them, for many calls.
 
         Raises:
             HandedBack: they are not all made of what nobody can change.
             GraphQLError: the library refuses them.
         """
+        taken = self.read(variables)
+        if not all(isinstance(value, (*UNCHANGING, enum.Enum)) for value in taken.values()):
+            raise HandedBack
+        return taken
+
+    def read(self, variables: VariableValues) -> dict[str, Any]:
+        """Reads them for one call, whatever they are made of.
+
+        Raises:
+            GraphQLError: the library refuses them.
+        """
         if not self._field.args:
             return {}
         said = get_argument_values(self._field, self._node, variables, None, self._hide)
-        taken = convert_arguments(
+        taken: dict[str, Any] = convert_arguments(
             said,
             self._defined.arguments,
             scalar_registry=self._converter.scalar_registry,
             config=self._converter.config,
         )
-        if not all(isinstance(value, (*UNCHANGING, enum.Enum)) for value in taken.values()):
-            raise HandedBack
         return taken
 
 

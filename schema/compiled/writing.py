@@ -1,5 +1,5 @@
-"""Writes the code of a plan: one function for each level that is plain, which makes its part of the
-answer of an object.
+"""Writes the code of a plan: one function for each level that needs no library, which makes its
+part of the answer of an object.
 
 No word of a request stands in the code. Names in it are the schema's own, or are numbers; what a
 request says (the names that it gives to fields) stands in a table beside it.
@@ -29,7 +29,7 @@ from graphql import (
 from resolvers.access import Principal
 from schema.access import Masked, admitted
 from schema.compiled.kept import FIELDS_MIN, Kept, Uses, keeping
-from schema.compiled.plain import Read, domain_of
+from schema.compiled.plain import Call, Read, domain_of
 from schema.compiled.tree import TYPENAME, Asked, Level, is_hidden
 from schema.compiled.values import (
     Arguments,
@@ -42,6 +42,7 @@ from schema.compiled.values import (
     names_of,
     object_of,
 )
+from schema.compiled.waiting import Wait
 
 CHARS_MAX = 200_000
 """Longest code of one plan."""
@@ -101,17 +102,29 @@ class Code:
         return name
 
     def part(self, level: Level, fields: Iterable[Asked]) -> str:
-        """The name of a function that makes some fields of a level; they are plain."""
+        """The name of a function that makes some fields of a level, and notes which of them are
+        open until something was waited for.
+        """
         body: list[str] = []
         made: list[str] = []
+        waits: list[str] = []
         self._writing.append(Uses())
         for at, asked in enumerate(fields):
+            if isinstance(asked.how, Call):
+                made.append(f"{self._key(asked.name)}: None")
+                waits.append(self._wait(asked, asked.how))
+                continue
             made.append(f"{self._key(asked.name)}: {self._field(level, asked, f'v{at}', body)}")
         name = self._new("level")
         self._uses[name] = self._writing.pop()
         self.lines += [f"def {name}(parent, run):  # {level.kind.name}"]
         self.lines += [f"    {line}" for line in body]
-        self.lines += [f"    return {{{', '.join(made)}}}", ""]
+        if waits:
+            self.lines += [f"    made = {{{', '.join(made)}}}"]
+            self.lines += [f"    run.wait({wait}, parent, made)" for wait in waits]
+            self.lines += ["    return made", ""]
+        else:
+            self.lines += [f"    return {{{', '.join(made)}}}", ""]
         return name
 
     def value(self, asked: Asked) -> str:
@@ -177,6 +190,26 @@ class Code:
         uses.request |= how.then is None and resolver is not None and bool(resolver.info_parameter)
         return f"(run.given[{number}] or {self._put('bind', bind)}(run))(parent)"
 
+    def _wait(self, asked: Asked, how: Call) -> str:
+        """Writes what completes a field that is waited for; what stands for the field."""
+        assert how.direct is not None, "it was proved to have a resolver"
+        assert how.many is not None, "it was proved to be read together"
+        uses = self._writing[-1]
+        uses.request = True  # nothing around it can be kept
+        inside, self._inside = self._inside, 0
+        self._writing.append(Uses())
+        completed = self.value(asked)
+        self._writing.pop()
+        self._inside = inside
+        arguments = Arguments(
+            asked.definition,
+            asked.details,
+            how.direct,
+            self.converter,
+            hide_suggestions=self.hide_suggestions,
+        )
+        return self._put("wait", Wait(asked.name, how.many, arguments, self.space, completed))
+
     # ---- values ----------------------------------------------------------------------------------
 
     def _completed(self, v: str, kind: GraphQLOutputType, asked: Asked) -> str:
@@ -187,7 +220,7 @@ class Code:
         if is_list_type(kind):
             return self._list(v, kind.of_type, asked, nullable=nullable)
         if is_object_type(kind):
-            domain = self._kept_domain(kind)
+            domain = None if asked.levels[kind.name].waits else self._kept_domain(kind)
             self._inside += domain is not None
             level = self.level(asked.levels[kind.name])
             self._inside -= domain is not None

@@ -21,12 +21,12 @@ def test_it_says_of_each_field_how_it_is_made() -> None:
     told = of(Role.SHOPPER).splitlines()
 
     assert told[:6] == [
-        "variant: Query.variant is resolved, since it may wait",
+        "variant: Query.variant is resolved, since it may wait; what it answers, by code",
         "  sku: Variant.sku by code",
         "  unitCost: Variant.unitCost by code",
         "    amount: Money.amount by code",
         "  barcodes: Variant.barcodes by code",
-        "  product: Variant.product is resolved, since it may wait; what it answers, by code",
+        "  product: Variant.product is waited for, once for all of a list; what it is, by code",
     ]
     assert "It is for callers who have the same of: catalog:read, costs:read." in told
 
