@@ -23,6 +23,7 @@ from resolvers.domain.books import Books, Change, Key, Known, Scope
 from resolvers.domain.errors import IdempotencyKeyReused, Refused
 from resolvers.domain.feeds import FeedKey
 from resolvers.domain.ledger import Account, Checkpoint, Drift, drifts, fold_on
+from resolvers.domain.limits import DAY, MEMBER, first_day
 from resolvers.domain.reservation import Status
 from resolvers.domain.stock import Pin, StockEntry, Stream, fold, keyed
 from resolvers.domain.values import utc
@@ -127,6 +128,19 @@ class OnPaper(RuleBasedStateMachine):
 
 class Died(Exception):
     """The process ended; whoever waited was told nothing."""
+
+
+def promisable(stream: Stream, now: datetime) -> Stream:
+    """Of a stream what a promise needs: of its pins those that are due, of its counts those of no
+    member and no day long past.
+    """
+    recent = {
+        (kind, name): units
+        for (kind, name), units in stream.taken.items()
+        if units and kind != MEMBER and (kind != DAY or name >= first_day(now))
+    }
+    due = {of: pin for of, pin in stream.pins.items() if pin.due(now)}
+    return replace(stream, pins=due, taken=recent)
 
 
 class InStore(OnPaper):
@@ -234,6 +248,12 @@ class InStore(OnPaper):
         stock = self.store.stock
         accounts = await stock.accounts(self.skus)
         self.found = [drift for account in accounts.values() for drift in drifts(account)]
+        promised = await stock.streams(self.skus, self.now)
+        assert {sku: promisable(it, self.now) for sku, it in promised.items()} == {
+            sku: promisable(account.stream, self.now)
+            for sku, account in accounts.items()
+            if account.stream.version
+        }
         reservations = await stock.reservations(self.ids)
         orders = await stock.orders(self.ids)
         return Known(

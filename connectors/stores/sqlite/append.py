@@ -90,6 +90,14 @@ def _live(connection: sqlite3.Connection, caller: str) -> list[Reservation]:
     return [read_reservation(body) for (body,) in connection.execute(sql, (caller,))]
 
 
+def heads_of(
+    connection: sqlite3.Connection, skus: Sequence[str]
+) -> dict[str, tuple[int, datetime]]:
+    """The version and the time of some streams, by SKU; those without history are left out."""
+    sql = "SELECT sku, version, at FROM streams WHERE sku IN"
+    return {sku: (version, instant(at)) for sku, version, at in rows_for(connection, sql, skus)}
+
+
 def streams_of(
     connection: sqlite3.Connection, scope: Scope, clock: datetime
 ) -> tuple[datetime, dict[str, Stream]]:
@@ -100,12 +108,7 @@ def streams_of(
     it may move: a hot SKU may have a hundred thousand that nothing is asked of.
     """
     skus = list(scope.skus)
-    heads = {
-        sku: (version, instant(at))
-        for sku, version, at in rows_for(
-            connection, "SELECT sku, version, at FROM streams WHERE sku IN", skus
-        )
-    }
+    heads = heads_of(connection, skus)
     now = max([clock, *(at for _, at in heads.values())])
     positions: dict[str, dict[str, Position]] = {}
     for row in rows_for(connection, f"SELECT {POSITION} FROM positions WHERE sku IN", skus):
