@@ -33,7 +33,7 @@ MANY: Final = "many"
 def read_together(many: Callable[..., Awaitable[Sequence[Any]]]) -> Mapping[str, Any]:
     """The metadata of a field that waits. ``many`` is given parents, ``info`` and the arguments,
     and says for each parent, in order, what the resolver would. It may be asked again, and of the
-    request it reads ``info.context`` only; where it raises, each parent's resolver is called.
+    request it reads ``info.context`` only; where it raises, all is read one by one.
     """
     return MappingProxyType({MANY: many})
 

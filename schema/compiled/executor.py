@@ -5,7 +5,7 @@ Where code meets what it does not know, that part is done again by ``graphql-cor
 its place among the others, and what becomes null by it are the library's own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -32,11 +32,17 @@ from schema.compiled.waiting import Waiting, filled
 
 
 class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
-    """The library's executor of one operation, with a plan."""
+    """The library's executor of one operation, with a plan.
+
+    ``is_void`` says that something which was read for many objects together has failed. Where its
+    errors come among those of others depends on what each has waited for: so the library is to run
+    all of the query again.
+    """
 
     plan: Plan
     run: Run
     handing_back: bool
+    is_void: bool
 
     @classmethod
     def of(
@@ -65,6 +71,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         executor.plan = plan
         executor.run = Run(context, variables, plan.arguments, plan.places)
         executor.handing_back = False
+        executor.is_void = False
         executor._relevant_sub_fields = plan.tree.found  # the same for every request
         return executor
 
@@ -200,36 +207,28 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         if called.value is None or self.handing_back:
             kind = called.definition.type
             return self.complete_value(kind, called.details, info, path, result, None)
-        handed_back = self._handed_back
         waiting: Waiting = {}
         self.run.waiting = waiting
         with suppress(Exception):  # whatever it is, the library comes to it again and tells
             made = called.value(result, self.run)
             if waiting:
-                return self._filled(made, waiting, lambda: handed_back(called, info, path, result))
+                return self._filled(made, waiting)
             return made
-        return handed_back(called, info, path, result)
+        self.handing_back = True
+        try:
+            kind = called.definition.type
+            return self.complete_value(kind, called.details, info, path, result, None)
+        finally:
+            self.handing_back = False
 
-    async def _filled(self, made: Any, waiting: Waiting, hand_back: Callable[[], Any]) -> Any:
+    async def _filled(self, made: Any, waiting: Waiting) -> Any:
         """What code has made of a result, when nothing of it is open any more."""
         try:
             await filled(self.run, waiting)
-        except Exception:  # noqa: BLE001  # whatever it is, the library comes to it again and tells
-            completed = hand_back()
-            return await completed if optimized_is_awaitable(completed) else completed
+        except Exception:
+            self.is_void = True
+            raise
         return made
-
-    def _handed_back(
-        self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Any
-    ) -> Any:
-        """What a resolver answered, completed by the library."""
-        self.handing_back = True
-        try:
-            return self.complete_value(
-                called.definition.type, called.details, info, path, result, None
-            )
-        finally:
-            self.handing_back = False
 
     async def _awaited(
         self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Awaitable[Any]

@@ -82,7 +82,11 @@ class Call:
             return self
         if not isinstance(self.ask, Masked) and caller.may(self.ask):
             return self
-        return replace(self, many=None)
+        return self.alone()
+
+    def alone(self) -> "Call":
+        """The same field, read of one parent at a time."""
+        return self if self.many is None else replace(self, many=None)
 
 
 def reading(field: GraphQLField) -> Read | Call:

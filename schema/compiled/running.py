@@ -1,7 +1,8 @@
 """Runs an operation by its plan, straight from what is known of its document.
 
 What has no plan yet, is refused, or cannot be told from a refusal at once, runs as ever: whoever
-asks is told so by None, and nothing has happened.
+asks is told so by None, and nothing has happened. So does a query of which something failed that
+was read for many objects together; some of it is read twice then.
 """
 
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ class Compiled:
         except Exception as error:  # noqa: BLE001  # as the library does with what is no field's error
             told = GraphQLError(str(error), original_error=error)
             return PreExecutionError(None, [told])
-        return ExecutionResult(answer.data, answer.errors)
+        return None if executor.is_void else ExecutionResult(answer.data, answer.errors)
 
     def _refuses(self, document: Document, variables: Mapping[str, Any]) -> bool:
         """Whether the document is over a limit, or asks for what is not there."""

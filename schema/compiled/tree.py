@@ -20,6 +20,7 @@ from graphql import (
     InlineFragmentNode,
     Node,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     TypeNameMetaFieldDef,
     VariableNode,
@@ -205,7 +206,8 @@ class _Growth:
             return Call("it changes something")
         how = reading(definition)
         if isinstance(how, Call):
-            return how.for_caller(self.context.ctx.principal)
+            is_query = self.operation.operation is OperationType.QUERY
+            return how.for_caller(self.context.ctx.principal) if is_query else how.alone()
         if how.resolver is not None and is_hidden(how, self.context.ctx.principal):
             return Call("it is hidden from this caller, and has a resolver")
         if how.when is not None:

@@ -45,7 +45,8 @@ async def filled(run: Run, waiting: Waiting) -> None:
     """Waits for what is open in a part of an answer until nothing is.
 
     Raises:
-        Exception: whatever a field has raised; the part is of no use then.
+        Exception: whatever a field has raised, or that something is not as plain as it was to be;
+            the part is of no use then.
     """
     while waiting:  # no deeper than the document, which has a limit
         fields = waiting.items()

@@ -6,6 +6,7 @@ asks for them is dealt in ``dealing``.
 # The library's decorators are untyped, and the context is one of this schema alone.
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -16,13 +17,43 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.access import Principal, Role, Scope
 from schema.access import OPEN, Ask, Masked, guard
 from schema.compiled.running import Compiled
-from schema.fields import IS_PURE, instances_of, plain, pure_when
+from schema.fields import IS_PURE, instances_of, plain, pure_when, read_together
 from schema.info import Info, RequestContext
 from schema.limits import Bounds, Limits
 from schema.root import Schema
 from tests.schema.strange_goods import BagGoods, BoxGoods, Color, Fussy, Named, Steady, Tag, fussy
 
 WIDE = Bounds(depth=40, aliases=2000, directives=2000, root_fields=500, cost=10**9)
+
+
+def _beside(box: Any, info: Info, further: int) -> Any:
+    key = _key(box) + further
+    return None if key % 5 == 4 else BoxGoods(key, info.context.ctx.wild, 3)
+
+
+async def _beside_all(boxes: Sequence[Any], info: Info, further: int = 1) -> list[Any]:
+    await asyncio.sleep(0)
+    return [_beside(box, info, further) for box in boxes]
+
+
+def _counted(box: Any) -> int:
+    if _key(box) % 7 == 3:
+        raise LookupError(f"{box.name} is not counted")
+    return len(str(box.name))
+
+
+async def _counted_all(boxes: Sequence[Any], info: Info) -> list[int]:
+    assert info.context.request_id, "it has the request's context"
+    return [_counted(box) for box in boxes]
+
+
+def _whispered(box: Any) -> str:
+    return f"psst {box.name}"
+
+
+async def _whispered_all(boxes: Sequence[Any], info: Info) -> list[str]:
+    assert info.context.ctx.principal.may(Scope.COSTS), "nobody else is told"
+    return [_whispered(box) for box in boxes]
 
 
 @strawberry.type
@@ -127,6 +158,29 @@ class Box(Named):
     async def loaded(box: strawberry.Parent[Any], info: Info) -> Any:
         return await _loaded(info, _key(box))
 
+    @strawberry.field(
+        graphql_type=Annotated["Box", strawberry.lazy("tests.schema.corners")] | None,
+        metadata=read_together(_beside_all),
+    )
+    @staticmethod
+    async def beside(box: strawberry.Parent[Any], info: Info, further: int = 1) -> Any:
+        return _beside(box, info, further)
+
+    @strawberry.field(metadata=read_together(_counted_all))
+    @staticmethod
+    async def counted(box: strawberry.Parent[Any]) -> int | None:
+        return _counted(box)
+
+    @strawberry.field(metadata=read_together(_counted_all))
+    @staticmethod
+    async def surely_counted(box: strawberry.Parent[Any]) -> int:
+        return _counted(box)
+
+    @strawberry.field(metadata=read_together(_whispered_all))
+    @staticmethod
+    async def hidden_whisper(box: strawberry.Parent[Any]) -> str | None:
+        return _whispered(box)
+
     @strawberry.field(graphql_type=list[Annotated["Box", strawberry.lazy("tests.schema.corners")]])
     @staticmethod
     async def loaded_many(box: strawberry.Parent[Any], info: Info) -> Any:
@@ -183,6 +237,7 @@ TABLE: dict[str, Ask] = {
     "Box.street": Masked(Scope.PERSONAL, lambda text: text[:1] + "***"),
     "Box.secret": Scope.COSTS,
     "Box.weight": Scope.HOUSE,
+    "Box.hiddenWhisper": Scope.COSTS,
     "Box.*": OPEN,
     "Bag.*": OPEN,
     "Tag.*": OPEN,

@@ -31,13 +31,16 @@ LEAVES = [
     "sometimes",
     "toldSimply",
     "later",
+    "counted",
+    "surelyCounted",
+    "hiddenWhisper",
     "__typename",
 ]  # a list of a line each would be a page
-OF_BOX = ["inner", "sure", "boxes", "someBoxes", "boxGrid", "loaded", "loadedMany"]
+OF_BOX = ["inner", "sure", "boxes", "someBoxes", "boxGrid", "loaded", "loadedMany", "beside"]
 OF_NAMED = ["named", "nameds"]
 OF_THING = ["thing", "things"]
 NAMES = ("a", "b", "v0", "run", "parent", "known_1", "__proto", "None_", "import", "def", "class_")
-BADLY = {"fussy", "hardFussy", "weight", "maybeColor", "rough", "loadedMany"}
+BADLY = {"fussy", "hardFussy", "weight", "maybeColor", "rough", "loadedMany", "surelyCounted"}
 """Fields that often fail; they are asked for less, so that not all answers are null."""
 
 
