@@ -50,7 +50,9 @@ async def filled(run: Run, waiting: Waiting) -> None:
     """
     while waiting:  # no deeper than the document, which has a limit
         fields = waiting.items()
-        found = await gather_with_cancel(*(field.read(parts, run) for field, parts in fields))
+        reading = [field.read(parts, run) for field, parts in fields]
+        # One alone needs no task of its own: nearly all documents have no more.
+        found = [await reading[0]] if len(reading) == 1 else await gather_with_cancel(*reading)
         beneath: Waiting = {}
         run.waiting = beneath
         for (field, parts), values in zip(fields, found, strict=True):
