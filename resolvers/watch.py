@@ -139,7 +139,7 @@ class Watch:
                 self._shared.clear()
             reading = self._shared[key] = asyncio.ensure_future(read())
             reading.add_done_callback(partial(self._read, key))
-        return await asyncio.shield(reading)
+        return reading.result() if reading.done() else await asyncio.shield(reading)
 
     def _read(self, key: Hashable, reading: asyncio.Future[Any]) -> None:
         """Keeps no failure: who asks next reads again."""
