@@ -80,10 +80,11 @@ class _Waiting:
 
 
 class Watch:
-    """Topics and keys that somebody waits for."""
+    """Topics and keys that somebody waits for; the tail is looked at every ``tail_seconds``."""
 
-    def __init__(self, store: HouseStore) -> None:
+    def __init__(self, store: HouseStore, tail_seconds: float = TAIL_SECONDS) -> None:
         self._store = store
+        self._tail_seconds = tail_seconds
         self._last: int | None = None
         self._written = asyncio.Event()
         self._waiting: dict[Key, set[_Waiting]] = {}
@@ -169,10 +170,17 @@ class Watch:
         self._written.set()
 
     async def _pause(self) -> None:
-        """Waits until the tail is worth another look."""
+        """Waits until the tail is worth another look. While telling of the last one keeps the loop
+        busy, all else is given half as much of it alone.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await asyncio.sleep(NEAR_SECONDS)
+        took = loop.time() - began
+        if took > 2 * NEAR_SECONDS:
+            await asyncio.sleep(min(took / 2, TAIL_SECONDS))
         with suppress(TimeoutError):
-            async with asyncio.timeout(TAIL_SECONDS - NEAR_SECONDS):
+            async with asyncio.timeout(self._tail_seconds - NEAR_SECONDS):
                 await self._written.wait()
         self._written.clear()
 
