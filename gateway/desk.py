@@ -56,9 +56,8 @@ class Desk:
     """One app's desk.
 
     ``keys`` are the API keys that are believed. ``allowance`` counts mutations, ``budget`` points,
-    ``crowd`` what is under way; ``answers`` has those that more than one may be given, ``states_shared``
-    those of subscriptions;
-    ``deadline_seconds`` bounds each query and mutation.
+    ``crowd`` what is under way; ``answers`` has those that more than one may be given,
+    ``states_shared`` those of subscriptions; ``deadline_seconds`` bounds each query and mutation.
     """
 
     runtime: Runtime

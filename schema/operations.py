@@ -188,9 +188,9 @@ async def _told(
                 context.warnings.clear()  # those of this event are in the answer
                 yield answer
     except Exception as error:  # noqa: BLE001  # as the library: whatever it is, it is told
-        known = isinstance(error, GraphQLError)
-        told = error if known else GraphQLError(str(error), original_error=error)
-        yield _answer(ExecutionResult(None, [told]), operation, context)
+        if not isinstance(error, GraphQLError):
+            error = GraphQLError(str(error), original_error=error)
+        yield _answer(ExecutionResult(None, [error]), operation, context)
 
 
 def _refusal(message: str) -> ExecutionResult:

@@ -58,9 +58,11 @@ class Compiled:
         except GraphQLError:
             return None
         operation = meant(document, name)
-        if operation is not None and operation.operation is OperationType.SUBSCRIPTION:
-            return None
-        if operation is None or self.refuses(document, variables):
+        if (
+            operation is None
+            or operation.operation is OperationType.SUBSCRIPTION
+            or self.refuses(document, variables)
+        ):
             return None
         said = plain_values(self.core, document, operation, variables) or get_variable_values(
             self.core,

@@ -24,7 +24,7 @@ class Events:
     """A subscription that has begun."""
 
     source: AsyncGenerator[Any, None]
-    executor: Executor
+    executor: Executor[Any]
 
     async def told(self, event: object) -> ExecutionResult:
         """What is told of an event."""
@@ -57,7 +57,7 @@ async def events_of(
         raw_variable_values=dict(variables),
         operation_name=name,
         max_coercion_errors=COERCION_ERRORS_MAX,
-        is_awaitable=optimized_is_awaitable,
+        is_awaitable=cast("Any", optimized_is_awaitable),
     )
     if isinstance(executor, list):
         return None

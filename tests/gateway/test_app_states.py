@@ -55,8 +55,9 @@ class Shop:
         self.app = create_app(house.runtime, desk)
         self._stack = stack
 
-    async def client(self, role: Role, **more: Any) -> Talk:
-        talk = await self._stack.enter_async_context(talking(self.app))
+    async def client(self, role: Role, room: int = 0, **more: Any) -> Talk:
+        """One that leaves so many messages unread before the server waits; 0: all."""
+        talk = await self._stack.enter_async_context(talking(self.app, room=room))
         await talk.event()
         await talk.introduce(self.house.token(role, **more))
         return talk
@@ -179,9 +180,7 @@ async def test_who_completes_leaves_the_others(shop: Shop) -> None:
 
 
 async def test_a_slow_client_holds_back_nobody_and_is_told_the_last_state(shop: Shop) -> None:
-    slow = await shop._stack.enter_async_context(talking(shop.app, room=1))
-    await slow.event()
-    await slow.introduce(shop.house.token(member="slow"))
+    slow = await shop.client(Role.SHOPPER, room=1, member="slow")
     await slow.subscribe("w", WATCH, skus=[SKU])
     quick = await shop.watching(await shop.client(Role.SHOPPER))
 
