@@ -156,7 +156,7 @@ class Answers:
             ran = await run()
             return replace(ran.answer, policy=ran.kept_by(policy))
         self._hear()
-        key = _key(operation, caller)
+        key = key_of(operation, caller)
         if settings.answers_max_bytes:
             found = self._found(key)
             self._told.asked.labels("miss" if found is None else "hit").inc()
@@ -205,7 +205,7 @@ class Answers:
             if self._settings.answers_max_bytes:
                 self._hear()
                 self._keep(flight, data, ran.skus)
-            return replace(answer, body=_body(data))
+            return replace(answer, body=body_of(data))
         finally:
             self._under_way.discard(flight)
             self._close(flight)
@@ -235,7 +235,7 @@ class Answers:
             return None
         self._kept.move_to_end(key)
         policy = replace(kept.policy, seconds=int(left))
-        return Answer(_body(kept.data), refused=False, codes=(), policy=policy)
+        return Answer(body_of(kept.data), refused=False, codes=(), policy=policy)
 
     def _keep(self, flight: _Flight, data: bytes, skus: frozenset[str]) -> None:
         """Keeps an answer, unless it is long or what it rests on has changed while it was made."""
@@ -301,7 +301,8 @@ async def _landed(flight: _Flight, close: Callable[[_Flight], None]) -> Answer:
             await asyncio.wait([flight.task])  # until then it is under way
 
 
-def _body(data: bytes) -> dict[str, object]:
+def body_of(data: bytes) -> dict[str, object]:
+    """The body of an answer that has nothing but data, which is JSON already."""
     return {"data": orjson.Fragment(data)}
 
 
@@ -321,7 +322,7 @@ def _touched(flight: _Flight, kept: _Kept) -> bool:
     return any(at in kept.places or (at[0], ANY) in kept.places for at in heard)
 
 
-def _key(operation: Operation, caller: Principal) -> bytes:
+def key_of(operation: Operation, caller: Principal) -> bytes:
     """The same for what is answered the same: the question, and who may see what."""
     asked = (
         operation.document,

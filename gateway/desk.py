@@ -10,11 +10,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import Address
 
-from gateway.answers import Answers, Ran
+from gateway.answers import Answers, Ran, key_of
 from gateway.api_keys import KeyRing, is_key
 from gateway.bootstrap import Runtime
 from gateway.clients import UNNAMED, calling, shown_name
@@ -23,6 +24,7 @@ from gateway.limits import Allowance, Crowd, place_of
 from gateway.notes import note
 from gateway.redaction import speaks
 from gateway.settings import Limits
+from gateway.states import States
 from gateway.telemetry import Telemetry
 from gateway.tracing import Span
 from gateway.wire import Asked, TurnedAway
@@ -38,6 +40,8 @@ from schema.operations import (
     Operation,
     Outline,
     Schema,
+    Share,
+    alone,
     outline,
     policy_of,
     run,
@@ -52,8 +56,8 @@ class Desk:
     """One app's desk.
 
     ``keys`` are the API keys that are believed. ``allowance`` counts mutations, ``budget`` points,
-    ``crowd`` what is under way; ``answers`` has those that more than one may be given;
-    ``deadline_seconds`` bounds each query and mutation.
+    ``crowd`` what is under way; ``answers`` has those that more than one may be given,
+    ``states_shared`` those of subscriptions; ``deadline_seconds`` bounds each query and mutation.
     """
 
     runtime: Runtime
@@ -68,6 +72,7 @@ class Desk:
     show_cost: bool
     library: Library
     answers: Answers
+    states_shared: States
 
     async def caller(self, authorization: str | None, address: Address | None = None) -> Principal:
         """Says who calls, by the value of an Authorization header; nobody, if there is none, from
@@ -198,15 +203,18 @@ class Desk:
             refused = answer.refused
             return answer
         finally:  # who has no token changes nothing, and its subject is everybody's who has none
-            if kind is Kind.MUTATION and caller != NOBODY and not refused:
-                self.answers.wrote(caller)
+            if kind is Kind.MUTATION and not refused:
+                self.runtime.watch.written()
+                if caller != NOBODY:
+                    self.answers.wrote(caller)
 
     async def states(
         self, operation: Operation, caller: Principal, request_id: str
     ) -> AsyncGenerator[Answer, None]:
         """Runs a subscription until it ends or nobody listens any more."""
         speaks(operation)
-        answers = watch(self.schema, operation, self._context(caller, request_id))
+        share = self._share(operation, caller)
+        answers = watch(self.schema, operation, self._context(caller, request_id), share)
         last = Answer({}, refused=False, codes=())
         metrics, tracing = self.telemetry.metrics, self.telemetry.tracing
         with metrics.subscriptions.track_inprogress(), tracing.subscription() as span:
@@ -216,6 +224,14 @@ class Desk:
                         yield last
             finally:
                 self._told(Kind.SUBSCRIPTION, operation, caller, last, began=None, span=span)
+
+    def _share(self, operation: Operation, caller: Principal) -> Share:
+        """With whom a subscription shares what it is told: others of equal rights that ask the
+        same, if its fields are the same for all of them.
+        """
+        if not policy_of(self.schema, operation, self.bounds, Kind.SUBSCRIPTION).public:
+            return alone
+        return partial(self.states_shared.answer, key_of(operation, caller))
 
     def turned_away(self, refusal: TurnedAway, kind: Kind | None = None) -> None:
         """Counts a request that was refused before anything ran."""
@@ -336,6 +352,7 @@ def desk_of(runtime: Runtime, telemetry: Telemetry) -> Desk:
         limits.show_cost,
         library,
         Answers(runtime.watch, runtime.settings.cache, telemetry.metrics.registry),
+        States(),
     )
 
 

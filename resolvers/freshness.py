@@ -5,7 +5,7 @@ A fact is as fresh as the last word of its system, also when that word was that 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from resolvers.context import Context
 from resolvers.domain.catalog import Provenance
@@ -33,7 +33,7 @@ def stale(ctx: Context, fact: Provenance) -> bool:
     """Says whether a fact is older than is allowed, or its system was asked for it anew in vain.
     What we own ourselves never is.
     """
-    return eldest_stale(ctx, [fact]) is not None
+    return _is_stale(fact, _since(ctx))
 
 
 async def confirmed(ctx: Context, facts: Iterable[Provenance], *entities: str) -> list[Provenance]:
@@ -54,10 +54,15 @@ def eldest_stale(ctx: Context, facts: Sequence[Provenance]) -> Provenance | None
     """Of the facts that are stale the one that was heard the longest ago."""
     if not facts:
         return None
-    since = ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
-    old = [
-        fact
-        for fact in facts
-        if isinstance(fact, Unconfirmed) or (fact.observed_at < since and fact.system != HOUSE)
-    ]
+    since = _since(ctx)
+    old = [fact for fact in facts if _is_stale(fact, since)]
     return min(old, key=lambda fact: fact.observed_at, default=None)
+
+
+def _since(ctx: Context) -> datetime:
+    """When a fact must have been heard to be fresh now."""
+    return ctx.now - timedelta(seconds=ctx.terms.stale_after_seconds)
+
+
+def _is_stale(fact: Provenance, since: datetime) -> bool:
+    return isinstance(fact, Unconfirmed) or (fact.observed_at < since and fact.system != HOUSE)

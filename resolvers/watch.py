@@ -6,13 +6,17 @@ itself, so a slow one may miss some changes but never the last.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from resolvers.ports import ANY, TOPICS, HouseStore
 
 TAIL_SECONDS = 0.05
-"""Pause between two looks at the tail; a change made by another process is seen this late."""
+"""Longest pause between two looks at the tail; a change of another process is seen this late."""
+
+NEAR_SECONDS = 0.01
+"""Shortest pause: so late is a change of this process seen, when others have just been."""
 
 KEYS_MAX = 10_000
 """Most changed keys that are kept for one who follows whole topics; beyond, it is told to look at
@@ -54,33 +58,52 @@ class Follower:
         return changed
 
 
-class Watch:
-    """Topics and keys that somebody waits for."""
+class _Waiting:
+    """Somebody who waits for keys: which of them have changed since it last looked."""
 
-    def __init__(self, store: HouseStore) -> None:
+    __slots__ = ("changed", "woken")
+
+    def __init__(self) -> None:
+        self.changed: set[Key] = set()
+        self.woken = asyncio.Event()
+
+    def note(self, key: Key) -> None:
+        self.changed.add(key)
+        self.woken.set()
+
+    async def taken(self) -> set[Key]:
+        """Waits until some have."""
+        await self.woken.wait()
+        self.woken.clear()
+        changed, self.changed = self.changed, set()
+        return changed
+
+
+class Watch:
+    """Topics and keys that somebody waits for; the tail is looked at every ``tail_seconds``."""
+
+    def __init__(self, store: HouseStore, tail_seconds: float = TAIL_SECONDS) -> None:
         self._store = store
+        self._tail_seconds = tail_seconds
         self._last: int | None = None
-        self._waiting: dict[Key, set[asyncio.Event]] = {}
+        self._written = asyncio.Event()
+        self._waiting: dict[Key, set[_Waiting]] = {}
         self._following: dict[str, set[Follower]] = {}
         self._shared: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def changes(self, keys: Iterable[Key]) -> AsyncIterator[set[Key]]:
         """Yields, first at once with every key, then whenever some of them have changed."""
         asked = set(keys)
-        changed: dict[Key, asyncio.Event] = {key: asyncio.Event() for key in asked}
-        for key, event in changed.items():
-            self._waiting.setdefault(key, set()).add(event)
+        waiting = _Waiting()  # one for all keys: a change wakes one task, once
+        for key in asked:
+            self._waiting.setdefault(key, set()).add(waiting)
         try:
             yield asked
             while True:
-                await _any(changed.values())
-                now = {key for key, event in changed.items() if event.is_set()}
-                for key in now:
-                    changed[key].clear()
-                yield now
+                yield await waiting.taken()
         finally:
-            for key, event in changed.items():
-                self._waiting[key].discard(event)
+            for key in asked:
+                self._waiting[key].discard(waiting)
                 if not self._waiting[key]:
                     del self._waiting[key]
 
@@ -117,7 +140,7 @@ class Watch:
                 self._shared.clear()
             reading = self._shared[key] = asyncio.ensure_future(read())
             reading.add_done_callback(partial(self._read, key))
-        return await asyncio.shield(reading)
+        return reading.result() if reading.done() else await asyncio.shield(reading)
 
     def _read(self, key: Hashable, reading: asyncio.Future[Any]) -> None:
         """Keeps no failure: who asks next reads again."""
@@ -140,7 +163,26 @@ class Watch:
                 self._last = event.sequence
                 self._wake((event.topic, event.key))
             if len(events) < _EVENTS_MAX:
-                await asyncio.sleep(TAIL_SECONDS)
+                await self._pause()
+
+    def written(self) -> None:
+        """Says that this process may have written an event: the tail is looked at soon."""
+        self._written.set()
+
+    async def _pause(self) -> None:
+        """Waits until the tail is worth another look. While telling of the last one keeps the loop
+        busy, all else is given half as much of it alone.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(NEAR_SECONDS)
+        took = loop.time() - began
+        if took > 2 * NEAR_SECONDS:
+            await asyncio.sleep(min(took / 2, TAIL_SECONDS))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._tail_seconds - NEAR_SECONDS):
+                await self._written.wait()
+        self._written.clear()
 
     def _wake(self, key: Key) -> None:
         topic, of = key
@@ -149,15 +191,6 @@ class Watch:
         for waited_for in asked:
             if waited_for[0] == topic:
                 for waiting in self._waiting.get(waited_for, ()):
-                    waiting.set()
+                    waiting.note(waited_for)
         for follower in self._following.get(topic, ()):
             follower.note(key)
-
-
-async def _any(events: Iterable[asyncio.Event]) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -271,6 +271,7 @@ def refuses(field: GraphQLField, ask: Ask) -> bool:
 def _lay(schema: GraphQLSchema, owner: GraphQLObjectType, field: GraphQLField, ask: Ask) -> None:
     """Lays what a field asks over what it does; where it asks nothing, the field stays as it is."""
     if owner is schema.subscription_type:
+        field.resolve = _afresh(_resolve_of(field))
         if ask != OPEN:
             assert field.subscribe is not None
             field.subscribe = _refusing(field.subscribe, ask)
@@ -324,7 +325,9 @@ def _masking(resolve: Resolve, ask: Masked) -> Resolve:
 
 
 def _afresh(resolve: Resolve) -> Resolve:
-    """Lets a mutation forget what the one before it in the same document has read."""
+    """Lets a mutation forget what the one before it in the same document has read, and each state
+    of a subscription what was read for the one before.
+    """
 
     @wraps(resolve)
     def renew_and_resolve(source: Any, info: Any, **arguments: Any) -> Any:

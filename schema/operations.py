@@ -4,7 +4,7 @@ It is here so that no other room needs a word of the GraphQL library. How operat
 send them and how often stands in ``gateway``.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,6 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from schema.compiled.running import Compiled
+from schema.compiled.watching import Events, events_of
 from schema.documents import read
 from schema.errors import Telling, error_to, formatted
 from schema.hints import NO_STORE as NO_STORE
@@ -90,14 +91,28 @@ def outline(schema: Schema, operation: Operation, bounds: Bounds) -> Outline | N
     return None
 
 
-def policy_of(schema: Schema, operation: Operation, bounds: Bounds) -> Policy:
-    """What may be done with the answer of a query, if it is one without errors."""
+Make = Callable[[], Awaitable[Answer]]
+Share = Callable[[object, Make], Awaitable[Answer]]
+"""Gives what is told of an event: that of another subscription, or else what is made now."""
+
+
+async def alone(_: object, make: Make) -> Answer:
+    """Shares with nobody."""
+    return await make()
+
+
+def policy_of(
+    schema: Schema, operation: Operation, bounds: Bounds, kind: Kind = Kind.QUERY
+) -> Policy:
+    """What may be done with the answer of a query, or of each state that a subscription tells, if
+    it is one without errors and the operation of this kind.
+    """
     try:
         document = read(operation.document, bounds.tokens)
     except GraphQLError:
         return NO_STORE
     meant = [node for node in document.operations if operation.name in (None, _name(node))]
-    if len(meant) != 1 or Kind(meant[0].operation.value) is not Kind.QUERY:
+    if len(meant) != 1 or Kind(meant[0].operation.value) is not kind:
         return NO_STORE
     core = schema._schema  # noqa: SLF001  # the library has no other door to it
     return hinted(core, document, meant[0]).with_variables(operation.variables or {})
@@ -134,9 +149,18 @@ async def run(schema: Schema, operation: Operation, context: RequestContext) -> 
 
 
 async def watch(
-    schema: Schema, operation: Operation, context: RequestContext
+    schema: Schema, operation: Operation, context: RequestContext, share: Share = alone
 ) -> AsyncGenerator[Answer, None]:
     """Runs a subscription: one answer for each state that it tells of."""
+    compiled: Compiled | None = getattr(schema, "compiled", None)
+    if compiled is not None:
+        said = operation.variables or {}
+        events = await events_of(compiled, operation.document, operation.name, said, context)
+        if events is not None:
+            async with aclosing(_told(events, operation, context, share)) as answers:
+                async for answer in answers:
+                    yield answer
+            return
     results = await schema.subscribe(
         operation.document,
         variable_values=dict(operation.variables or {}),
@@ -147,6 +171,26 @@ async def watch(
         async for result in results:
             yield _answer(result, operation, context)
             context.warnings.clear()
+
+
+async def _told(
+    events: Events, operation: Operation, context: RequestContext, share: Share
+) -> AsyncGenerator[Answer, None]:
+    """What is told of each event. An error that is no field's ends it, as with the library."""
+    try:
+        async with aclosing(events.source) as source:
+            async for event in source:
+
+                async def make(event: object = event) -> Answer:
+                    return _answer(await events.told(event), operation, context)
+
+                answer = await share(event, make)
+                context.warnings.clear()  # those of this event are in the answer
+                yield answer
+    except Exception as error:  # noqa: BLE001  # as the library: whatever it is, it is told
+        if not isinstance(error, GraphQLError):
+            error = GraphQLError(str(error), original_error=error)
+        yield _answer(ExecutionResult(None, [error]), operation, context)
 
 
 def _refusal(message: str) -> ExecutionResult:

@@ -353,5 +353,4 @@ class ReservationsSubscription:
         watched = reservations.watch_reservation(info.context.ctx, key)
         async with aclosing(cast("AsyncGenerator[Held, None]", watched)) as states:
             async for held in states:
-                info.context.renew()
                 yield held

@@ -59,6 +59,5 @@ class SignalsSubscription:
         watched = signals.watch_signals(info.context.ctx, location_codes or (), kinds or ())
         async with aclosing(cast("AsyncGenerator[Signal, None]", watched)) as states:
             async for signal in states:
-                info.context.renew()
                 noted(info, [signal.level])
                 yield signal

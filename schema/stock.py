@@ -278,6 +278,5 @@ class StockSubscription:
         watched = levels.watch_levels(info.context.ctx, skus, location_codes or ())
         async with aclosing(cast("AsyncGenerator[Level, None]", watched)) as states:
             async for level in states:
-                info.context.renew()
                 noted(info, [level])
                 yield level

@@ -41,10 +41,10 @@ class Compiled:
         after: int = COMPILED_AFTER,
         kept: Kept | None = None,
     ) -> None:
-        self._core = schema._schema  # noqa: SLF001  # the library has no other door to it
-        self._bounds = bounds
+        self.core = schema._schema  # noqa: SLF001  # the library has no other door to it
+        self.bounds = bounds
         kept = Kept() if kept is None else kept
-        self.plans = Plans(self._core, schema.schema_converter, after, kept=kept)
+        self.plans = Plans(self.core, schema.schema_converter, after, kept=kept)
 
     async def run(
         self,
@@ -55,14 +55,18 @@ class Compiled:
     ) -> ExecutionResult | None:
         """The answer to a query or mutation; None if it is to be run as ever."""
         try:
-            document = read(text, self._bounds.tokens)
+            document = read(text, self.bounds.tokens)
         except GraphQLError:
             return None
-        operation = _meant(document, name)
-        if operation is None or self._refuses(document, variables):
+        operation = meant(document, name)
+        if (
+            operation is None
+            or operation.operation is OperationType.SUBSCRIPTION
+            or self.refuses(document, variables)
+        ):
             return None
-        said = plain_values(self._core, document, operation, variables) or get_variable_values(
-            self._core,
+        said = plain_values(self.core, document, operation, variables) or get_variable_values(
+            self.core,
             operation.variable_definitions or (),
             dict(variables),
             max_errors=COERCION_ERRORS_MAX,
@@ -72,7 +76,7 @@ class Compiled:
         plan = self.plans.find(document, operation, said, context)
         if plan is None or not self._admits(plan, document, operation, variables, context):
             return None
-        executor = PlannedExecutor.of(self._core, plan, operation, said, context)
+        executor = PlannedExecutor.of(self.core, plan, operation, said, context)
         try:
             answer = await executor.respond()
         except Exception as error:  # noqa: BLE001  # as the library does with what is no field's error
@@ -80,14 +84,14 @@ class Compiled:
             return PreExecutionError(None, [told])
         return None if executor.is_void else ExecutionResult(answer.data, answer.errors)
 
-    def _refuses(self, document: Document, variables: Mapping[str, Any]) -> bool:
+    def refuses(self, document: Document, variables: Mapping[str, Any]) -> bool:
         """Whether the document is over a limit, or asks for what is not there."""
-        bounds = self._bounds
+        bounds = self.bounds
         return bool(
-            beyond(bounds, measured(self._core, document, variables, bounds))
+            beyond(bounds, measured(self.core, document, variables, bounds))
             or too_many_values(variables, bounds.variables)
             or invalid(
-                self._core,
+                self.core,
                 document,
                 introspection=bounds.introspection,
                 suggestions=bounds.suggestions,
@@ -107,16 +111,16 @@ class Compiled:
             return True
         if plan.admits is None:
             caller = context.ctx.principal
-            denied = denials(self._core, document.tree, operation, variables, caller)
+            denied = denials(self.core, document.tree, operation, variables, caller)
             plan.admits = not denied
         return plan.admits
 
 
-def _meant(document: Document, name: str | None) -> OperationDefinitionNode | None:
-    """The query or mutation that is to run; None if it is not clear, or a subscription."""
+def meant(document: Document, name: str | None) -> OperationDefinitionNode | None:
+    """The operation that is to run; None if it is not clear."""
     if name is None and len(document.operations) != 1:
         return None
     for node in document.operations:
         if name is None or (node.name is not None and node.name.value == name):
-            return None if node.operation is OperationType.SUBSCRIPTION else node
+            return node
     return None
