@@ -1,12 +1,13 @@
 """What a request carries into every flow: the ports, who calls, and the loaders of this request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
+from resolvers.domain.records import altered, quick
 from resolvers.engine import StockEngine
 from resolvers.intake import Intake
 from resolvers.live import LiveDesk
@@ -18,6 +19,7 @@ from resolvers.terms import Terms
 from resolvers.watch import Watch
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything a flow may use. Frozen: a flow changes stores, never its context."""
@@ -42,7 +44,7 @@ class Context:
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""
-        return replace(self, loaders=Loaders(self.store, self.clock, self.backends))
+        return altered(self, loaders=Loaders(self.store, self.clock, self.backends))
 
     @property
     def now(self) -> datetime:

@@ -6,7 +6,7 @@ What a hold may become stands in ``domain/reservation``; what each command decid
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from resolvers.access import Role
 from resolvers.access import Scope as Right
@@ -18,6 +18,7 @@ from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Method
+from resolvers.domain.records import altered
 from resolvers.domain.reservation import BackedLine, Line, Reservation, Status, backing
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
@@ -73,7 +74,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
         hold = await hold_of(ctx, asked.channel, asked.lines)
         if asked.location is not None:
             await ctx.directory.location(asked.location, ("input", "locationCode"))
-        ask = replace(
+        ask = altered(
             hold,
             ttl_seconds=ttl,
             member_id=member_id,
@@ -116,8 +117,8 @@ async def hold_of(
             refusals.append(InvalidInput(f"a quantity is 1 to {QUANTITY_MAX}", field=field))
     refuse(refusals)
     fields = [("input", "lines", at, "sku") for at in first_at.values()]
-    variants = await sold(ctx, list(summed), fields)
-    asked = await asked_by_rules(ctx, variants.values())
+    variants = await sold(ctx, list(summed), fields, alone=True)
+    asked = await asked_by_rules(ctx, variants.values(), alone=True)
     return Hold(
         ctx.new_id(),
         ctx.principal.subject,
