@@ -1,13 +1,13 @@
 """What a request carries into every flow: the ports, who calls, and the loaders of this request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
-from resolvers.domain.records import altered, quick
+from resolvers.domain.records import quick
 from resolvers.engine import StockEngine
 from resolvers.intake import Intake
 from resolvers.live import LiveDesk
@@ -44,7 +44,7 @@ class Context:
 
     def renewed(self) -> "Context":
         """The same with nothing read yet: for what goes on after others have changed the store."""
-        return altered(self, loaders=Loaders(self.store, self.clock, self.backends))
+        return replace(self, loaders=Loaders(self.store, self.clock, self.backends))
 
     @property
     def now(self) -> datetime:

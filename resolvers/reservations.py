@@ -6,7 +6,7 @@ What a hold may become stands in ``domain/reservation``; what each command decid
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resolvers.access import Role
 from resolvers.access import Scope as Right
@@ -18,7 +18,6 @@ from resolvers.domain.backing import Hold
 from resolvers.domain.books import Books, Change, Scope
 from resolvers.domain.errors import Forbidden, InvalidInput, NotFound, Refused, refuse
 from resolvers.domain.locations import Method
-from resolvers.domain.records import altered
 from resolvers.domain.reservation import BackedLine, Line, Reservation, Status, backing
 from resolvers.domain.stock import Pin
 from resolvers.domain.values import LINES_MAX, QUANTITY_MAX
@@ -74,7 +73,7 @@ async def reserve_stock(ctx: Context, asked: ReserveStock) -> tuple[Held, bool]:
         hold = await hold_of(ctx, asked.channel, asked.lines)
         if asked.location is not None:
             await ctx.directory.location(asked.location, ("input", "locationCode"))
-        ask = altered(
+        ask = replace(
             hold,
             ttl_seconds=ttl,
             member_id=member_id,

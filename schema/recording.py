@@ -6,7 +6,7 @@ and nothing at all of a caller without a token, who could otherwise fill the sto
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import isawaitable
 from typing import Any
@@ -16,7 +16,6 @@ from resolvers.commands import checked_key
 from resolvers.domain.callers import AuditRecord, Deed
 from resolvers.domain.errors import Denied, InvalidInput
 from resolvers.domain.harmless import kept_key
-from resolvers.domain.records import altered
 from resolvers.recording import Sent
 from schema.ids import key_of
 from schema.info import RequestContext
@@ -53,7 +52,7 @@ def recorded(resolve: Callable[..., Any]) -> Callable[..., Any]:
         if context.ctx.principal == NOBODY:
             return await _answer(resolve(source, info, **arguments))
         sent = Sent(_record(context, info.field_name, arguments.get("input")))
-        context.ctx = altered(context.ctx, sent=sent)
+        context.ctx = replace(context.ctx, sent=sent)
         recorder = context.ctx.recorder
         try:
             answer = await _answer(resolve(source, info, **arguments))

@@ -7,7 +7,7 @@ from inspect import signature
 
 import pytest
 
-from resolvers.domain.records import altered, quick
+from resolvers.domain.records import quick
 
 
 @quick
@@ -53,16 +53,3 @@ def test_a_quick_record_can_be_copied_and_sent():
 
 def test_a_quick_record_says_how_it_is_made():
     assert list(signature(Parcel).parameters) == ["code", "units", "marks"]
-
-
-def test_an_altered_record_is_what_replace_makes():
-    made = Parcel("A", 2, ["fragile"])
-
-    assert altered(made, units=3) == replace(made, units=3)
-    assert altered(made, units=3).label == "A x 3"
-    assert (made.units, altered(made)) == (2, made)
-
-
-def test_an_altered_record_refuses_fields_that_it_lacks():
-    with pytest.raises(TypeError, match="weight"):
-        altered(Parcel("A"), weight=1)
