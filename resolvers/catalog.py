@@ -152,14 +152,22 @@ async def known_locations(ctx: Context, codes: Sequence[str]) -> Sequence[Locati
 
 
 async def sold(
-    ctx: Context, skus: Sequence[str], fields: Sequence[tuple[str | int, ...]]
+    ctx: Context,
+    skus: Sequence[str],
+    fields: Sequence[tuple[str | int, ...]],
+    *,
+    alone: bool = False,
 ) -> Mapping[str, Variant]:
-    """The variants of some SKUs; ``fields`` say where each SKU stood in the input.
+    """The variants of some SKUs; ``fields`` say where each SKU stood in the input. ``alone`` says
+    that nothing else of the request asks at the same time: then nobody is waited for.
 
     Raises:
         NotFound: one for each SKU that nobody sells (several at once).
     """
-    found = await ctx.loaders.variants_by_sku.load_many(list(skus))
+    if alone:
+        found = await ctx.loaders.variants_at_once(skus)
+    else:
+        found = await ctx.loaders.variants_by_sku.load_many(list(skus))
     unknown: list[Refused] = [
         NotFound(f"there is no SKU {sku[:64]!r}", field=field)
         for sku, variant, field in zip(skus, found, fields, strict=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from resolvers.access import Principal
 from resolvers.backend_ports import Backend
 from resolvers.directory import Directory
+from resolvers.domain.records import quick
 from resolvers.engine import StockEngine
 from resolvers.intake import Intake
 from resolvers.live import LiveDesk
@@ -18,6 +19,7 @@ from resolvers.terms import Terms
 from resolvers.watch import Watch
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything a flow may use. Frozen: a flow changes stores, never its context."""

@@ -116,8 +116,8 @@ async def hold_of(
             refusals.append(InvalidInput(f"a quantity is 1 to {QUANTITY_MAX}", field=field))
     refuse(refusals)
     fields = [("input", "lines", at, "sku") for at in first_at.values()]
-    variants = await sold(ctx, list(summed), fields)
-    asked = await asked_by_rules(ctx, variants.values())
+    variants = await sold(ctx, list(summed), fields, alone=True)
+    asked = await asked_by_rules(ctx, variants.values(), alone=True)
     return Hold(
         ctx.new_id(),
         ctx.principal.subject,

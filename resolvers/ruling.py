@@ -132,9 +132,13 @@ class Asked:
     stale_hours: Mapping[str, float]
 
 
-async def asked_by_rules(ctx: Context, variants: Iterable[Variant]) -> Asked:
-    """The rules, the categories of some variants and of their parts, and the age of each feed."""
-    book = await ctx.loaders.rules()
+async def asked_by_rules(
+    ctx: Context, variants: Iterable[Variant], *, alone: bool = False
+) -> Asked:
+    """The rules, the categories of some variants and of their parts, and the age of each feed.
+    ``alone`` is as for ``sold``.
+    """
+    book = await (ctx.loaders.rules_at_once() if alone else ctx.loaders.rules())
     categories = await categories_of(ctx, variants) if book.names_categories else {}
     return Asked(book, categories, await _ages(ctx) if book.asks_for_ages else {})
 

@@ -111,4 +111,7 @@ class Terms:
         life = channel.life_max_seconds or self.life_max_seconds
         most = min(channel.ttl_max_seconds or self.ttl_max_seconds, life)
         ttl = min(channel.ttl_default_seconds or self.ttl_default_seconds, most)
+        own = self.ttl_default_seconds, self.ttl_max_seconds, self.life_max_seconds
+        if own == (ttl, most, life):
+            return self
         return replace(self, ttl_default_seconds=ttl, ttl_max_seconds=most, life_max_seconds=life)
