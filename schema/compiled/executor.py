@@ -19,7 +19,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.executor import default_field_resolver, default_type_resolver
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from graphql.pyutils.gather_with_cancel import gather_with_cancel
 from strawberry.execution import optimized_is_awaitable
@@ -195,10 +195,7 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         return given
 
     def _arguments(self, called: Called) -> dict[str, Any]:
-        node, field = called.nodes[0], called.definition
-        if not field.args and not node.arguments:
-            return {}
-        return get_argument_values(field, node, self.variable_values, None, self.hide_suggestions)
+        return called.read(self.variable_values, self.hide_suggestions)
 
     def _completed(
         self, called: Called, info: GraphQLResolveInfo[Any], path: Path, result: Any

@@ -51,7 +51,7 @@ _LEVELS_MAX = 32
 """Deepest nesting that is found out before; no input goes deeper than five."""
 
 
-def reading(field: GraphQLField, node: FieldNode) -> ReadArguments:
+def reading_arguments(field: GraphQLField, node: FieldNode) -> ReadArguments:
     """What reads a field's arguments as ``get_argument_values`` does, of a document that is valid
     and a field without fragment variables: a hold's, written out, in 6 us where it takes 23.
 

@@ -20,6 +20,7 @@ from graphql.execution.values import VariableValues
 from schema.access import LAID, OPEN, Laid, Masked
 from schema.compiled.inputs import calling
 from schema.compiled.kept import Kept
+from schema.compiled.literals import ReadArguments, reading_arguments
 from schema.compiled.plain import Read, reading
 from schema.compiled.tree import Asked, Level, Tree, grown
 from schema.compiled.values import Arguments, Run
@@ -40,6 +41,7 @@ class Called:
     resolve: Callable[..., Any]
     nodes: list[FieldNode]
     details: FieldDetailsList
+    read: ReadArguments
     value: Projection | None = None
     direct: "Direct | None" = None
 
@@ -157,7 +159,10 @@ def _called(plan: Plan, asked: Asked) -> Iterator[tuple[Give, str]]:
         return  # what describes the schema is left to the library whole
     nodes = [detail.node for detail in asked.details]
     direct = _direct(plan, asked)
-    called = Called(asked.definition, _resolver(plan, asked), nodes, asked.details, direct=direct)
+    read = reading_arguments(asked.definition, nodes[0])
+    called = Called(
+        asked.definition, _resolver(plan, asked), nodes, asked.details, read, direct=direct
+    )
     plan.called[id(asked.details)] = called
     if asked.flat and asked.levels:
         yield _giving(called, "value"), plan.code.value(asked)

@@ -23,13 +23,14 @@ from graphql import (
     Undefined,
 )
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from strawberry import UNSET
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from schema.compiled.literals import reading_arguments
 from schema.compiled.plain import Read, by_class, closed
 
 CLASSES_MAX = 64
@@ -207,7 +208,7 @@ def abstract_of(
 class Arguments:
     """The arguments of one field of a document, as its resolver takes them."""
 
-    __slots__ = ("_converter", "_defined", "_field", "_hide", "_node")
+    __slots__ = ("_converter", "_defined", "_field", "_hide", "_said")
 
     def __init__(
         self,
@@ -219,7 +220,7 @@ class Arguments:
         hide_suggestions: bool,
     ) -> None:
         self._field = field
-        self._node = details[0].node
+        self._said = reading_arguments(field, details[0].node)
         self._defined = defined
         self._converter = converter
         self._hide = hide_suggestions
@@ -244,7 +245,7 @@ class Arguments:
         """
         if not self._field.args:
             return {}
-        said = get_argument_values(self._field, self._node, variables, None, self._hide)
+        said = self._said(variables, self._hide)
         taken: dict[str, Any] = convert_arguments(
             said,
             self._defined.arguments,

@@ -20,7 +20,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 
-from schema.compiled.literals import reading
+from schema.compiled.literals import reading_arguments
 from schema.documents import read
 from schema.root import build_schema as build_own
 
@@ -45,7 +45,7 @@ def both(schema: GraphQLSchema, document: str, said: dict[str, Any]) -> tuple[An
     variables = get_variable_values(schema, operation.variable_definitions or (), said)
     assert isinstance(variables, VariableValues), variables
     return (
-        came_to(lambda: reading(field, node)(variables, True)),
+        came_to(lambda: reading_arguments(field, node)(variables, True)),
         came_to(lambda: get_argument_values(field, node, variables, None, True)),
     )
 
@@ -128,7 +128,7 @@ def test_nothing_that_can_change_is_given_to_two_requests() -> None:
     [node] = operation.selection_set.selections
     assert isinstance(node, FieldNode)
     assert SCHEMA.query_type is not None
-    read_arguments = reading(SCHEMA.query_type.fields["a"], node)
+    read_arguments = reading_arguments(SCHEMA.query_type.fields["a"], node)
     said = VariableValues({}, {"n": 2})
     first = read_arguments(said, True)
     first["l"].append(3)
