@@ -19,7 +19,7 @@ from resolvers.domain.errors import (
 from resolvers.domain.locations import Channel, ChannelKind, able
 from resolvers.domain.orders import Address, Delivery, OrderLine
 from resolvers.domain.values import LINES_MAX, Money
-from resolvers.reservations import reservation, scope_of
+from resolvers.reservations import own_reservation, touched_by
 
 TEXT_MAX = 200
 """Longest part of an address: longer ones fit on no label."""
@@ -148,14 +148,11 @@ async def asked_lines(ctx: Context, asked: PlaceOrder) -> tuple[Scope, tuple[Ask
         if not asked.lines:
             raise InvalidInput("give a reservationId or lines", field=("input", "lines"))
         return Scope(), _merged(asked.lines)
-    scope = await scope_of(ctx, asked.reservation_id)
-    held = await reservation(ctx, asked.reservation_id)
-    assert held is not None, "it was found a moment ago"
+    held = await own_reservation(ctx, asked.reservation_id)
     if asked.lines is not None:
-        return scope, _merged(asked.lines)
-    return scope, tuple(
-        AskedLine(line.sku, line.quantity, at=at) for at, line in enumerate(held.reservation.lines)
-    )
+        return touched_by(held), _merged(asked.lines)
+    lines = enumerate(held.reservation.lines)
+    return touched_by(held), tuple(AskedLine(line.sku, line.quantity, at=at) for at, line in lines)
 
 
 def _merged(lines: Sequence[AskedLine]) -> tuple[AskedLine, ...]:

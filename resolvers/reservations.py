@@ -200,14 +200,14 @@ async def extend_reservation(
     ctx.principal.require(Right.RESERVE)
 
     async def prepare() -> tuple[Scope, Decide]:
-        held = await _own(ctx, id)
+        held = await own_reservation(ctx, id)
         terms = terms_in(ctx, held.reservation.channel)
         checked_ttl(terms, ttl_seconds)
 
         def decide(books: Books) -> tuple[Change, str]:
             return holds.extend(books, id, ttl_seconds, terms.life_max_seconds), id
 
-        return _touched(held), decide
+        return touched_by(held), decide
 
     outcome = await run(ctx, "extendReservation", key, (id, ttl_seconds), prepare)
     return await _after(ctx, outcome), outcome.replayed
@@ -229,7 +229,7 @@ async def release_reservation(
     ctx.principal.require(Right.RESERVE)
 
     async def prepare() -> tuple[Scope, Decide]:
-        scope = await scope_of(ctx, id)
+        scope = touched_by(await own_reservation(ctx, id))
         checked_note(reason, "reason")
         if lines is not None and not 1 <= len(lines) <= LINES_MAX:
             raise InvalidInput(f"1 to {LINES_MAX} lines at a time", field=("input", "lines"))
@@ -244,23 +244,20 @@ async def release_reservation(
     return await _after(ctx, outcome), outcome.replayed
 
 
-async def scope_of(ctx: Context, id: str) -> Scope:
-    """What a step of a caller's own reservation touches: it, and every SKU that backs it.
+async def own_reservation(ctx: Context, id: str) -> Held:
+    """A reservation that is the caller's to go on with.
 
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
-    return _touched(await _own(ctx, id))
-
-
-async def _own(ctx: Context, id: str) -> Held:
     held = await reservation(ctx, id)
     if held is None:
         raise NotFound("there is no such reservation", field=_ID)
     return held
 
 
-def _touched(held: Held) -> Scope:
+def touched_by(held: Held) -> Scope:
+    """What a step of a reservation touches: it, its order, and every SKU that backs it."""
     order_id = held.reservation.order_id
     return Scope(
         skus=frozenset(pin.sku for pin in held.pins),
@@ -294,7 +291,8 @@ async def _after(ctx: Context, outcome: Outcome) -> Held:
         pins = [pin for pin in change.pins if pin.quantity and pin.reservation == known.id]
         if known.status is Status.RELEASED or holds.whole(known, pins):
             return Held(known, tuple(pins))
-    return await _own(ctx, outcome.answer)  # a token that may see less now is told of none
+    # A token that may see less now is told of none.
+    return await own_reservation(ctx, outcome.answer)
 
 
 async def watch_reservation(ctx: Context, id: str) -> AsyncIterator[Held]:
