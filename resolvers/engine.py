@@ -40,6 +40,12 @@ WAIT_SECONDS = 10.0
 LOOKS_MAX = 3
 """Most times that one decision may ask to see more."""
 
+QUIET_TURNS, TURNS_MAX = 3, 40
+"""After how many turns of the loop that brought no command a batch begins, and after how many it
+does whatever comes. Requests that are read together come to the engine a few turns apart; to begin
+with the first of them cut each batch in two.
+"""
+
 _TOO_LONG = "it waited too long and nothing changed; send the same key again"
 
 
@@ -143,6 +149,7 @@ class StockEngine:
 
     async def _work(self) -> None:
         while self._queue:
+            await self._all_here()
             taken: list[_Waiting] = []
             while self._queue and len(taken) < self._batch_max:
                 waiting = self._queue.popleft()
@@ -152,6 +159,15 @@ class StockEngine:
                     taken.append(waiting)
             if taken:
                 await self._append(taken)
+
+    async def _all_here(self) -> None:
+        """Waits while more commands come, turn for turn; a lone one is kept some microseconds."""
+        known, quiet, turns = len(self._queue), 0, 0
+        while quiet < QUIET_TURNS and turns < TURNS_MAX and known < self._batch_max:
+            await asyncio.sleep(0)
+            turns += 1
+            quiet = quiet + 1 if len(self._queue) == known else 0
+            known = len(self._queue)
 
     async def _append(self, taken: Sequence[_Waiting]) -> None:
         scope = united([waiting.scope for waiting in taken])

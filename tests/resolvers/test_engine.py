@@ -8,7 +8,7 @@ import pytest
 
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
 from resolvers.domain.errors import Contended
-from resolvers.engine import Command, StockEngine
+from resolvers.engine import QUIET_TURNS, TURNS_MAX, Command, StockEngine
 from resolvers.ports import Clock
 from tests.contract.shop import NOON
 
@@ -69,6 +69,47 @@ async def test_who_wakes_it_is_not_who_it_works_for() -> None:
     assert await house.send("first") == "first"
 
     assert house.store.heard == ["none"]
+
+
+async def some_turns(many: int) -> None:
+    for _ in range(many):
+        await asyncio.sleep(0)
+
+
+async def test_commands_that_come_a_turn_apart_are_one_batch() -> None:
+    house = Patience()
+    house.store.go.set()
+    sizes: list[int] = []
+    house.engine.tell(lambda commands, waited, seconds: sizes.append(commands))
+
+    sent = []
+    for at in range(6):
+        sent.append(house.send(f"command {at}"))
+        await some_turns(QUIET_TURNS - 1)
+    await asyncio.gather(*sent)
+    sent = [house.send("early")]
+    await some_turns(QUIET_TURNS + 3)
+    sent.append(house.send("late"))
+    await asyncio.gather(*sent)
+
+    assert sizes == [6, 1, 1]
+
+
+async def test_a_batch_begins_though_commands_keep_coming() -> None:
+    house = Patience()
+
+    async def come() -> list["asyncio.Task[str]"]:
+        sent = []
+        while not house.store.begun.is_set():
+            sent.append(house.send("one more"))
+            await asyncio.sleep(0)
+        return sent
+
+    sent = await come()
+    house.store.go.set()
+    await asyncio.gather(*sent)
+
+    assert TURNS_MAX <= len(sent) <= TURNS_MAX + 5
 
 
 async def test_who_waited_too_long_is_told_so_and_the_store_is_not_asked():
