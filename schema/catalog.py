@@ -238,6 +238,7 @@ class VariantType(NodeType):
         """A page of its levels."""
         start = after_of(after, LEVELS)
         ctx, places = info.context.ctx, location_codes or ()
+        ctx.loaders.variants_by_sku.prime(variant.sku, variant)  # levels are asked what they are of
         page = await levels.levels_of(ctx, variant.sku, places, first, start)
         return listed(await looked(info, page), LEVELS)
 
