@@ -40,11 +40,13 @@ WAIT_SECONDS = 10.0
 LOOKS_MAX = 3
 """Most times that one decision may ask to see more."""
 
-QUIET_TURNS, TURNS_MAX = 3, 40
-"""After how many turns of the loop that brought no command a batch begins, and after how many it
-does whatever comes. Requests that are read together come to the engine a few turns apart; to begin
-with the first of them cut each batch in two.
+QUIET_TURNS = 3
+"""After how many turns of the loop that brought no command a batch begins. Requests that are read
+together come to the engine a few turns apart: to begin with the first cut each batch in two.
 """
+
+GATHER_SECONDS = 0.005
+"""After how long it begins though more are coming: no longer than it takes to write."""
 
 _TOO_LONG = "it waited too long and nothing changed; send the same key again"
 
@@ -162,10 +164,9 @@ class StockEngine:
 
     async def _all_here(self) -> None:
         """Waits while more commands come, turn for turn; a lone one is kept some microseconds."""
-        known, quiet, turns = len(self._queue), 0, 0
-        while quiet < QUIET_TURNS and turns < TURNS_MAX and known < self._batch_max:
+        known, quiet, until = len(self._queue), 0, self._timer() + GATHER_SECONDS
+        while quiet < QUIET_TURNS and known < self._batch_max and self._timer() < until:
             await asyncio.sleep(0)
-            turns += 1
             quiet = quiet + 1 if len(self._queue) == known else 0
             known = len(self._queue)
 

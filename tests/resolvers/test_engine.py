@@ -8,7 +8,7 @@ import pytest
 
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
 from resolvers.domain.errors import Contended
-from resolvers.engine import QUIET_TURNS, TURNS_MAX, Command, StockEngine
+from resolvers.engine import GATHER_SECONDS, QUIET_TURNS, Command, StockEngine
 from resolvers.ports import Clock
 from tests.contract.shop import NOON
 
@@ -95,21 +95,18 @@ async def test_commands_that_come_a_turn_apart_are_one_batch() -> None:
     assert sizes == [6, 1, 1]
 
 
-async def test_a_batch_begins_though_commands_keep_coming() -> None:
+async def test_a_batch_begins_in_time_though_commands_keep_coming() -> None:
     house = Patience()
 
-    async def come() -> list["asyncio.Task[str]"]:
-        sent = []
-        while not house.store.begun.is_set():
-            sent.append(house.send("one more"))
-            await asyncio.sleep(0)
-        return sent
-
-    sent = await come()
+    sent = []
+    while not house.store.begun.is_set():
+        sent.append(house.send("one more"))
+        house.passed += GATHER_SECONDS / 10
+        await asyncio.sleep(0)
     house.store.go.set()
     await asyncio.gather(*sent)
 
-    assert TURNS_MAX <= len(sent) <= TURNS_MAX + 5
+    assert 10 <= len(sent) <= 15
 
 
 async def test_who_waited_too_long_is_told_so_and_the_store_is_not_asked():
