@@ -205,7 +205,7 @@ class Answers:
             if self._settings.answers_max_bytes:
                 self._hear()
                 self._keep(flight, data, ran.skus)
-            return replace(answer, body=body_of(data))
+            return replace(answer, body=_body(data))
         finally:
             self._under_way.discard(flight)
             self._close(flight)
@@ -235,7 +235,7 @@ class Answers:
             return None
         self._kept.move_to_end(key)
         policy = replace(kept.policy, seconds=int(left))
-        return Answer(body_of(kept.data), refused=False, codes=(), policy=policy)
+        return Answer(_body(kept.data), refused=False, codes=(), policy=policy)
 
     def _keep(self, flight: _Flight, data: bytes, skus: frozenset[str]) -> None:
         """Keeps an answer, unless it is long or what it rests on has changed while it was made."""
@@ -301,8 +301,7 @@ async def _landed(flight: _Flight, close: Callable[[_Flight], None]) -> Answer:
             await asyncio.wait([flight.task])  # until then it is under way
 
 
-def body_of(data: bytes) -> dict[str, object]:
-    """The body of an answer that has nothing but data, which is JSON already."""
+def _body(data: bytes) -> dict[str, object]:
     return {"data": orjson.Fragment(data)}
 
 

@@ -25,6 +25,7 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
+from strawberry.types.field import StrawberryField
 
 from resolvers.access import Principal
 from schema.access import Masked, admitted
@@ -175,15 +176,8 @@ class Code:
         if how.function is not None:
             return f"{self._put('read', how.function)}(parent)"
         assert how.resolver is not None, "there is no fourth way"
-        arguments = Arguments(
-            asked.definition,
-            asked.details,
-            how.resolver,
-            self.converter,
-            hide_suggestions=self.hide_suggestions,
-        )
         number = self.arguments
-        bind = binding(how, arguments, number)
+        bind = binding(how, self._arguments(asked, how.resolver), number)
         self.arguments += 1
         uses, resolver = self._writing[-1], how.resolver.base_resolver
         uses.binds.append((number, bind))
@@ -201,14 +195,14 @@ class Code:
         completed = self.value(asked)
         self._writing.pop()
         self._inside = inside
-        arguments = Arguments(
-            asked.definition,
-            asked.details,
-            how.direct,
-            self.converter,
-            hide_suggestions=self.hide_suggestions,
-        )
+        arguments = self._arguments(asked, how.direct)
         return self._put("wait", Wait(asked.name, how.many, arguments, self.space, completed))
+
+    def _arguments(self, asked: Asked, resolver: StrawberryField) -> Arguments:
+        hides = self.hide_suggestions
+        return Arguments(
+            asked.definition, asked.details, resolver, self.converter, hide_suggestions=hides
+        )
 
     # ---- values ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 Every batch that changes anything of a SKU counts the version of its stream up, in the same
 transaction. So one row tells whether all the others need to be read: of 60 SKUs at a dozen places
-that takes 0.2 ms where reading them takes 5.
+that takes 0.2 ms where reading them takes 2.6.
 """
 
 import sqlite3
@@ -18,8 +18,8 @@ from resolvers.domain.limits import first_day
 from resolvers.domain.stock import Pin, Stream
 
 RECORDS_MAX = 50_000
-"""Most positions, counts and movements of all streams that are kept, some 200 bytes each; with
-more, all are forgotten."""
+"""Most positions, counts and movements of all streams that are kept, some 260 bytes each, 13 MB;
+with more, all are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ class KnownStreams:
 
     def _keep(self, stream: Stream, day: str) -> None:
         """Two threads may count one stream twice, and then all is forgotten a little sooner."""
-        self._size += 1 + len(stream.positions) + len(stream.taken) + len(stream.unseen)
+        own = 1 + len(stream.positions) + len(stream.taken) + len(stream.unseen)
+        self._size += own
         if self._size > self._most:
-            self._known, self._size = {}, 0
+            self._known, self._size = {}, own
         self._known[stream.sku] = _Known(stream, day)
 
 
