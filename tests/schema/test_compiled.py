@@ -70,7 +70,7 @@ async def both(document: str, variables: dict[str, Any], role: Role, wild: float
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("wild", [0.0, 0.02, 0.2])
 async def test_a_plan_answers_as_the_library_does(wild: float, part: int) -> None:
-    ran, with_errors, with_batches = 0, 0, 0
+    ran, left_without_one, with_errors, with_batches = 0, 0, 0, 0
     for seed in range(part * DOCUMENTS, (part + 1) * DOCUMENTS):
         dice = random.Random(f"{wild} {seed}")
         document, variables = Documents(dice).document()
@@ -78,7 +78,8 @@ async def test_a_plan_answers_as_the_library_does(wild: float, part: int) -> Non
 
         expected, found, batches, loaded = await both(document, variables, role, wild)
 
-        if found is None:  # whoever asks is answered by the library
+        if found is None:  # whoever asks is answered by the library, nearly always for an error
+            left_without_one += not expected.errors
             continue
         assert seen(found) == seen(expected), (seed, document, variables)
         assert loaded == batches, (seed, document)
@@ -87,5 +88,6 @@ async def test_a_plan_answers_as_the_library_does(wild: float, part: int) -> Non
         with_batches += bool(batches)
 
     assert ran > DOCUMENTS * 0.8
+    assert left_without_one <= 1
     assert with_batches > 0
     assert with_errors > (DOCUMENTS * 0.5 if wild > 0.1 else 0)
