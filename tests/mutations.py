@@ -20,7 +20,10 @@ ONE = [{"sku": SKU, "quantity": 1}]
 TWO = [{"sku": SKU, "quantity": 2}]
 HOLD = "reservation { id status expiresAt lines { sku quantity pins { locationCode quantity } } }"
 ORDER = "order { id number status total { amount } paid { amount } lines { id quantity } }"
-LEVEL = "stockLevel { id onHand location { code } }"
+LEVEL = "stockLevel { id location { code } }"
+"""Not how much lies there: while its system has a correction and has not said so, a reading of the
+system may be of before or after, and the smaller number is told.
+"""
 RULE = "stockRule { id code kind quantity version setBy setAt }"
 
 

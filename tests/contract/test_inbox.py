@@ -140,9 +140,8 @@ async def test_replaying_makes_parked_messages_wait_from_the_beginning(
 
 
 async def test_more_than_one_write_may_take_are_replayed(store):
-    many = [message(f"m{at:04}") for at in range(1_001)]
+    many = [message(f"m{at:04}", status=PARKED) for at in range(1_001)]
     await store.inbox.keep(many)
-    await store.inbox.settle([replace(it, status=PARKED) for it in many])
 
     named = await store.inbox.replay(None, [it.id for it in many[:601]], NOON)
     rest = await store.inbox.replay("shop", None, NOON)
