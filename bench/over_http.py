@@ -4,12 +4,23 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from bench.processor import taken
+
 START_SECONDS = 60
 STOP_SECONDS = 20
+
+CALM_SECONDS = 60
+"""Longest wait for a process to have done what it does first: a demo merges and publishes what its
+systems sell for some twenty seconds, and then answers half as much again.
+"""
+
+CALM_SHARE = 0.1
+"""Of a core in each of two seconds: what following its systems takes it afterwards."""
 
 
 class Asker(asyncio.Protocol):
@@ -81,6 +92,16 @@ async def served_by(
         async with asyncio.timeout(START_SECONDS):
             await process.stdout.readuntil(b"Stop with")
         yield process.pid, host, port
+
+
+async def calm(pids: Sequence[int]) -> None:
+    """Waits until some processes have little to do unasked, or for so long."""
+    quiet, until = 0, time.monotonic() + CALM_SECONDS
+    while quiet < 2 and time.monotonic() < until:
+        before, began = taken(pids), time.monotonic()
+        await asyncio.sleep(1)
+        share = (taken(pids) - before) / (time.monotonic() - began)
+        quiet = quiet + 1 if share < CALM_SHARE * len(pids) else 0
 
 
 @asynccontextmanager

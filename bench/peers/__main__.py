@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
-from bench.peers import processor
+from bench import processor
 from bench.peers.figures import Case, Kind
 from bench.peers.medusa.house import Locks
 from bench.peers.medusa.stall import NAME as MEDUSA

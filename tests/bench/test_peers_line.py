@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bench.peers import processor
+from bench import processor
 from bench.peers.line import Line
 
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\nX-Token: a\r\n\r\n{"a": 1}'
