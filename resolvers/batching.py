@@ -1,11 +1,12 @@
 """How a request reads by key: what is asked for in the same moment goes into one read.
 
 The library's loader, without what it does for each read beside it: two tasks, and a look at what
-kind of function it was given, which were a fifth of a short query.
+kind of function it was given, which were a fifth of a short query; nor what it does for each value
+that is known already.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import Any, TypeVar
 
 from aiodataloader import DataLoader, Loader, dispatch_queue
@@ -37,7 +38,41 @@ class Batched(DataLoader[K, V]):
         self.cache = cache
         self.get_cache_key = _itself
         self._cache = {}
+        self._primed: dict[K, V] = {}
         self._queue: list[Loader] = []
+
+    def prime(self, key: K, value: V) -> "Batched[K, V]":
+        """Notes a value that is known. It becomes a future when it is asked for: of the hundred
+        products of a page hardly any is.
+        """
+        self._primed[key] = value
+        return self
+
+    def load(self, key: K) -> "asyncio.Future[V]":
+        """The value of a key."""
+        if self._primed and key in self._primed:
+            super().prime(key, self._primed.pop(key))
+        return super().load(key)
+
+    async def load_many(  # type: ignore[override]  # who awaits it sees no difference
+        self, keys: Iterable[K]
+    ) -> list[V]:
+        """The values of some keys, in their order: all are asked for before any is waited for.
+
+        Raises:
+            Exception: what the first of them in that order that cannot be read has raised.
+        """
+        asked = [self.load(key) for key in keys]
+        if len(asked) > 1:
+            for each in asked:
+                each.add_done_callback(_heard)
+        return [await each for each in asked]
+
+    def clear(self, key: K) -> "Batched[K, V]":
+        """Forgets the value of a key."""
+        self._primed.pop(key, None)
+        super().clear(key)
+        return self
 
     def do_resolve_reject(self, key: K, future: "asyncio.Future[V]") -> None:
         """Puts a key into the line."""
@@ -57,3 +92,9 @@ class Batched(DataLoader[K, V]):
 
 def _itself(key: Any) -> Any:
     return key
+
+
+def _heard(future: "asyncio.Future[Any]") -> None:
+    """Hears of a failure, so that one which nobody waits for any more is not told to the log."""
+    if not future.cancelled():
+        future.exception()

@@ -84,3 +84,23 @@ async def test_a_failure_is_told_to_all_of_its_read_and_not_kept() -> None:
     assert [type(it) for it in failed] == [OSError, OSError]
 
     assert await loader.load("a") == "A"
+
+
+async def test_what_is_known_is_not_read_until_it_is_forgotten() -> None:
+    reads = Reads()
+    loader = Batched(reads.__call__)
+    loader.prime("a", "known")
+
+    assert await loader.load_many(list("aba")) == ["known", "B", "known"]
+    loader.prime("b", "too late")
+    assert await loader.load("b") == "B"
+    assert await loader.clear("a").load("a") == "A"
+    assert reads.asked == [["b"], ["a"]]
+
+
+async def test_many_of_which_one_cannot_be_read_raise_what_it_raised() -> None:
+    loader = Batched(Reads().__call__)
+    loader.prime("a", "known")
+
+    with pytest.raises(OSError, match="away"):
+        await loader.load_many(["a", "bad", "b"])
