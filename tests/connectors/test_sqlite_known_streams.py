@@ -54,6 +54,26 @@ async def test_what_another_process_has_written_is_seen_at_once(shop: Shop, path
     assert found[SKU].position("WH-01").soft == 4
 
 
+async def test_a_backup_that_was_put_back_is_seen_though_it_has_come_as_far_since(
+    shop: Shop, path: Path
+) -> None:
+    live, backup = sqlite3.connect(path), sqlite3.connect(":memory:")
+    live.backup(backup)
+    await hold(shop, "k1", 3)
+    before = await shop.store.stock.streams(SKUS, shop.clock())
+    backup.backup(live)
+    other = Shop(await open_store(str(path.parent)), clock=shop.clock)
+    shop.clock.advance(seconds=1)
+    await hold(other, "k2", 5)
+    await other.close()
+
+    after = await shop.store.stock.streams(SKUS, shop.clock())
+    assert after[SKU].version == before[SKU].version
+    assert after[SKU].position("WH-01").soft == 5
+    live.close()
+    backup.close()
+
+
 async def test_a_hold_whose_time_is_over_counts_no_more_though_nobody_wrote_it(shop: Shop) -> None:
     await hold(shop, "k1", 6, seconds=60)
     assert await shop.available(SKU) == 10 - 6 - await kept_there(shop)

@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import threading
 
+import pytest
+
 from tests.connectors.conftest import count_events
 
 
@@ -60,6 +62,29 @@ async def test_a_look_at_a_file_that_somebody_has_locked_is_had_beside_the_loop(
     assert await database.look(work) == 0
     assert asked[0] == threading.current_thread().name
     assert asked[1].startswith("store-reader")
+
+
+@pytest.mark.parametrize("way", ["look", "look_at_once", "write"])
+async def test_what_fails_half_way_keeps_nobody_at_what_it_saw(database, path, way):
+    writer = sqlite3.connect(path, isolation_level=None)
+
+    def note(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO events (topic, key) VALUES ('stock', 'A')")
+
+    def unreadable(connection: sqlite3.Connection) -> list[float]:
+        return [1 / row for (row,) in connection.execute("SELECT 0 FROM events")]
+
+    note(writer)
+    note(writer)
+    with pytest.raises(ZeroDivisionError) as kept:
+        await getattr(database, way)(unreadable)
+    note(writer)
+
+    assert await database.look(count_events) == 3
+    await database.write(note)
+    assert await database.look(count_events) == 4
+    assert kept.type is ZeroDivisionError  # somebody has it still, a log for example
+    writer.close()
 
 
 def sqlite3_busy() -> sqlite3.OperationalError:

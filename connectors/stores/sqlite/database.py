@@ -10,6 +10,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -197,7 +198,10 @@ class Database:
         """Turns what SQLite says of the file into what a person can do about it."""
         try:
             yield
-        except sqlite3.Error as error:
+        except Exception as error:
+            _let_go(error)
+            if not isinstance(error, sqlite3.Error):
+                raise
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of SQLite's
             if code in _TROUBLES:
                 raise StoreUnusable(
@@ -272,6 +276,18 @@ class Database:
                 " run the newer program"
             )
         return int(found)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Lets go what was under way when something failed. A cursor that is half read, which an error
+    keeps as long as it is kept itself, would keep its connection at the state that it reads: later
+    questions would be answered from there, and a writer could not write.
+    """
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        traceback.clear_frames(error.__traceback__)
+        seen.append(error)
+        error = error.__cause__ or error.__context__
 
 
 def _held(result: T) -> T:

@@ -51,9 +51,10 @@ class KnownStreams:
         day = first_day(now)
         kept = {
             sku: known.stream
-            for sku, (version, _) in heads.items()
+            for sku, (version, at) in heads.items()
             if (known := self._known.get(sku)) is not None
             and known.stream.version == version
+            and known.stream.at == at  # else a backup was put back, and written on from there
             and known.day == day
         }
         fresh = heads.keys() - kept.keys()
