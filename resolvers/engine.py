@@ -182,14 +182,20 @@ class StockEngine:
 
         self._watch(taken)
         began = self._timer()
+        apart = False
         try:
             await self._store.transact(scope, keys, self._clock, decide)
         except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
+            apart = len(taken) > 1 and not isinstance(error, CommerceError | OSError)
         finally:
             self._unwatch()
             if self._told is not None:
                 self._told(len(taken), began - taken[0].since, self._timer() - began)
+        if apart:  # a bug, or a record that cannot be read: only who meets it is to fail
+            for waiting in taken:
+                await self._append([waiting])
+            return
         again: list[_Waiting] = []
         answers: list[tuple[_Waiting, Outcome | BaseException]] = []
         for waiting, result in zip(taken, results, strict=True):

@@ -8,7 +8,7 @@ import pytest
 
 from resolvers.domain.books import Batch, Books, Change, Key, Known, Scope
 from resolvers.domain.errors import Contended
-from resolvers.engine import GATHER_SECONDS, QUIET_TURNS, Command, StockEngine
+from resolvers.engine import GATHER_SECONDS, QUIET_TURNS, Command, Outcome, StockEngine
 from resolvers.ports import Clock
 from tests.contract.shop import NOON
 
@@ -163,3 +163,41 @@ async def test_a_batch_tells_its_commands_their_wait_and_the_stores_time():
     await asyncio.gather(first, *others)
 
     assert told == [(1, 0.0, 3.0), (2, 3.0, 0.0)]
+
+
+class Torn:
+    """A store in which what is said of a SKU cannot be read, or nothing at all."""
+
+    def __init__(self, error: Exception, *skus: str) -> None:
+        self.error = error
+        self.skus = frozenset(skus)
+        self.asked: list[frozenset[str]] = []
+
+    async def transact(
+        self, scope: Scope, _: Sequence[Key], clock: Clock, decide: Callable[[Known], Batch]
+    ) -> Batch:
+        self.asked.append(scope.skus)
+        if self.skus & scope.skus:
+            raise self.error
+        return decide(Known(clock()))
+
+    async def answers(self, *skus: str) -> list[str]:
+        """What commands about SKUs are told that come together."""
+        engine = StockEngine(self, lambda: NOON)  # type: ignore[arg-type]  # by shape
+        commands = [Command(None, "", Scope(frozenset([sku])), nothing(sku)) for sku in skus]
+        told = await asyncio.gather(*map(engine.run, commands), return_exceptions=True)
+        return [it.answer if isinstance(it, Outcome) else repr(it) for it in told]
+
+
+async def test_a_record_that_cannot_be_read_costs_only_who_asks_for_it():
+    store = Torn(ValueError("cannot be read"), "B")
+
+    assert await store.answers("A", "B", "C") == ["A", "ValueError('cannot be read')", "C"]
+    assert store.asked == [frozenset("ABC"), frozenset("A"), frozenset("B"), frozenset("C")]
+
+
+async def test_a_store_that_is_away_is_not_asked_again_for_each_who_waits():
+    store = Torn(OSError("away"), "B")
+
+    assert await store.answers("A", "B") == ["OSError('away')"] * 2
+    assert store.asked == [frozenset("AB")]
