@@ -152,11 +152,12 @@ class Answers:
         settings = self._settings
         # what rests on nothing never waits: nobody can come while it is made
         wanted = settings.answers_max_bytes or (settings.share_reads and policy.topics)
-        if not (policy.public and wanted) or self._has_just_written(caller, policy):
+        shared = policy.public and wanted and not self._has_just_written(caller, policy)
+        key = key_of(operation, caller) if shared else None
+        if key is None:
             ran = await run()
             return replace(ran.answer, policy=ran.kept_by(policy))
         self._hear()
-        key = key_of(operation, caller)
         if settings.answers_max_bytes:
             found = self._found(key)
             self._told.asked.labels("miss" if found is None else "hit").inc()
@@ -321,8 +322,10 @@ def _touched(flight: _Flight, kept: _Kept) -> bool:
     return any(at in kept.places or (at[0], ANY) in kept.places for at in heard)
 
 
-def key_of(operation: Operation, caller: Principal) -> bytes:
-    """The same for what is answered the same: the question, and who may see what."""
+def key_of(operation: Operation, caller: Principal) -> bytes | None:
+    """The same for what is answered the same: the question, and who may see what. None for
+    variables that are nested so deeply that they cannot be written again: they are refused.
+    """
     asked = (
         operation.document,
         operation.name,
@@ -332,4 +335,8 @@ def key_of(operation: Operation, caller: Principal) -> bytes:
         sorted(caller.locations),
         sorted(caller.channels),
     )
-    return blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=32).digest()
+    try:
+        written = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return None
+    return blake2b(written, digest_size=32).digest()

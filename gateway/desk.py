@@ -231,7 +231,8 @@ class Desk:
         """
         if not policy_of(self.schema, operation, self.bounds, Kind.SUBSCRIPTION).public:
             return alone
-        return partial(self.states_shared.answer, key_of(operation, caller))
+        key = key_of(operation, caller)
+        return alone if key is None else partial(self.states_shared.answer, key)
 
     def turned_away(self, refusal: TurnedAway, kind: Kind | None = None) -> None:
         """Counts a request that was refused before anything ran."""

@@ -150,6 +150,22 @@ async def test_the_order_of_variables_means_nothing(shared: Played) -> None:
     assert await asyncio.gather(*asking) == [1, 1]
 
 
+def nested(levels: int) -> list[Any]:
+    """Lists in lists, so many."""
+    deep: list[Any] = []
+    for _ in range(levels):
+        deep = [deep]
+    return deep
+
+
+async def test_variables_too_deep_to_be_written_again_are_left_to_their_own_run(
+    kept: Played,
+) -> None:
+    deep = replace(ASKED, variables={"a": nested(300)})
+
+    assert [await kept.number(operation=deep), await kept.number(operation=deep)] == [1, 2]
+
+
 async def test_what_is_private_is_never_shared_nor_kept(kept: Played) -> None:
     kept.go.clear()
     asking = [await begun(kept, policy=PRIVATE) for _ in range(2)]

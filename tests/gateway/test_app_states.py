@@ -14,6 +14,7 @@ from gateway.states import States
 from resolvers.access import Role
 from schema.operations import Answer, Make
 from tests.gateway.house import HOLD, SKU, House, Talk, opened, talking
+from tests.gateway.test_answers import nested
 
 WATCH = """subscription W($skus: [String!]!, $at: [String!]) {
   stockChanged(skus: $skus, locationCodes: $at) { onHand location { code } }
@@ -195,3 +196,12 @@ async def test_a_slow_client_holds_back_nobody_and_is_told_the_last_state(shop: 
     assert seen == [6, 5, 4, 3, 2, 1, 0]
     assert late == sorted(late, reverse=True)
     assert len(late) < len(seen)
+
+
+async def test_variables_too_deep_to_be_compared_are_refused_as_ever(shop: Shop) -> None:
+    talk = await shop.client(Role.SHOPPER)
+
+    await talk.subscribe("w", WATCH, skus=[SKU], more=nested(300))
+
+    refusal = (await talk.message())["payload"][0]
+    assert refusal["extensions"]["limit"]["name"] == "variablesDepth"
