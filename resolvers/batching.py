@@ -49,10 +49,9 @@ class Batched(DataLoader[K, V]):
         return self
 
     def load(self, key: K) -> "asyncio.Future[V]":
-        """The value of a key."""
-        if self._primed and key in self._primed:
-            super().prime(key, self._primed.pop(key))
-        return super().load(key)
+        """The value of a key. Whoever stops waiting for it leaves the others theirs."""
+        future = self._known(key)
+        return future if future.done() else asyncio.shield(future)
 
     async def load_many(  # type: ignore[override]  # who awaits it sees no difference
         self, keys: Iterable[K]
@@ -62,11 +61,20 @@ class Batched(DataLoader[K, V]):
         Raises:
             Exception: what the first of them in that order that cannot be read has raised.
         """
-        asked = [self.load(key) for key in keys]
-        if len(asked) > 1:
-            for each in asked:
-                each.add_done_callback(_heard)
-        return [await each for each in asked]
+        asked = [self._known(key) for key in keys]
+        waiting = [future for future in asked if not future.done()]
+        if waiting:
+            await asyncio.wait(waiting)  # which stops none of them when it is stopped itself
+        for error in [future.exception() for future in asked]:  # each is heard, one is told
+            if error is not None:
+                raise error
+        return [future.result() for future in asked]
+
+    def _known(self, key: K) -> "asyncio.Future[V]":
+        """The one future of a key, which all have who ask for it."""
+        if self._primed and key in self._primed:
+            super().prime(key, self._primed.pop(key))
+        return super().load(key)
 
     def clear(self, key: K) -> "Batched[K, V]":
         """Forgets the value of a key."""
@@ -92,9 +100,3 @@ class Batched(DataLoader[K, V]):
 
 def _itself(key: Any) -> Any:
     return key
-
-
-def _heard(future: "asyncio.Future[Any]") -> None:
-    """Hears of a failure, so that one which nobody waits for any more is not told to the log."""
-    if not future.cancelled():
-        future.exception()

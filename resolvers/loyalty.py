@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiodataloader import DataLoader
 
 from resolvers.backend_ports import Backend
+from resolvers.batching import Batched
 from resolvers.domain.errors import BackendTimedOut, BackendUnavailable, CommerceError, Unready
 from resolvers.domain.members import Member
 from resolvers.loyalty_port import Loyalty, PointsBalance
@@ -55,7 +56,7 @@ def balances_of(
             at if isinstance(at := found[system], Unready) else at.get(id) for system, id in keys
         ]
 
-    return DataLoader(batch, max_batch_size=ASKED_MAX)  # type: ignore[arg-type]  # errors are raised
+    return Batched(batch, most=ASKED_MAX)  # type: ignore[arg-type]  # errors are raised
 
 
 async def spendable(

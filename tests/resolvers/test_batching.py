@@ -104,3 +104,21 @@ async def test_many_of_which_one_cannot_be_read_raise_what_it_raised() -> None:
 
     with pytest.raises(OSError, match="away"):
         await loader.load_many(["a", "bad", "b"])
+
+
+async def test_who_stops_waiting_leaves_the_others_theirs() -> None:
+    reads = Reads()
+    loader = Batched(reads.__call__)
+    leaving = [
+        asyncio.ensure_future(after(0, loader, "a")),
+        asyncio.ensure_future(loader.load_many(["a", "b"])),
+    ]
+    staying = asyncio.ensure_future(loader.load_many(["b", "a"]))
+    await asyncio.sleep(0)
+    for it in leaving:
+        it.cancel()
+
+    assert await asyncio.wait_for(staying, WAITING_SECONDS) == ["B", "A"]
+    assert await loader.load("a") == "A"
+    assert [it.cancelled() for it in leaving] == [True, True]
+    assert reads.asked == [["a", "b"]]
