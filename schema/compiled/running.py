@@ -77,12 +77,19 @@ class Compiled:
         if plan is None or not self._admits(plan, document, operation, variables, context):
             return None
         executor = PlannedExecutor.of(self.core, plan, operation, said, context)
+        warned = len(context.warnings)
+        made: ExecutionResult
         try:
             answer = await executor.respond()
+            made = ExecutionResult(answer.data, answer.errors)
         except Exception as error:  # noqa: BLE001  # as the library does with what is no field's error
             told = GraphQLError(str(error), original_error=error)
-            return PreExecutionError(None, [told])
-        return None if executor.is_void else ExecutionResult(answer.data, answer.errors)
+            made = PreExecutionError(None, [told])
+        if not executor.is_void:
+            return made
+        del context.warnings[warned:]  # the library is to find all as it was before the attempt
+        context.renew()
+        return None
 
     def refuses(self, document: Document, variables: Mapping[str, Any]) -> bool:
         """Whether the document is over a limit, or asks for what is not there."""

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import strawberry
-from aiodataloader import DataLoader
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.access import Principal, Role, Scope
+from resolvers.batching import Batched
 from schema.access import OPEN, Ask, Masked, guard
 from schema.compiled.running import Compiled
 from schema.fields import IS_PURE, instances_of, plain, pure_when, read_together
@@ -274,8 +274,9 @@ def context(role: Role, wild: float) -> RequestContext:
 
     ctx: Any = SimpleNamespace(
         principal=Principal(role, role.value),
-        loader=DataLoader(load),
+        loader=Batched(load),
         batches=batches,
         wild=wild,
+        renewed=lambda: context(role, wild).ctx,
     )
     return RequestContext(ctx, [], "r-1")

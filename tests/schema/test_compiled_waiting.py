@@ -92,6 +92,7 @@ def social() -> Schema:
 
 def caller(role: Role = Role.SHOPPER, *, is_short: bool = False) -> RequestContext:
     ctx: Any = SimpleNamespace(principal=Principal(role, role.value), asked=[], is_short=is_short)
+    ctx.renewed = lambda: ctx
     return RequestContext(ctx, [], "r-1")
 
 
