@@ -22,6 +22,7 @@ from schema.errors import Telling, error_to, formatted
 from schema.hints import NO_STORE as NO_STORE
 from schema.hints import Policy as Policy
 from schema.hints import hinted
+from schema.in_order import errors_in_order, warnings_in_order
 from schema.info import RequestContext
 from schema.limits import REFUSED_COST as REFUSED_COST
 from schema.limits import Bounds as Bounds
@@ -199,9 +200,8 @@ def _refusal(message: str) -> ExecutionResult:
 
 def _answer(result: ExecutionResult, operation: Operation, context: RequestContext) -> Answer:
     said = _text(operation) if result.errors and context.telling is Telling.SAID else ""
-    errors = [
-        formatted(error, context.request_id, context.telling, said) for error in result.errors or ()
-    ]
+    told = errors_in_order(result.errors or (), result.data)
+    errors = [formatted(error, context.request_id, context.telling, said) for error in told]
     ran = any(error.path for error in result.errors or ())
     refused = result.data is None and (isinstance(result, PreExecutionError) or not ran)
     body: dict[str, Any] = {} if refused else {"data": result.data}
@@ -209,7 +209,7 @@ def _answer(result: ExecutionResult, operation: Operation, context: RequestConte
         body["errors"] = errors
     extensions = dict(result.extensions or {})
     if context.warnings:
-        extensions["warnings"] = list(context.warnings)
+        extensions["warnings"] = warnings_in_order(context.warnings, result.data)
     if extensions:
         body["extensions"] = extensions
     return Answer(body, refused, tuple(error["extensions"]["code"] for error in errors))
