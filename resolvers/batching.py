@@ -33,11 +33,12 @@ class Batched(DataLoader[K, V]):
         cache: bool = True,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.batch_load_fn = read
+        self.batch_load_fn = self._reads
         self.max_batch_size = most
         self.cache = cache
         self.get_cache_key = _itself
         self._cache = {}
+        self._read = read
         self._primed: dict[K, V] = {}
         self._queue: list[Loader] = []
 
@@ -75,6 +76,12 @@ class Batched(DataLoader[K, V]):
         if self._primed and key in self._primed:
             super().prime(key, self._primed.pop(key))
         return super().load(key)
+
+    async def _reads(self, keys: list[K]) -> list[V]:
+        try:
+            return await self._read(keys)
+        except asyncio.CancelledError as stray:  # else nobody would ever be told
+            raise RuntimeError("what it waited for was called off by somebody else") from stray
 
     def clear(self, key: K) -> "Batched[K, V]":
         """Forgets the value of a key."""

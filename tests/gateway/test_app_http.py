@@ -356,9 +356,12 @@ async def test_an_answer_that_takes_too_long_is_an_error_that_may_be_tried_again
 class _Broken:
     """A catalogue whose every question meets a bug."""
 
+    def __init__(self, error: type[BaseException] = RuntimeError) -> None:
+        self._error = error
+
     def __getattr__(self, name: str) -> Any:
         async def broken(*_: Any) -> Any:
-            raise RuntimeError(f"a secret of {name}")
+            raise self._error(f"a secret of {name}")
 
         return broken
 
@@ -375,4 +378,25 @@ async def test_a_bug_is_masked_and_its_id_can_be_quoted(house: House) -> None:
     [error] = answer.json()["errors"]
     assert (answer.status_code, error["extensions"]["code"]) == (200, "INTERNAL")
     assert "quote-me" in error["message"]
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ('{ product(by: {handle: "x"}) { id } }', 200),
+        ("{ products(first: 1) { nodes { id } } }", 500),
+    ],
+    ids=["by a loader", "by itself"],
+)
+async def test_who_waits_for_what_somebody_else_has_called_off_hears_of_a_bug(
+    house: House, query: str, status: int
+) -> None:
+    catalog: Any = _Broken(asyncio.CancelledError)
+    broken = house_of(replace(house.runtime, store=replace(house.runtime.store, catalog=catalog)))
+
+    answer = await broken.post({"query": query})
+
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (status, "INTERNAL")
     assert "secret" not in answer.text
