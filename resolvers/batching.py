@@ -33,7 +33,6 @@ class Batched(DataLoader[K, V]):
         cache: bool = True,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.batch_load_fn = self._reads
         self.max_batch_size = most
         self.cache = cache
         self.get_cache_key = _itself
@@ -77,7 +76,8 @@ class Batched(DataLoader[K, V]):
             super().prime(key, self._primed.pop(key))
         return super().load(key)
 
-    async def _reads(self, keys: list[K]) -> list[V]:
+    async def batch_load_fn(self, keys: list[K]) -> list[V]:
+        """Reads keys, for the library: what is raised reaches all who have asked for one."""
         try:
             return await self._read(keys)
         except asyncio.CancelledError as stray:  # else nobody would ever be told
