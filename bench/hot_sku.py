@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.over_http import Asker, calm, served_by
+from bench.over_http import Asker, served
 from gateway.settings import Settings
 from gateway.tokens import SigningKey, Tokens, principal_of
 from resolvers.access import Role
@@ -185,12 +185,10 @@ async def run(case: Case, seconds: float) -> Result:
     async with AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hot-sku-")))
         data = root / "data"
-        servers = [
-            await stack.enter_async_context(served_by(data, UNLIMITED))
+        doors = [
+            await stack.enter_async_context(served(data, **UNLIMITED))
             for _ in range(case.processes)
         ]
-        await calm([pid for pid, *_ in servers])
-        doors = [(host, port) for _, host, port in servers]
         operator_token, tokens = tokens_of(data, case.buyers)
         operator = await connected(doors[0], operator_token)
         await stocked(operator, case.units)

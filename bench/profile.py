@@ -39,7 +39,7 @@ from bench.hot_sku import (
     stocked,
     tokens_of,
 )
-from bench.over_http import calm, served_by
+from bench.over_http import served_by
 from bench.progress import said
 
 RESULTS = Path(__file__).parent / "results" / "profile.json"
@@ -219,7 +219,6 @@ async def bench(connections: int, seconds: float, kinds: Sequence[str]) -> dict[
     with tempfile.TemporaryDirectory(prefix="profile-") as directory:
         folder = Path(directory)
         async with served_by(folder / "state", UNLIMITED) as (pid, host, port):
-            await calm([pid])
             operator, members = tokens_of(folder / "state", connections)
             await stocked(await connected((host, port), operator), UNITS)
             for kind in kinds:

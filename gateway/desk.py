@@ -29,6 +29,7 @@ from gateway.telemetry import Telemetry
 from gateway.tracing import Span
 from gateway.wire import Asked, TurnedAway
 from resolvers.access import NOBODY, Principal, Role
+from resolvers.called_off import strays_told
 from resolvers.domain.errors import Unauthenticated, Unready
 from schema.info import RequestContext
 from schema.inspection import faults
@@ -168,16 +169,13 @@ class Desk:
         began = time.perf_counter()
         try:
             with self.crowd.one_more(), self.telemetry.tracing.operation(_type(kind)) as span:
-                async with asyncio.timeout(self.deadline_seconds):
-                    answer = await self._made(operation, kind, caller, request_id)
+                with strays_told():
+                    async with asyncio.timeout(self.deadline_seconds):
+                        answer = await self._made(operation, kind, caller, request_id)
                 self._told(kind, operation, caller, answer, began=began, span=span)
         except TimeoutError as late:
             told = f"no answer within {self.deadline_seconds:g} s; a mutation keeps its key"
             raise _later(503, "DEADLINE_EXCEEDED", told, 1) from late
-        except asyncio.CancelledError as stray:
-            if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # this runs in one
-                raise
-            raise RuntimeError("what it waited for was called off by somebody else") from stray
         return self._with_cost(answer, operation, caller) if show_cost or self.show_cost else answer
 
     async def _made(
@@ -224,8 +222,9 @@ class Desk:
         with metrics.subscriptions.track_inprogress(), tracing.subscription() as span:
             try:
                 async with aclosing(answers):
-                    async for last in answers:
-                        yield last
+                    with strays_told():
+                        async for last in answers:
+                            yield last
             finally:
                 self._told(Kind.SUBSCRIPTION, operation, caller, last, began=None, span=span)
 

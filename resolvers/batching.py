@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from aiodataloader import DataLoader, Loader, dispatch_queue
 
+from resolvers.called_off import strays_told
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -64,7 +66,12 @@ class Batched(DataLoader[K, V]):
         asked = [self._known(key) for key in keys]
         waiting = [future for future in asked if not future.done()]
         if waiting:
-            await asyncio.wait(waiting)  # which stops none of them when it is stopped itself
+            try:
+                await asyncio.wait(waiting)  # which stops none of them when it is stopped itself
+            except asyncio.CancelledError:
+                for future in waiting:  # what nobody may wait for now is not told to the log
+                    future.add_done_callback(_heard)
+                raise
         for error in [future.exception() for future in asked]:  # each is heard, one is told
             if error is not None:
                 raise error
@@ -78,10 +85,8 @@ class Batched(DataLoader[K, V]):
 
     async def batch_load_fn(self, keys: list[K]) -> list[V]:
         """Reads keys, for the library: what is raised reaches all who have asked for one."""
-        try:
+        with strays_told():
             return await self._read(keys)
-        except asyncio.CancelledError as stray:  # else nobody would ever be told
-            raise RuntimeError("what it waited for was called off by somebody else") from stray
 
     def clear(self, key: K) -> "Batched[K, V]":
         """Forgets the value of a key."""
@@ -107,3 +112,8 @@ class Batched(DataLoader[K, V]):
 
 def _itself(key: Any) -> Any:
     return key
+
+
+def _heard(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()

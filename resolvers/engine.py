@@ -94,6 +94,8 @@ class _Waiting:
     future: asyncio.Future[Outcome]
     since: float
     looks: int = 0
+    alone: bool = False
+    """Whether its batch failed as a whole, so that it is decided by itself."""
 
 
 class StockEngine:
@@ -154,6 +156,8 @@ class StockEngine:
             await self._all_here()
             taken: list[_Waiting] = []
             while self._queue and len(taken) < self._batch_max:
+                if taken and (taken[-1].alone or self._queue[0].alone):
+                    break
                 waiting = self._queue.popleft()
                 if self._late(waiting):
                     _answer(waiting, Contended(_TOO_LONG))
@@ -182,20 +186,17 @@ class StockEngine:
 
         self._watch(taken)
         began = self._timer()
-        apart = False
         try:
             await self._store.transact(scope, keys, self._clock, decide)
         except Exception as error:  # noqa: BLE001  # every waiting caller must hear of it
             results[:] = [error] * len(taken)
-            apart = len(taken) > 1 and not isinstance(error, CommerceError | OSError)
+            if len(taken) > 1 and not isinstance(error, CommerceError | OSError):
+                self._apart(taken)  # a bug, or an unreadable record: only who meets it is to fail
+                return
         finally:
             self._unwatch()
             if self._told is not None:
                 self._told(len(taken), began - taken[0].since, self._timer() - began)
-        if apart:  # a bug, or a record that cannot be read: only who meets it is to fail
-            for waiting in taken:
-                await self._append([waiting])
-            return
         again: list[_Waiting] = []
         answers: list[tuple[_Waiting, Outcome | BaseException]] = []
         for waiting, result in zip(taken, results, strict=True):
@@ -209,6 +210,12 @@ class StockEngine:
         # Callers are woken while the store is at the next batch already (7 % more decisions in the
         # median of seven noisy rounds).
         asyncio.get_running_loop().call_soon(_answer_all, answers)
+
+    def _apart(self, taken: Sequence[_Waiting]) -> None:
+        """Puts the commands of a batch before all that wait, to be decided one by one."""
+        for waiting in taken:
+            waiting.alone = True
+        self._queue.extendleft(reversed(taken))
 
     def _decided(self, waiting: _Waiting, books: Books) -> Outcome | BaseException:
         if waiting.future.done():

@@ -9,8 +9,6 @@ from typing import Any
 
 from graphql import GraphQLError
 
-Place = tuple[int, ...]
-
 
 def errors_in_order(errors: Sequence[GraphQLError], data: Any) -> Sequence[GraphQLError]:
     """Errors by their paths in an answer; those of no field come first. Of several in one place,
@@ -32,7 +30,7 @@ def warnings_in_order(warnings: Iterable[dict[str, Any]], data: Any) -> list[dic
     return sorted(warnings, key=place)
 
 
-def _place(path: Sequence[str | int], data: Any) -> Place:
+def _place(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
     """Where a path leads, as numbers: which field of each object, which entry of each list. It ends
     where the answer does.
     """

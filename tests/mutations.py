@@ -115,7 +115,7 @@ MUTATIONS = (
         LEVEL,
         {"sku": SKU, "locationCode": "WH-01", "delta": 5, "reason": "CORRECTION"},
         {"delta": 6},
-        {"entries": 1},
+        {"entries": 1, "units": 5},
     ),
     SET_RULE,
     Mutation("removeStockRule", "code", {}, {"code": "another"}, {"rules": 1}, "code"),
@@ -133,13 +133,15 @@ MUTATIONS = (
 
 
 async def counted(store: Store, mutation: Mutation, key: str) -> dict[str, int]:
-    """What is there now of all that a mutation may do: entries under its key, orders, payments, and
-    changes of the rules.
+    """What is there now of all that a mutation may do: entries under its key and the units on hand
+    that they move, orders, payments, and changes of the rules.
     """
     id = Key(SUBJECT, mutation.name, key).id
+    entries = [entry for entry in await store.stock.entries(SKU) if entry.key == id]
     orders = await store.stock.order_page(OrderFilter(), None, 1000, NOON)
     return {
-        "entries": sum(entry.key == id for entry in await store.stock.entries(SKU)),
+        "entries": len(entries),
+        "units": sum(entry.on_hand for entry in entries),
         "orders": len(orders),
         "payments": sum(len(order.payments) for order in orders),
         "rules": (await store.stock.rules()).version,

@@ -243,3 +243,11 @@ class _Counted:
             return await method(*arguments, **named)
 
         return call
+
+
+def nested(levels: int) -> Any:
+    """A value in lists in lists, so many."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value

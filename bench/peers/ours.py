@@ -18,7 +18,7 @@ from bench.hot_sku import (
     UNLIMITED,
     tokens_of,
 )
-from bench.over_http import calm, served_by
+from bench.over_http import served
 from bench.peers.figures import Books, Case, Kind
 from bench.peers.line import Line
 from bench.peers.race import Failed, Outcome
@@ -131,11 +131,10 @@ async def gateway(folder: Path, processes: int) -> AsyncIterator[Gateway]:
     """The gateway on a new data directory."""
     async with AsyncExitStack() as stack:
         data = folder / "data"
-        servers = [
-            await stack.enter_async_context(served_by(data, UNLIMITED)) for _ in range(processes)
+        doors = [
+            await stack.enter_async_context(served(data, **UNLIMITED)) for _ in range(processes)
         ]
-        await calm([pid for pid, *_ in servers])
-        ports = [port for *_, port in servers]
+        ports = [port for _, port in doors]
         operator, _ = tokens_of(data, 0)
         line = Line(ports[0], _bearer(operator))
         stack.callback(line.close)

@@ -87,6 +87,32 @@ async def test_what_fails_half_way_keeps_nobody_at_what_it_saw(database, path, w
     writer.close()
 
 
+async def test_an_error_that_is_being_handled_keeps_what_waits_in_it(database):
+    """Who has caught it and waits is in its frames, too, and is others'."""
+    shared: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+    go = asyncio.Event()
+    failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    failing.set_exception(OSError("away"))
+
+    async def catches() -> str:
+        try:
+            await failing
+        except OSError as error:
+            shared.set_result(error)
+            await go.wait()
+        return "went on"
+
+    catching = asyncio.create_task(catches())
+    try:
+        raise await shared
+    except OSError:
+        with pytest.raises(ZeroDivisionError):
+            await database.look(lambda _: 1 / 0)
+    go.set()
+
+    assert await catching == "went on"
+
+
 def sqlite3_busy() -> sqlite3.OperationalError:
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY

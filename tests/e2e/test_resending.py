@@ -51,7 +51,8 @@ async def effects(data: Path) -> dict[str, int]:
     found = [await counted(store, it, it.name) for it in MUTATIONS]
     await store.close()
     entries = {it.name: each["entries"] for it, each in zip(MUTATIONS, found, strict=True)}
-    return {**found[0], **entries, "entries": sum(entries.values())}
+    units = sum(each["units"] for each in found)
+    return {**found[0], **entries, "entries": sum(entries.values()), "units": units}
 
 
 def once() -> dict[str, int]:

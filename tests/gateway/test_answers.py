@@ -18,6 +18,7 @@ from resolvers.ports import ANY
 from resolvers.watch import Key, Watch
 from schema.hints import CATALOGUE, EVERY_STOCK, PRIVATE, STOCK, Policy
 from schema.operations import Answer, Operation
+from tests.support import nested
 
 ASKED = Operation("{ channels { code } }")
 ROOM = 100_000
@@ -148,14 +149,6 @@ async def test_the_order_of_variables_means_nothing(shared: Played) -> None:
     shared.go.set()
 
     assert await asyncio.gather(*asking) == [1, 1]
-
-
-def nested(levels: int) -> list[Any]:
-    """Lists in lists, so many."""
-    deep: list[Any] = []
-    for _ in range(levels):
-        deep = [deep]
-    return deep
 
 
 async def test_variables_too_deep_to_be_written_again_are_left_to_their_own_run(

@@ -14,7 +14,7 @@ from gateway.states import States
 from resolvers.access import Role
 from schema.operations import Answer, Make
 from tests.gateway.house import HOLD, SKU, House, Talk, opened, talking
-from tests.gateway.test_answers import nested
+from tests.support import nested
 
 WATCH = """subscription W($skus: [String!]!, $at: [String!]) {
   stockChanged(skus: $skus, locationCodes: $at) { onHand location { code } }

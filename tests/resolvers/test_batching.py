@@ -1,6 +1,7 @@
 """What a request asks for in one moment is read together (G5)."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -122,3 +123,20 @@ async def test_who_stops_waiting_leaves_the_others_theirs() -> None:
     assert await loader.load("a") == "A"
     assert [it.cancelled() for it in leaving] == [True, True]
     assert reads.asked == [["a", "b"]]
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_told_to_nobody() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+    loader = Batched(Reads().__call__)
+    leaving = asyncio.ensure_future(loader.load_many(["a", "bad"]))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    for _ in range(2 * TURNS_MAX):
+        await asyncio.sleep(0)
+    assert leaving.cancelled()
+    del loader, leaving
+    gc.collect()
+
+    assert told == []

@@ -10,6 +10,7 @@ from schema.cost import LENGTHS, WEIGHTS
 from schema.documents import read
 from schema.limits import Bounds, Measure, Size, measured, too_many_values
 from tests.schema.asking import schema_of
+from tests.support import nested
 
 BOUNDS = Bounds()
 
@@ -149,13 +150,6 @@ def test_what_is_weighed_is_in_the_schema() -> None:
     assert set(LENGTHS) <= {name.partition(".")[2] for name in names}
 
 
-def nest(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
 @pytest.mark.parametrize(
     ("variables", "limit", "asked"),
     [
@@ -163,8 +157,8 @@ def nest(levels: int) -> Any:
         ({"a": [1] * 99}, None, None),
         ({"a": [1] * 100}, "variables", 101),
         ({"a": {"b": {"c": [1] * 1_000_000}}}, "variables", 1_000_003),
-        ({"a": nest(31)}, None, None),
-        ({"a": nest(32)}, "variablesDepth", 33),
+        ({"a": nested(31)}, None, None),
+        ({"a": nested(32)}, "variablesDepth", 33),
     ],
 )
 def test_variables_hold_so_many_values(

@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -196,10 +197,11 @@ class Database:
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turns what SQLite says of the file into what a person can do about it."""
+        handled = sys.exception()
         try:
             yield
         except Exception as error:
-            _let_go(error)
+            _let_go(error, handled)
             if not isinstance(error, sqlite3.Error):
                 raise
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of SQLite's
@@ -278,13 +280,15 @@ class Database:
         return int(found)
 
 
-def _let_go(error: BaseException | None) -> None:
+def _let_go(error: BaseException | None, handled: BaseException | None) -> None:
     """Lets go what was under way when something failed. A cursor that is half read, which an error
     keeps as long as it is kept itself, would keep its connection at the state that it reads: later
     questions would be answered from there, and a writer could not write.
+
+    It goes back to what was ``handled`` before: that is others', whose coroutines may wait still.
     """
     seen: list[BaseException] = []
-    while error is not None and error not in seen:
+    while error is not None and error is not handled and error not in seen:
         traceback.clear_frames(error.__traceback__)
         seen.append(error)
         error = error.__cause__ or error.__context__
