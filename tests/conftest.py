@@ -1,12 +1,16 @@
-"""What all tests share: examples have no deadline, as machines are shared and slow at times; and
-there is one MongoDB and one first reading of the sandbox, each made when a first test asks for it.
+"""What all tests share: examples have no deadline, as machines are shared and slow at times; the
+process's logging is as before after each; and there is one MongoDB and one first reading of the
+sandbox, each made when a first test asks for it.
 """
 
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import Phase, settings
 
+from gateway.logs import ROOMS
 from tests.mongod import mongod
 from tests.resolvers.conftest import FirstReading, read_first
 
@@ -26,3 +30,17 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def first_reading(tmp_path_factory: pytest.TempPathFactory) -> FirstReading:
     """What every test copies that begins with a house which knows the sandbox retailer."""
     return read_first(tmp_path_factory.mktemp("first-reading"))
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """After a test the process's logging is as before: what it wrote to may be closed by then."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    for room in ROOMS:
+        logging.getLogger(room).setLevel(logging.NOTSET)
+    structlog.configure(**before)

@@ -3,15 +3,11 @@
 import io
 import json
 import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import redirect_stderr
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
-from gateway.logs import ROOMS, configure_logging
+from gateway.logs import configure_logging
 from tests.gateway.house import House, house_of
 
 
@@ -25,31 +21,13 @@ class _Stream(io.TextIOWrapper):
         return [json.loads(line) for line in told.getvalue().splitlines()]
 
 
-@contextmanager
-def logging_to(stream: _Stream) -> Iterator[None]:
-    """Standard error is a stream; afterwards it and the process's logging are as they were."""
-    root, before, error = logging.getLogger(), structlog.get_config(), sys.stderr
-    handlers, level = list(root.handlers), root.level
-    sys.stderr = stream
-    try:
-        yield
-    finally:
-        sys.stderr = error
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.captureWarnings(capture=False)
-        for room in ROOMS:
-            logging.getLogger(room).setLevel(logging.NOTSET)
-        structlog.configure(**before)
-
-
 def opened() -> _Stream:
     return _Stream(io.BytesIO(), encoding="utf-8")
 
 
 def test_libraries_are_heard_only_when_something_is_wrong() -> None:
     stream = opened()
-    with logging_to(stream):
+    with redirect_stderr(stream):
         configure_logging("debug")
         logging.getLogger("httpx2").info("GET http://erp/?openid=o-1")
         logging.getLogger("websockets.server").debug("< TEXT 'call 13800138000'")
@@ -81,7 +59,7 @@ async def test_a_bug_is_logged_whole_but_for_the_words_of_its_request(house: Hou
         "variables": {"x": "长乐路十二号"},
     }
 
-    with logging_to(stream):
+    with redirect_stderr(stream):
         configure_logging()
         answer = await broken.post(body, X_Request_Id="r-9")
 
