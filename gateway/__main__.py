@@ -38,7 +38,6 @@ from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
 from resolvers.access import Role
 from resolvers.domain.errors import CommerceError
 
-_LOOPBACK = "127.0.0.1"
 _PROBE_BYTES = 65_536
 _YEAR_SECONDS = 31_536_000
 
@@ -55,8 +54,11 @@ Config = Annotated[Path, typer.Option(help="TOML file of settings.")]
 StoreConfig = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings that names the store.")
 ]
-Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65_535, help="Instead of the configured port; 0: any free one."),
+]
+Host = Annotated[str | None, typer.Option(help="Instead of the configured address.")]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, max=WORKERS_MAX, help="Processes behind the port, which share the store."),
@@ -71,22 +73,19 @@ class DataUnwritable(Exception):
 
 
 @app.command(epilog="Example: gateway demo --port 8000 --data var/demo")
-def demo(
-    port: Port = 8000, data: Data = _DEMO, host: Host = _LOOPBACK, workers: Workers = None
-) -> None:
-    """Serve a make-believe retailer, with nothing to configure."""
+def demo(port: Port = None, data: Data = _DEMO, host: Host = None, workers: Workers = None) -> None:
+    """Serve a make-believe retailer, with nothing to configure: on port 8000 of this machine."""
     with _told():
-        serve_commands.demo(_ready(data), host, port, workers or 1, _told)
+        settings = serve_commands.demo_settings(os.environ)
+        serve_commands.demo(settings, _ready(data), host, port, workers, _told)
 
 
 @app.command(epilog="Example: gateway serve --config gateway.toml --data var/shop --workers 4")
 def serve(
     config: Config = _CONFIG,
     data: Data = _DATA,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Instead of the configured port.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Instead of the configured host.")] = None,
+    port: Port = None,
+    host: Host = None,
     workers: Workers = None,
 ) -> None:
     """Serve the retailer that a file of settings describes."""

@@ -2,7 +2,7 @@
 starts and looks after.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import typer
 
 from gateway import serving
 from gateway.crew import Post
-from gateway.settings import Problem, Settings, SettingsError
+from gateway.settings import Problem, Server, Settings, SettingsError, load_over
 
 Told = Callable[[], AbstractContextManager[None]]
 """Turns what a person can mend into words and an exit code."""
@@ -19,13 +19,43 @@ Told = Callable[[], AbstractContextManager[None]]
 _Work = Callable[[int, Post | None], None]
 
 
-def demo(data: Path, host: str, port: int, workers: int, told: Told) -> None:
+DEMO: Mapping[str, Mapping[str, object]] = {
+    "server": {"mutations_per_second": 100_000, "drain_seconds": 0},
+    "retailer": {"name": "the sandbox retailer"},
+    "limits": {"wait_seconds": 0},  # on a busy laptop it is slow rather than closed
+}
+"""How the sandbox retailer is served, by section and key."""
+
+DEMO_HEEDS = ("server", "sockets", "limits", "cache", "telemetry")
+"""Sections of which the environment has the last word in a demo: those of the process. The others
+describe a retailer, and it is one already.
+"""
+
+
+def demo_settings(environ: Mapping[str, str]) -> Settings:
+    """How the sandbox retailer is served, in an environment.
+
+    Raises:
+        SettingsError: a variable of a section that is heeded cannot be used.
+    """
+    return load_over(DEMO, DEMO_HEEDS, environ)
+
+
+def demo(  # noqa: PLR0917  # one parameter an option
+    settings: Settings,
+    data: Path,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    told: Told,
+) -> None:
     """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop."""
+    listen, at = _door(settings.server, host, port)
 
     def work(at: int, post: Post | None) -> None:
-        serving.serve_demo(at, data, host, post)
+        serving.serve_demo(settings, data, listen, at, post=post)
 
-    _serve(serving.demo_settings(port, host), host, port, workers, work, told)
+    _serve(settings, listen, at, workers or settings.server.workers, work, told)
 
 
 def serve(  # noqa: PLR0917  # one parameter an option
@@ -42,13 +72,16 @@ def serve(  # noqa: PLR0917  # one parameter an option
         SettingsError: they cannot be used, or not by several workers.
     """
     settings = again()
-    server = settings.server
-    listen, at = host or server.host, server.port if port is None else port
+    listen, at = _door(settings.server, host, port)
 
     def work(at: int, post: Post | None) -> None:
         serving.serve(settings, data, listen, at, again, post=post)
 
-    _serve(settings, listen, at, workers or server.workers, work, told)
+    _serve(settings, listen, at, workers or settings.server.workers, work, told)
+
+
+def _door(server: Server, host: str | None, port: int | None) -> tuple[str, int]:
+    return host or server.host, server.port if port is None else port
 
 
 def _serve(  # noqa: PLR0917  # handed on from above

@@ -41,7 +41,7 @@ from gateway.http_protocol import BoundedHttp
 from gateway.listeners import Listeners
 from gateway.logs import configure_logging
 from gateway.reloading import Early, Reloader, reloading
-from gateway.settings import Limits, Retailer, Server, Settings
+from gateway.settings import Settings
 from gateway.siblings import Siblings
 from gateway.telemetry import telemetry_of
 from gateway.welcome import shopper_headers, welcome
@@ -72,21 +72,13 @@ live until it is written; at Python's own 700 looking took 9 of the 112 us of CP
 log = logging.getLogger(__name__)
 
 
-def serve_demo(port: int, data: Path, host: str, post: Post | None = None) -> None:
+def serve_demo(
+    settings: Settings, data: Path, host: str, port: int, *, post: Post | None = None
+) -> None:
     """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop; at a
     ``post``, as one worker of several.
     """
-    settings = demo_settings(port, host)
     _serve(host, port, lambda: bootstrap_demo(settings, data), settings, post=post, greet=True)
-
-
-def demo_settings(port: int, host: str) -> Settings:
-    """How the sandbox retailer is served."""
-    return Settings(
-        server=Server(host=host, port=port, mutations_per_second=100_000, drain_seconds=0),
-        retailer=Retailer(name="the sandbox retailer"),
-        limits=Limits(wait_seconds=0),  # on a busy laptop it is slow rather than closed
-    )
 
 
 def serve(

@@ -4,7 +4,7 @@ Each setting's meaning stands in ``gateway/settings_sections.py``, the reading o
 ``GATEWAY_<SECTION>_<KEY>`` in ``gateway/settings_file.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gateway.settings_callers import (
 from gateway.settings_catalog import Catalog, check_catalog
 from gateway.settings_documents import Documents, checked_documents
 from gateway.settings_file import (
+    PREFIX,
     SECRET_NAME,
     Place,
     Problem,
@@ -200,7 +201,24 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: with every problem that was found.
     """
-    source = read_source(path)
+    return _checked(read_source(path), Path() if path is None else path.parent, environ)
+
+
+def load_over(
+    own: Mapping[str, Any], heeded: Collection[str], environ: Mapping[str, str]
+) -> Settings:
+    """Settings that are the program's own, by section and key, with the environment laid over the
+    sections that are ``heeded``; what it says of others is meant for another house.
+
+    Raises:
+        SettingsError: with every problem that was found.
+    """
+    prefixes = tuple(f"{PREFIX}{name.upper()}_" for name in heeded)
+    meant = {name: value for name, value in environ.items() if name.startswith(prefixes)}
+    return _checked(Source("", own, {}), Path(), meant)
+
+
+def _checked(source: Source, folder: Path, environ: Mapping[str, str]) -> Settings:
     reader = Reader(source, environ, secret_variables(source))
     reader.sections(tuple(SECTIONS), tuple(LISTS))
     once: dict[str, Any] = {name: reader.single(name, shape) for name, shape in SECTIONS.items()}
@@ -214,7 +232,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     for overlay in settings.locations:
         _check_point(reader, overlay, _place(source, "locations", overlay.code))
     _check_callers(reader, source, settings)
-    folder = Path() if path is None else path.parent
     documents = checked_documents(reader, settings.documents, folder)
     check_store(reader, settings.store)
     store = with_password(reader, settings.store, ("store",), folder, environ)

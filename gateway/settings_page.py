@@ -10,6 +10,7 @@ from enum import StrEnum
 from inspect import cleandoc
 from typing import Any, get_type_hints
 
+from gateway.serve_commands import DEMO, DEMO_HEEDS
 from gateway.settings_file import PREFIX, documented, kind_of
 from gateway.settings_sections import LISTS, SECTIONS
 
@@ -23,13 +24,19 @@ beside it, where a list is separated by commas. `<CODE>` is the entry's code in 
 for every other sign: `main-erp` is `MAIN_ERP`. A key that is not listed here is an error, in the
 file and, within these sections, in the environment. A password never stands in the file: name a
 variable with `password_env` or a file with `password_file`.
+
+`gateway demo` reads no file. Of the environment it heeds {heeded}.
+Its own defaults: {own}.
 """
 _HEAD = "| Key | Kind | Default | Meaning | Environment |\n|---|---|---|---|---|"
 
 
 def page() -> str:
     """The whole page, as it is committed."""
-    parts = [_OPENING]
+    heeded = ", ".join(f"`[{name}]`" for name in DEMO_HEEDS)
+    own = {f"{name}.{key}": at for name, held in DEMO.items() for key, at in held.items()}
+    told = ", ".join(f"`{key} = {_in_toml(at)}`" for key, at in own.items())
+    parts = [_OPENING.format(heeded=heeded, own=told)]
     for name, shape in SECTIONS.items():
         parts.append(_section(f"[{name}]", f"{PREFIX}{name.upper()}_", shape))
     for name, shape in LISTS.items():

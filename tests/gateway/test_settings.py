@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, SettingsError, Sockets, load
+from gateway.serve_commands import demo_settings
+from gateway.settings import Limits, Retailer, Server, Settings, SettingsError, Sockets, load
 from gateway.settings_file import documented
 from gateway.settings_page import page
 from gateway.settings_sections import SECTIONS
@@ -77,6 +78,28 @@ def test_the_environment_lies_over_the_file(tmp_path: Path) -> None:
             "store", "Shops", ChannelKind.IN_STORE, "CNY", ("ST-01", "ST-02"), confirm_unpaid=True
         ),
     )
+
+
+def test_a_demo_heeds_what_the_environment_says_of_its_process_and_of_no_retailer() -> None:
+    settings = demo_settings(
+        {
+            "GATEWAY_SERVER_PORT": "9001",
+            "GATEWAY_LIMITS_COST_PER_SECOND": "0",
+            "GATEWAY_STORE_ENGINE": "mongodb",
+            "GATEWAY_BACKENDS_MAIN_ERP_URL": "https://erp.example",
+        }
+    )
+
+    assert settings == Settings(
+        server=Server(port=9001, mutations_per_second=100_000, drain_seconds=0),
+        retailer=Retailer(name="the sandbox retailer"),
+        limits=Limits(wait_seconds=0, cost_per_second=0),
+    )
+
+
+def test_a_demo_tells_of_a_mistake_in_what_it_heeds() -> None:
+    with pytest.raises(SettingsError, match="environment GATEWAY_LIMITS_COST_MAX: limits"):
+        demo_settings({"GATEWAY_LIMITS_COST_MAX": "much"})
 
 
 def test_whom_to_believe_is_said_by_codes_of_backends(tmp_path: Path) -> None:
