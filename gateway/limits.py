@@ -117,6 +117,14 @@ _STANDING_PART = 5
 """In a load that stands, the wait that is allowed is one part of so many: nobody is served sooner
 by waiting longer, as everybody waits as long."""
 
+CALM_SECONDS = 2.0
+"""A load that stood is over when there was half as much to do for so long: whoever was refused
+comes again after a second."""
+
+STANDING_MAX = 96
+"""Nor may more be under way in a load that stands, however fast they end: 32 to 64 keep a
+process busy, by ``bench/overload.py``, and none ends sooner for having more beside it."""
+
 LATE_SECONDS = 0.01
 """A process is busy when its event loop is late by more than this; else what is under way waits for
 others, a backend or a disk, and one more costs them nothing."""
@@ -131,8 +139,8 @@ class Crowd:
     ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
     event loop is late, and one more would wait longer than so for those before it, which is their
     number times the pace at which they end (Little's law). A burst may wait that long, a load that
-    stands a fifth of it. So the bound follows what the machine does just now, and whoever is let in
-    is answered in time, however many are not.
+    stands a fifth of it, and there are not more than ``STANDING_MAX`` then. So the bound follows
+    what the machine does just now, and whoever is let in is answered in time, however many are not.
     """
 
     def __init__(
@@ -146,6 +154,7 @@ class Crowd:
         self._due: float | None = None
         self._late = 0.0
         self._standing_since: float | None = None
+        self._calm_since: float | None = None
         self.under_way = 0
 
     @property
@@ -155,7 +164,7 @@ class Crowd:
             return True
         if self._wait_seconds == 0 or self.under_way < FEW:
             return False
-        return self._wait > self._bound and self._lateness() > LATE_SECONDS
+        return self._would_wait_too_long and self._lateness() > LATE_SECONDS
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
@@ -176,23 +185,35 @@ class Crowd:
         now = self._clock()
         self._late = 0.0 if self._due is None else max(0.0, now - self._due)
         self._due = now + BEAT_SECONDS
-        standing = self._wait_seconds / _STANDING_PART
-        if self._wait <= standing / 2:  # it does not end by our keeping it at its bound
+        if self._is_more_than(0.5):  # it does not end by our keeping it at its bound
+            self._calm_since = None
+            if self._standing_since is None and self._is_more_than(1):
+                self._standing_since = now
+            return
+        if self._calm_since is None:
+            self._calm_since = now
+        if not self._stands or now - self._calm_since > CALM_SECONDS:
             self._standing_since = None
-        elif self._standing_since is None and self._wait > standing:
-            self._standing_since = now
 
     @property
     def _wait(self) -> float:
         """How long one more would wait for those before it."""
         return self.under_way * self._pace
 
+    def _is_more_than(self, part: float) -> bool:
+        """Whether there is more to do than this part of what a load that stands may bring."""
+        standing = self._wait_seconds / _STANDING_PART
+        return self._wait > standing * part or self.under_way >= STANDING_MAX * part
+
     @property
-    def _bound(self) -> float:
-        """How long one more may wait now."""
+    def _would_wait_too_long(self) -> bool:
+        """Whether one more would wait longer than it may now."""
+        return self._is_more_than(1) if self._stands else self._wait > self._wait_seconds
+
+    @property
+    def _stands(self) -> bool:
         since = self._standing_since
-        stands = since is not None and self._clock() - since > STANDING_SECONDS
-        return self._wait_seconds / _STANDING_PART if stands else self._wait_seconds
+        return since is not None and self._clock() - since > STANDING_SECONDS
 
     def _lateness(self) -> float:
         """How late the event loop was, or is just now."""

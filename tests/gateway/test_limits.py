@@ -10,7 +10,9 @@ from starlette.datastructures import Address
 from gateway.limits import (
     BEAT_SECONDS,
     CALLERS_MAX,
+    CALM_SECONDS,
     FEW,
+    STANDING_MAX,
     STANDING_SECONDS,
     Allowance,
     Crowd,
@@ -168,13 +170,38 @@ def test_a_load_that_stands_may_wait_a_fifth_as_long_as_a_burst() -> None:
         told.append(crowd.full)
         more.close()
         stack.close()
-        late(crowd, watch, 0.02)  # it is over
+        late(crowd, watch, CALM_SECONDS)  # it is over
+        late(crowd, watch, 0.02)
         under_way(crowd, more, 12)
         ended(crowd, watch, 1000, 0.01)
         late(crowd, watch, 0.02)
         told.append(crowd.full)
 
     assert told == [False, False, True, False, True, False]
+
+
+def test_of_a_load_that_stands_so_many_are_let_in_however_fast_they_end() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+
+    def full(under: int, *, after: float = 0.0) -> bool:
+        """Whether there is no room with so many, some time after there was nothing to do."""
+        late(crowd, watch, 0.02)
+        late(crowd, watch, after)
+        with ExitStack() as stack:
+            under_way(crowd, stack, under)
+            ended(crowd, watch, 1000, 0.0001)  # all of them take a hundredth of a second
+            late(crowd, watch, 0.02)
+            return crowd.full
+
+    burst = full(STANDING_MAX)
+    with ExitStack() as stack:
+        under_way(crowd, stack, STANDING_MAX)
+        late(crowd, watch, STANDING_SECONDS)
+    stands = full(STANDING_MAX), full(STANDING_MAX - 1)
+    over = full(STANDING_MAX, after=CALM_SECONDS)
+
+    assert (burst, stands, over) == (False, (True, False), False)
 
 
 def test_a_process_that_waits_for_others_is_not_busy() -> None:
