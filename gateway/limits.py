@@ -121,9 +121,9 @@ CALM_SECONDS = 2.0
 """A load that stood is over when there was half as much to do for so long: whoever was refused
 comes again after a second."""
 
-STANDING_MAX = 96
-"""Nor may more be under way in a load that stands, however fast they end: 32 to 64 keep a
-process busy, by ``bench/overload.py``, and none ends sooner for having more beside it."""
+STANDING_MAX = 64
+"""Nor may more be under way in a load that stands, however fast they end: so many keep a process
+busy on every machine where ``bench/overload.py`` ran, and none ends sooner for more beside it."""
 
 LATE_SECONDS = 0.01
 """A process is busy when its event loop is late by more than this; else what is under way waits for
