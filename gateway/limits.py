@@ -125,6 +125,13 @@ STANDING_MAX = 64
 """Nor may more be under way in a load that stands, however fast they end: so many keep a process
 busy on every machine where ``bench/overload.py`` ran, and none ends sooner for more beside it."""
 
+BUSY_SHARE = 0.5
+"""Of a core: an event loop that has had less of late waits for others, a backend or a disk, and how
+many are under way says nothing of what there is to do."""
+
+_BEATS = 25
+"""Over about how many beats that is taken: half a second."""
+
 LATE_SECONDS = 0.01
 """A process is busy when its event loop is late by more than this; else what is under way waits for
 others, a backend or a disk, and one more costs them nothing."""
@@ -141,14 +148,22 @@ class Crowd:
     number times the pace at which they end (Little's law). A burst may wait that long, a load that
     stands a fifth of it, and there are not more than ``STANDING_MAX`` then. So the bound follows
     what the machine does just now, and whoever is let in is answered in time, however many are not.
+    ``cpu`` tells what the event loop's thread has used.
     """
 
     def __init__(
-        self, most: int, wait_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        most: int,
+        wait_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._most = most
         self._wait_seconds = wait_seconds
         self._clock = clock
+        self._cpu = cpu
+        self._share = 0.0
+        self._seen: tuple[float, float] | None = None
         self._pace = 0.0
         self._last = 0.0
         self._due: float | None = None
@@ -185,6 +200,7 @@ class Crowd:
         now = self._clock()
         self._late = 0.0 if self._due is None else max(0.0, now - self._due)
         self._due = now + BEAT_SECONDS
+        self._look_at_share(now)
         if self._is_more_than(0.5):  # it does not end by our keeping it at its bound
             self._calm_since = None
             if self._standing_since is None and self._is_more_than(1):
@@ -195,6 +211,13 @@ class Crowd:
         if not self._stands or now - self._calm_since > CALM_SECONDS:
             self._standing_since = None
 
+    def _look_at_share(self, now: float) -> None:
+        cpu = self._cpu()
+        if self._seen is not None and now > self._seen[0]:
+            share = (cpu - self._seen[1]) / (now - self._seen[0])
+            self._share += (share - self._share) / _BEATS
+        self._seen = now, cpu
+
     @property
     def _wait(self) -> float:
         """How long one more would wait for those before it."""
@@ -203,7 +226,8 @@ class Crowd:
     def _is_more_than(self, part: float) -> bool:
         """Whether there is more to do than this part of what a load that stands may bring."""
         standing = self._wait_seconds / _STANDING_PART
-        return self._wait > standing * part or self.under_way >= STANDING_MAX * part
+        many = self.under_way >= STANDING_MAX * part and self._share > BUSY_SHARE
+        return many or self._wait > standing * part
 
     @property
     def _would_wait_too_long(self) -> bool:
