@@ -4,7 +4,6 @@
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(shell for at in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$at $(NEW_ENOUGH) && echo $$at && break; done)
-PORT ?= 8000
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -22,10 +21,10 @@ help: ## List the targets
 install: .venv/.installed $(PAGE)/dist/manifest.json ## Make .venv with the command `gateway`, and build the GraphiQL page
 
 demo: install ## Serve the sandbox retailer: PORT=8000 DATA=var/demo
-	@exec $(BIN)/gateway demo --port $(PORT) --data "$(or $(DATA),var/demo)"
+	@exec $(BIN)/gateway demo $(if $(PORT),--port $(PORT)) --data "$(or $(DATA),var/demo)"
 
 demo-live: install ## Serve a real ERP, webshop and CRM, installed on first use: PORT=8000 DATA=var/demo-live
-	@exec $(BIN)/python -m tests.live.demo --port $(PORT) --data "$(or $(DATA),var/demo-live)"
+	@exec $(BIN)/python -m tests.live.demo --port $(or $(PORT),8000) --data "$(or $(DATA),var/demo-live)"
 
 live-vendure: install ## Prove the connector on a real Vendure, installed on first use with its PostgreSQL
 	@$(BIN)/python -m tests.live.vendure.house install

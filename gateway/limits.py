@@ -122,19 +122,16 @@ CALM_SECONDS = 2.0
 comes again after a second."""
 
 STANDING_MAX = 64
-"""Nor may more be under way in a load that stands, however fast they end: so many keep a process
-busy on every machine where ``bench/overload.py`` ran, and none ends sooner for more beside it."""
-
-BUSY_SHARE = 0.5
-"""Of a core: an event loop that has had less of late waits for others, a backend or a disk, and how
-many are under way says nothing of what there is to do."""
-
-_BEATS = 25
-"""Over about how many beats that is taken: half a second."""
+"""Nor may more be under way in a load that stands, however fast they end: by ``bench/overload.py``
+16 to 64 keep a process busy, and who waits behind more is answered later."""
 
 LATE_SECONDS = 0.01
 """A process is busy when its event loop is late by more than this; else what is under way waits for
 others, a backend or a disk, and one more costs them nothing."""
+
+USUAL_SECONDS = 0.5
+"""Over about how long it is averaged how late the event loop is: a load stands only while that is
+late, too, and not one long step of an event loop that otherwise waits for others."""
 
 BEAT_SECONDS = 0.02
 """How often the event loop is asked how late it is."""
@@ -145,10 +142,10 @@ class Crowd:
 
     ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
     event loop is late, and one more would wait longer than so for those before it, which is their
-    number times the pace at which they end (Little's law). A burst may wait that long, a load that
-    stands a fifth of it, and there are not more than ``STANDING_MAX`` then. So the bound follows
-    what the machine does just now, and whoever is let in is answered in time, however many are not.
-    ``cpu`` tells what the event loop's thread has used.
+    number times the pace at which they end (Little's law). A burst may wait that long. A load that
+    stands, with an event loop that is late on the average, too, may wait a fifth of it, and may be
+    ``STANDING_MAX``. So the bound follows what the machine does just now, and whoever is let in is
+    answered in time, however many are not.
     """
 
     def __init__(
@@ -156,18 +153,15 @@ class Crowd:
         most: int,
         wait_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._most = most
         self._wait_seconds = wait_seconds
         self._clock = clock
-        self._cpu = cpu
-        self._share = 0.0
-        self._seen: tuple[float, float] | None = None
         self._pace = 0.0
         self._last = 0.0
         self._due: float | None = None
         self._late = 0.0
+        self._usually_late = 0.0
         self._standing_since: float | None = None
         self._calm_since: float | None = None
         self.under_way = 0
@@ -198,9 +192,11 @@ class Crowd:
     def beat(self) -> None:
         """Is to be called every ``BEAT_SECONDS``, and sees how late it is."""
         now = self._clock()
-        self._late = 0.0 if self._due is None else max(0.0, now - self._due)
+        if self._due is not None:
+            self._late = max(0.0, now - self._due)
+            weight = min(1.0, (now - self._due + BEAT_SECONDS) / USUAL_SECONDS)
+            self._usually_late += (self._late - self._usually_late) * weight
         self._due = now + BEAT_SECONDS
-        self._look_at_share(now)
         if self._is_more_than(0.5):  # it does not end by our keeping it at its bound
             self._calm_since = None
             if self._standing_since is None and self._is_more_than(1):
@@ -211,13 +207,6 @@ class Crowd:
         if not self._stands or now - self._calm_since > CALM_SECONDS:
             self._standing_since = None
 
-    def _look_at_share(self, now: float) -> None:
-        cpu = self._cpu()
-        if self._seen is not None and now > self._seen[0]:
-            share = (cpu - self._seen[1]) / (now - self._seen[0])
-            self._share += (share - self._share) / _BEATS
-        self._seen = now, cpu
-
     @property
     def _wait(self) -> float:
         """How long one more would wait for those before it."""
@@ -226,8 +215,8 @@ class Crowd:
     def _is_more_than(self, part: float) -> bool:
         """Whether there is more to do than this part of what a load that stands may bring."""
         standing = self._wait_seconds / _STANDING_PART
-        many = self.under_way >= STANDING_MAX * part and self._share > BUSY_SHARE
-        return many or self._wait > standing * part
+        more = self._wait > standing * part or self.under_way >= STANDING_MAX * part
+        return more and self._usually_late > LATE_SECONDS
 
     @property
     def _would_wait_too_long(self) -> bool:

@@ -26,9 +26,9 @@ DEMO: Mapping[str, Mapping[str, object]] = {
 }
 """How the sandbox retailer is served, by section and key."""
 
-DEMO_HEEDS = ("server", "sockets", "limits", "cache", "telemetry")
+DEMO_HEEDS = ("server", "sockets", "auth", "limits", "cache", "telemetry")
 """Sections of which the environment has the last word in a demo: those of the process. The others
-describe a retailer, and it is one already.
+describe a retailer and its store, and it has both already.
 """
 
 

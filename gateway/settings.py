@@ -103,6 +103,7 @@ __all__ = [
     "TelemetrySettings",
     "WechatAppSettings",
     "load",
+    "load_over",
     "load_store",
 ]
 

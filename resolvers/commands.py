@@ -59,7 +59,8 @@ def checked_key(key: str) -> str:
     if not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise InvalidInput(f"a key has 1 to {KEY_LENGTH_MAX} characters", field=_FIELD)
     # Nearly every key is printable, which is seen thirty times as fast.
-    if not key.isprintable() and any(unicodedata.category(at) in ("Cc", "Cs") for at in key):
+    unprintable = "" if key.isprintable() else key
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in unprintable):
         raise InvalidInput("a key has no control characters", field=_FIELD)
     return key
 

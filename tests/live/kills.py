@@ -175,7 +175,7 @@ class Relays:
         """Waits until a process has stopped itself."""
         until = time.monotonic() + CHILD_SECONDS
         while time.monotonic() < until:
-            if _state(child.pid) == "T":
+            if _stands_still(child.pid):
                 return
             time.sleep(0.05)
         raise AssertionError("it has not come to its step")
@@ -191,16 +191,20 @@ def _stand_still(lock: Path) -> None:
     with lock.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fork() == 0:
-            while _state(me) != "T":
+            while not _stands_still(me):  # else one that waits for the lock takes it on its way
                 time.sleep(0.01)
             fcntl.flock(file, fcntl.LOCK_UN)
             os._exit(0)
         os.kill(me, signal.SIGSTOP)
 
 
-def _state(pid: int) -> str:
-    """What the system says that a process does; T is that it stands still."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of a process has stopped."""
+    try:
+        stats = [(at / "stat").read_text() for at in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+        return False
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def _crossing(plan: str, lock: Path) -> Crossed:
