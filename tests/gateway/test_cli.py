@@ -71,6 +71,19 @@ def test_a_mistake_in_the_settings_is_told_on_stderr(tmp_path: Path) -> None:
     )
 
 
+def test_a_demo_tells_of_a_variable_that_cannot_be_used(tmp_path: Path) -> None:
+    env = {"GATEWAY_SERVER_WORKERS": "0"}
+
+    answer = RUN.invoke(app, ["demo", "--data", str(tmp_path / "data")], env=env)
+
+    assert answer.exit_code == 2
+    assert answer.stderr == (
+        "gateway: environment GATEWAY_SERVER_WORKERS: server.workers: "
+        "expected a whole number from 1 to 64, found 0\n"
+    )
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_backend_that_is_not_configured_is_wrong_usage(tmp_path: Path) -> None:
     config = tmp_path / "shop.toml"
     config.write_text("")
