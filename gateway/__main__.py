@@ -32,6 +32,7 @@ from gateway import (
     usage_commands,
 )
 from gateway.manifests import Unreadable
+from gateway.serve_commands import Options
 from gateway.settings import Limits, Settings, SettingsError, Storage, load, load_store
 from gateway.settings_process import WORKERS_MAX
 from gateway.tokens import KeyUnusable, SigningKey, Tokens, principal_of
@@ -77,7 +78,7 @@ def demo(port: Port = None, data: Data = _DEMO, host: Host = None, workers: Work
     """Serve a make-believe retailer, with nothing to configure: on port 8000 of this machine."""
     with _told():
         settings = serve_commands.demo_settings(os.environ)
-        serve_commands.demo(settings, _ready(data), host, port, workers, _told)
+        serve_commands.demo(settings, _ready(data), Options(host, port, workers), _told)
 
 
 @app.command(epilog="Example: gateway serve --config gateway.toml --data var/shop --workers 4")
@@ -92,7 +93,7 @@ def serve(
     with _told():
         read = partial(load, config, os.environ)
         read()  # what is wrong there is told before a directory is made
-        serve_commands.serve(read, _ready(data), host, port, workers, _told)
+        serve_commands.serve(read, _ready(data), Options(host, port, workers), _told)
 
 
 @app.command(epilog="Example: gateway schema > schema.graphql")

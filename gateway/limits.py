@@ -142,17 +142,14 @@ class Crowd:
 
     ``most`` of 0 is no limit. Nor is ``wait_seconds`` of 0: else there is no room either when the
     event loop is late, and one more would wait longer than so for those before it, which is their
-    number times the pace at which they end (Little's law). A burst may wait that long. A load that
-    stands, with an event loop that is late on the average, too, may wait a fifth of it, and may be
-    ``STANDING_MAX``. So the bound follows what the machine does just now, and whoever is let in is
-    answered in time, however many are not.
+    number times the pace at which they end (Little's law). Nobody may wait longer than that; of a
+    load that stands, while the event loop is late on the average, too, nobody longer than a fifth
+    of it, nor behind ``STANDING_MAX``. So the bound follows what the machine does just now, and
+    whoever is let in is answered in time, however many are not.
     """
 
     def __init__(
-        self,
-        most: int,
-        wait_seconds: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
+        self, most: int, wait_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._most = most
         self._wait_seconds = wait_seconds
@@ -173,7 +170,8 @@ class Crowd:
             return True
         if self._wait_seconds == 0 or self.under_way < FEW:
             return False
-        return self._would_wait_too_long and self._lateness() > LATE_SECONDS
+        too_long = self._wait > self._wait_seconds or (self._stands and self._is_more_than(1))
+        return too_long and self._lateness() > LATE_SECONDS
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
@@ -217,11 +215,6 @@ class Crowd:
         standing = self._wait_seconds / _STANDING_PART
         more = self._wait > standing * part or self.under_way >= STANDING_MAX * part
         return more and self._usually_late > LATE_SECONDS
-
-    @property
-    def _would_wait_too_long(self) -> bool:
-        """Whether one more would wait longer than it may now."""
-        return self._is_more_than(1) if self._stands else self._wait > self._wait_seconds
 
     @property
     def _stands(self) -> bool:

@@ -4,6 +4,7 @@ starts and looks after.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,26 @@ Told = Callable[[], AbstractContextManager[None]]
 """Turns what a person can mend into words and an exit code."""
 
 _Work = Callable[[int, Post | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where and by how many processes to serve, as the command line says; what it does not say,
+    the settings do.
+    """
+
+    host: str | None
+    port: int | None
+    workers: int | None
+
+    def over(self, server: Server) -> Server:
+        """The settings' way to be reached, with these laid over it."""
+        return replace(
+            server,
+            host=self.host or server.host,
+            port=server.port if self.port is None else self.port,
+            workers=self.workers or server.workers,
+        )
 
 
 DEMO: Mapping[str, Mapping[str, object]] = {
@@ -41,52 +62,33 @@ def demo_settings(environ: Mapping[str, str]) -> Settings:
     return load_over(DEMO, DEMO_HEEDS, environ)
 
 
-def demo(  # noqa: PLR0917  # one parameter an option
-    settings: Settings,
-    data: Path,
-    host: str | None,
-    port: int | None,
-    workers: int | None,
-    told: Told,
-) -> None:
+def demo(settings: Settings, data: Path, options: Options, told: Told) -> None:
     """Serves the sandbox retailer, whose state lies in ``data``, until it is told to stop."""
-    listen, at = _door(settings.server, host, port)
+    server = options.over(settings.server)
 
     def work(at: int, post: Post | None) -> None:
-        serving.serve_demo(settings, data, listen, at, post=post)
+        serving.serve_demo(settings, data, server.host, at, post=post)
 
-    _serve(settings, listen, at, workers or settings.server.workers, work, told)
+    _serve(settings, server, work, told)
 
 
-def serve(  # noqa: PLR0917  # one parameter an option
-    again: Callable[[], Settings],
-    data: Path,
-    host: str | None,
-    port: int | None,
-    workers: int | None,
-    told: Told,
-) -> None:
+def serve(again: Callable[[], Settings], data: Path, options: Options, told: Told) -> None:
     """Serves the retailer of the settings that ``again`` reads until it is told to stop.
 
     Raises:
         SettingsError: they cannot be used, or not by several workers.
     """
     settings = again()
-    listen, at = _door(settings.server, host, port)
+    server = options.over(settings.server)
 
     def work(at: int, post: Post | None) -> None:
-        serving.serve(settings, data, listen, at, again, post=post)
+        serving.serve(settings, data, server.host, at, again, post=post)
 
-    _serve(settings, listen, at, workers or settings.server.workers, work, told)
-
-
-def _door(server: Server, host: str | None, port: int | None) -> tuple[str, int]:
-    return host or server.host, server.port if port is None else port
+    _serve(settings, server, work, told)
 
 
-def _serve(  # noqa: PLR0917  # handed on from above
-    settings: Settings, host: str, port: int, workers: int, work: _Work, told: Told
-) -> None:
+def _serve(settings: Settings, server: Server, work: _Work, told: Told) -> None:
+    host, port, workers = server.host, server.port, server.workers
     if workers == 1:
         work(port, None)
         return

@@ -86,7 +86,7 @@ class Limits:
         default=1.0,
         metadata=about(
             "Longest that one more operation may wait in a busy process for those before it, in a"
-            " burst; in a load that stands a fifth, and behind 64 at most. Else it is refused"
+            " burst; in a load that stands a fifth, with 64 under way at most. Else it is refused"
             " (503). 0 is no limit.",
             low=0,
             high=300,

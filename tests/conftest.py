@@ -37,10 +37,11 @@ def log_of_its_own() -> Iterator[None]:
     """After a test the process's logging is as before: what it wrote to may be closed by then."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
+    levels = {room: logging.getLogger(room).level for room in ROOMS}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(capture=False)
-    for room in ROOMS:
-        logging.getLogger(room).setLevel(logging.NOTSET)
+    for room, own in levels.items():
+        logging.getLogger(room).setLevel(own)
     structlog.configure(**before)

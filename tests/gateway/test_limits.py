@@ -210,6 +210,21 @@ def test_of_a_load_that_stands_so_many_are_let_in_while_the_loop_is_late(
     assert over == (False, False)
 
 
+def test_nobody_waits_longer_in_a_load_that_stood_than_in_a_burst() -> None:
+    watch = Watch()
+    crowd = Crowd(0, wait_seconds=0.5, clock=watch)
+    with ExitStack() as stack:
+        under_way(crowd, stack, STANDING_MAX)
+        ended(crowd, watch, 1000, 0.01)  # all of them take 0.64 s
+        for _ in range(10):
+            late(crowd, watch, 0.2)
+        for _ in range(80):
+            late(crowd, watch, 0.0)  # on the average the event loop is in time again
+        late(crowd, watch, 0.02)
+
+        assert crowd.full
+
+
 def test_a_process_that_waits_for_others_is_not_busy() -> None:
     watch = Watch()
     crowd = Crowd(0, wait_seconds=0.5, clock=watch)
