@@ -26,6 +26,7 @@ from tests.live.processes import free_port
 
 HEAD_BYTES_MAX = 65_536
 ENDING_TURNS = 10
+BACKLOG = 100
 PATIENCE_SECONDS = 60.0
 """Longest that a connection lives, whatever its fault is."""
 
@@ -55,7 +56,8 @@ class Proxy:
         self._fault: Fault | None = None
         self._client: httpx2.AsyncClient | None = None
         self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
+        self._connections: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
 
@@ -81,45 +83,55 @@ class Proxy:
         # No connection outlives its answer: a system that was restarted is met as it is.
         limits = httpx2.Limits(max_keepalive_connections=0)
         self._client = httpx2.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits, trust_env=False)
-        await self._open()
+        self._open()
 
     async def _ended(self) -> None:
-        await self._shut()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:
-            task.cancel()
+        self._shut()
+        await asyncio.sleep(0)  # whoever was just taken is served, so that it can be ended
+        under_way = list(self._connections)
+        for connection in under_way:
+            connection.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         assert self._client is not None
         await self._client.aclose()
         for _ in range(ENDING_TURNS):  # transports are closed some turns after they were told
             await asyncio.sleep(0)
 
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, reuse_address=True
-        )
+    def _open(self) -> None:
+        # No asyncio.Server: one that is closed while it takes a connection forgets to close that,
+        # and the caller waits for as long as it likes.
+        self._listening = socket.create_server(("127.0.0.1", self.port), backlog=BACKLOG)
+        self._listening.setblocking(False)
+        self._loop.add_reader(self._listening, self._accept, self._listening)
 
-    async def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            caller, _ = listening.accept()
+        except OSError:  # gone again before its turn came
+            return
+        connection = self._loop.create_task(self._serve(caller))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    def _shut(self) -> None:
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
         for writer in list(self._writers):
             _reset(writer)
-        await asyncio.sleep(0)
 
     async def _switched(self, fault: Fault | None) -> None:
         before, self._fault = self._fault, fault
         if fault is Fault.REFUSED:
-            await self._shut()
+            self._shut()
         elif before is Fault.REFUSED:
-            await self._open()
+            self._open()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, caller: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=caller)
         self._writers.add(writer)
-        gone = (
-            *(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, httpx2.HTTPError),
-            asyncio.CancelledError,  # our own end; the server's callback would make an error of it
-        )
+        gone = (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, httpx2.HTTPError)
         try:
             with contextlib.suppress(*gone):
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -135,6 +147,8 @@ class Proxy:
     ) -> None:
         fault = self._fault
         match fault:
+            case Fault.REFUSED:  # taken just before
+                _reset(writer)
             case Fault.HANGING:
                 await reader.read()  # until the caller has gone
             case Fault.TRICKLE:

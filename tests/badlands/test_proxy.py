@@ -2,7 +2,10 @@
 before a system of one answer (G2, G4).
 """
 
+import contextlib
+import gc
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -131,3 +134,29 @@ async def test_an_answer_is_another_as_the_fault_says(
 
     assert isinstance(answered, Reply)
     assert answered.body == told
+
+
+def test_who_comes_while_the_door_is_shut_is_refused_and_not_forgotten(proxy: Proxy) -> None:
+    """A connection that nobody holds any more is a ResourceWarning, and that an error."""
+    ended = threading.Event()
+
+    def knock() -> None:
+        while not ended.is_set():
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", proxy.port), timeout=5),
+            ):
+                pass
+
+    callers = [threading.Thread(target=knock) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in range(100):
+            proxy.fail(Fault.REFUSED)
+            proxy.fail(None)
+    finally:
+        ended.set()
+        for caller in callers:
+            caller.join(10)
+    gc.collect()
