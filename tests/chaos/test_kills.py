@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from resolvers.domain.reservation import Status
 from tests.chaos.audit import audit
+from tests.chaos.child import branch, work
 from tests.chaos.mix import SKUS, Mix, Told, furnish
 from tests.support import POINTS, SKU, open_store
 
@@ -86,6 +88,26 @@ class Driver:
         store = await open_store(self.place)
         await audit(store, self.asked, self.answers, SEEDED)
         await store.close()
+
+
+async def test_parts_may_be_given_back_in_another_order_than_they_were_asked_for(
+    place: str,
+) -> None:
+    """As when a process dies with both under way: they are sent again in any order."""
+    await furnish(place, 10, 10)
+    hold: dict[str, Any] = {"key": "hold", "kind": "hold", "lines": {SKU: 3}}
+    one: dict[str, Any] = {"key": "one", "kind": "release", "of": "hold", "lines": {SKU: 1}}
+    two: dict[str, Any] = {"key": "two", "kind": "release", "of": "hold", "lines": {SKU: 2}}
+    store = await open_store(place)
+    told: dict[str, Told] = {}
+
+    await work(branch(store), [hold, two, one], lambda it: told.update({it["key"]: it}), at_once=1)
+
+    asked = {"hold": hold, "one": one, "two": two}
+    found = await audit(store, asked, told, dict.fromkeys(SKUS, 10))
+    [held] = found.reservations.values()
+    assert (held.status, held.units) == (Status.RELEASED, ((SKU, 1),))
+    await store.close()
 
 
 @pytest.mark.timeout(60 + KILLS * 10)
