@@ -33,7 +33,8 @@ from tests.chaos.mix import POP_UP, Told
 from tests.support import CHANNEL, OPERATOR, Crossed, Shop, open_store
 
 AT_ONCE = 8
-TRIES_MAX = 5
+TRIES_MAX = 10
+"""Each takes up to ten seconds, and a database keeps what a killed process had begun for sixty."""
 
 
 class Branch(Shop):
